@@ -1,0 +1,6 @@
+# Warnings for our own code; third parties' headers come in as system headers.
+add_library(pfs_warnings INTERFACE)
+target_compile_options(pfs_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror=switch
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Werror=thread-safety>
+  $<$<BOOL:${PFS_WERROR}>:-Werror>)

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/ref_db.h"
+#include "store/types.h"
+
+namespace pfs::store {
+
+/// Adds to a transaction that moves HEADs, so that what a move causes (a job) is part of the move itself.
+/// Called with the moves in the order of their log; may be called again for the same move when the transaction
+/// lost a race and is tried again. Must not call the Catalog's writers.
+class PublishHook {
+ public:
+  virtual ~PublishHook() = default;
+  virtual Result<void> on_moves(std::span<const HeadMove> moves, RefTxn& txn) = 0;
+  /// After the transaction is durable. No locks held.
+  virtual void after_moves(std::span<const HeadMove> moves) = 0;
+  /// A refusal to delete the branch (kBusy: a pipeline reads or writes it).
+  virtual Result<void> on_delete(const BranchRef& branch) = 0;
+};
+
+struct FinishOptions {
+  std::string author;
+  std::string description;
+  bool keep_unchanged = false;  ///< make a commit even when nothing changed (one opened by hand, a job's)
+  bool automatic = false;       ///< by the quiet rule: leaves a commit that was opened by hand alone
+};
+
+struct FinishResult {
+  CommitId commit;      ///< the new commit, or HEAD when nothing had changed
+  bool made = false;    ///< whether a commit was made
+};
+
+/// The open commit of a branch, as `.pfs/commit` and `list commit` show it.
+struct OpenCommit {
+  CommitId id;
+  bool changed = false;          ///< there is something to commit
+  bool by_hand = false;
+  std::string description;
+  Timestamp last_change;
+  std::vector<std::string> being_written;  ///< paths of files with an unreleased writer
+  std::optional<CommitId> finishing;       ///< frozen and not yet published
+};
+
+/// Repos, branches and commits: reads, and the operations that move HEADs.
+///
+/// Thread-safe. The operations that finish a commit take as long as its changes need; nobody who writes waits for
+/// them. Errors name the repo, branch or commit.
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+
+  /// Errors: kExists.
+  virtual Result<void> create_repo(const RepoName& name, const std::string& description) = 0;
+  virtual Result<Repo> repo(const RepoName& name) const = 0;
+  /// Newest first.
+  virtual Result<std::vector<Repo>> repos() const = 0;
+
+  /// Makes the branch (and its repo when `create_repo`), with HEAD at `head`. Errors: kExists.
+  virtual Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo) = 0;
+  virtual Result<Branch> branch(const BranchRef& ref) const = 0;
+  /// Of one repo, or of all; newest first within a repo.
+  virtual Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const = 0;
+  /// Errors: kNotEmpty (its live tree has entries and `even_with_content` is false), kBusy.
+  virtual Result<void> delete_branch(const BranchRef& ref, bool even_with_content) = 0;
+  /// Marks the branch as written by one pipeline alone (read-only to people); an empty name frees it.
+  virtual Result<void> set_output_of(const BranchRef& ref, const std::string& pipeline) = 0;
+
+  /// Moves HEAD to a finished commit of the same repo. Finishes the automatic open commits of `ref` and of
+  /// `source` (the branch that was named, if one was) first. Returns whether HEAD moved: the same HEAD again is no move.
+  /// Errors: kBusy (a commit opened by hand; a file being written, after waiting 1 s for its release), kNotPermitted
+  /// (a commit of another repo), kReadOnly (an output branch).
+  virtual Result<bool> retarget(const BranchRef& ref, const CommitRef& target) = 0;
+
+  /// Resolves over finished commits only. Errors: kNotFound (no such branch, no HEAD yet, no such ancestor).
+  virtual Result<Commit> resolve(const CommitRef& ref) const = 0;
+  virtual Result<Commit> commit(const CommitId& id) const = 0;
+  /// A branch's HEAD and its ancestors, or all commits of a repo, newest first, up to `limit`.
+  virtual Result<std::vector<Commit>> commits(const RepoName& repo, const std::optional<BranchName>& branch,
+                                              std::size_t limit) const = 0;
+  /// Newest first.
+  virtual Result<std::vector<LogEntry>> log(const BranchRef& ref, std::size_t limit) const = 0;
+
+  /// Opens a commit by hand; returns its id. Makes the branch if need be (the repo must exist). Errors: kBusy
+  /// (one is open by hand already), kReadOnly.
+  virtual Result<CommitId> start_commit(const BranchRef& ref, const std::string& description) = 0;
+  virtual Result<OpenCommit> open_commit(const BranchRef& ref) const = 0;
+  /// Freezes the branch's changes, publishes them as a commit and moves HEAD; durable when it returns. Branches that
+  /// a rename has joined are published in the same transaction.
+  virtual Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) = 0;
+  /// A commit with a given tree, on a branch that nobody else writes: what a job does with its output. `extend` may
+  /// add to the transaction (and is called again if it is tried again). Errors: kConflict when an expectation that
+  /// `extend` added fails; nothing was published.
+  virtual Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
+                                      const FinishOptions& options, const std::function<Result<void>(const Commit&, RefTxn&)>& extend) = 0;
+};
+
+}  // namespace pfs::store

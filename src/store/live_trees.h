@@ -1,0 +1,169 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/types.h"
+
+namespace pfs::store {
+
+class Tree;
+class LiveNode;
+/// A directory tree that can be walked: a branch's live content, a commit's, or a job's view.
+using TreePtr = std::shared_ptr<Tree>;
+/// The identity of a file or directory in a Tree: as long as somebody holds it, the same name gives the same
+/// pointer, whatever is renamed or committed meanwhile. What an inode of the mount refers to.
+using NodePtr = std::shared_ptr<LiveNode>;
+
+/// What stat(2) tells of a node.
+struct Stat {
+  Attributes attributes;
+  std::uint64_t size = 0;   ///< bytes; of a directory the bytes below it as far as known
+  std::uint32_t links = 1;  ///< names; 1 for directories, as on btrfs
+};
+
+/// A name in a listing; `stat` is what a lookup would tell, without making a node.
+struct ListedEntry {
+  std::string name;
+  Stat stat;
+};
+
+struct MakeRequest {
+  Kind kind = Kind::kFile;
+  std::uint32_t mode = 0644;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t rdev = 0;
+  std::string target;     ///< symlinks
+  bool exclusive = true;  ///< false: an existing file is returned as it is (open(2) without O_EXCL)
+};
+
+/// A change of attributes; what is not set stays.
+struct AttributeChange {
+  std::optional<std::uint32_t> mode;
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  std::optional<std::uint64_t> size;
+  std::optional<Timestamp> mtime;
+};
+
+enum class RenameMode { kReplace, kNoReplace };
+
+/// How a node stands to the tree it came from.
+enum class NodeState {
+  kLinked,    ///< reachable by its name
+  kRemoved,   ///< unlinked or replaced; open handles go on
+  kOrphaned,  ///< its branch points elsewhere now: reads go on, everything by name is kStale
+};
+
+/// The live content of branches, finished commits and jobs' views: base trees with a durable delta over them.
+///
+/// One object a store, thread-safe. Every change is in the database when the call returns, so it survives a killed
+/// process; written bytes are in the staging log at once, too. sync() is what survives a power cut.
+/// Nothing here waits for a commit: a tree can be frozen while it is being written.
+/// Errors of every call that changes: kReadOnly (a commit's tree), kStale (an orphaned directory), kNoSpace.
+/// Source: docs/architecture.md "Open commits", docs/semantics.md.
+class LiveTrees {
+ public:
+  virtual ~LiveTrees() = default;
+
+  // ---- trees
+
+  /// The live tree of a branch that exists (the caller has it from the Catalog). kNotFound otherwise.
+  virtual Result<TreePtr> branch(const BranchRef& ref) = 0;
+  /// A finished commit's tree: read-only. The same commit gives the same Tree while somebody holds it.
+  virtual Result<TreePtr> commit(const Commit& commit) = 0;
+  /// A writable tree of nobody's, empty, for a job's datum; its rows go when the last TreePtr does, or at the next start.
+  virtual Result<TreePtr> scratch() = 0;
+
+  virtual NodePtr root(const TreePtr& tree) = 0;
+  /// The branch whose live tree the node is in; nullopt for commits and scratch trees.
+  virtual std::optional<BranchRef> branch_of(const NodePtr& node) = 0;
+  virtual NodeState state(const NodePtr& node) = 0;
+  virtual Kind kind(const NodePtr& node) const = 0;
+  virtual bool writable(const NodePtr& node) const = 0;
+  /// Where the node is, from the root of its tree, for messages: `/a/b`.
+  virtual std::string path(const NodePtr& node) = 0;
+  /// A commit's tree and everything that has not changed since: kernel caches may keep it for ever when the tree is a commit's.
+  virtual bool immutable(const NodePtr& node) const = 0;
+
+  // ---- reading
+
+  /// Errors: kNotFound, kNotDirectory, kStale.
+  virtual Result<NodePtr> lookup(const NodePtr& directory, std::string_view name) = 0;
+  /// lookup() along a path. Symlinks are not followed.
+  virtual Result<NodePtr> walk(const NodePtr& directory, const RepoPath& path) = 0;
+  virtual Result<Stat> stat(const NodePtr& node) = 0;
+  /// Names after `after` in the order of their bytes; the callback returns false to stop. Works on orphans too.
+  virtual Result<void> list(const NodePtr& directory, std::string_view after,
+                            const std::function<bool(const ListedEntry&)>& visit) = 0;
+  /// Shape: how many bytes were read; fewer than asked only at the end of the file.
+  virtual Result<std::size_t> read(const NodePtr& file, std::uint64_t offset, std::span<std::byte> out) = 0;
+  virtual Result<std::string> read_link(const NodePtr& symlink) = 0;
+  virtual Result<Xattrs> xattrs(const NodePtr& node) = 0;
+  /// The finished entry of a node that has not changed since its base (name empty for a root); nullopt when it has.
+  virtual Result<std::optional<Entry>> finished_entry(const NodePtr& node) = 0;
+
+  // ---- changing
+
+  virtual Result<NodePtr> make(const NodePtr& directory, std::string_view name, const MakeRequest& request) = 0;
+  /// Errors: kNotFound, kNotEmpty, kIsDirectory or kNotDirectory as unlink(2) and rmdir(2).
+  virtual Result<void> remove(const NodePtr& directory, std::string_view name, bool is_directory) = 0;
+  /// Across branches too: one row moves, whatever is below it; both branches' next commits are published together.
+  /// Errors as rename(2); kInvalid for a directory into itself.
+  virtual Result<void> rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
+                              RenameMode mode) = 0;
+  virtual Result<Stat> set_attributes(const NodePtr& node, const AttributeChange& change) = 0;
+  virtual Result<void> set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) = 0;
+
+  /// Writes all of `bytes`.
+  virtual Result<void> write(const NodePtr& file, std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Appends at the end as it is at that moment; returns the offset.
+  virtual Result<std::uint64_t> append(const NodePtr& file, std::span<const std::byte> bytes) = 0;
+  /// A reference copy of a range between files of any trees: no byte is read. Returns how many bytes, fewer than
+  /// asked at the end of the source.
+  virtual Result<std::uint64_t> copy_range(const NodePtr& source, std::uint64_t source_offset, const NodePtr& target,
+                                           std::uint64_t target_offset, std::uint64_t length) = 0;
+  /// A reference copy of a file or a whole directory to a name, replacing a file that has it. A directory with
+  /// uncommitted changes is turned into a finished tree first, so the cost follows those. Errors: kExists (the name is a directory).
+  virtual Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) = 0;
+  /// Puts a finished entry at a name of a directory, replacing what is there (a directory too).
+  virtual Result<void> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) = 0;
+
+  /// Survives a power cut when it returns. Source: fsync(2).
+  virtual Result<void> sync(const NodePtr& node) = 0;
+
+  /// Counts writable handles: a file is *being written* from its first write until the last one is released.
+  virtual void opened_for_write(const NodePtr& file) = 0;
+  virtual void released_for_write(const NodePtr& file) = 0;
+
+  // ---- finishing
+
+  /// The directory as it is now as a finished tree. Its objects are stored, durable at the next LocalDb::sync();
+  /// the live directory stays as it is.
+  virtual Result<Subtree> snapshot(const NodePtr& directory) = 0;
+};
+
+/// Told of changes to live trees that did not come through the mount, so that kernel caches can be invalidated.
+/// Called without locks held; may be called from any thread.
+class TreeObserver {
+ public:
+  virtual ~TreeObserver() = default;
+  /// `name` of `directory` was added, replaced or removed by the API or a job.
+  virtual void name_changed(const NodePtr& directory, const std::string& name) = 0;
+  /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.
+  /// `names` are the top-level names that were known; `orphans` nodes that somebody still holds, most recent first.
+  virtual void tree_replaced(const NodePtr& root, const std::vector<std::string>& names,
+                             const std::vector<NodePtr>& orphans) = 0;
+  /// A branch was made, deleted or finished a commit: names in the mount's root and `.pfs` may have changed.
+  virtual void branch_changed(const BranchRef& branch) = 0;
+};
+
+}  // namespace pfs::store

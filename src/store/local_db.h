@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace pfs::store {
+
+/// The tables of this machine's own state. Source: docs/format.md "Rows".
+enum class Family { kDelta, kInode, kStage, kHot, kIndex, kPack, kDatum };
+
+/// Changes that are applied together.
+struct LocalBatch {
+  struct Change {
+    Family family;
+    std::string key;
+    std::optional<std::string> value;  ///< nullopt: erase
+    std::string range_end;             ///< not empty: erase [key, range_end)
+  };
+  std::vector<Change> changes;
+
+  void put(Family family, std::string key, std::string value) {
+    changes.push_back({family, std::move(key), std::move(value), {}});
+  }
+  void erase(Family family, std::string key) { changes.push_back({family, std::move(key), std::nullopt, {}}); }
+  void erase_range(Family family, std::string from, std::string to) {
+    changes.push_back({family, std::move(from), std::nullopt, std::move(to)});
+  }
+  bool empty() const { return changes.empty(); }
+};
+
+/// State of this machine alone: deltas of open commits, staging, hot objects, the pack index, datum records.
+/// Not shared between machines and never in one transaction with a RefDb.
+///
+/// Thread-safe.
+class LocalDb {
+ public:
+  /// What the rows were at one moment. Must not outlive its LocalDb.
+  class Snapshot {
+   public:
+    virtual ~Snapshot() = default;
+  };
+
+  virtual ~LocalDb() = default;
+
+  virtual Result<std::optional<std::string>> get(Family family, std::string_view key,
+                                                 const Snapshot* at = nullptr) const = 0;
+  /// Rows of [from, to) in order; the callback returns false to stop.
+  virtual Result<void> scan(Family family, std::string_view from, std::string_view to,
+                            const std::function<bool(std::string_view key, std::string_view value)>& visit,
+                            const Snapshot* at = nullptr) const = 0;
+
+  /// All of the batch or nothing; survives a killed process at once, a power cut after sync().
+  virtual Result<void> write(const LocalBatch& batch) = 0;
+
+  /// Everything written before is durable when it returns.
+  virtual Result<void> sync() = 0;
+
+  /// Everything written before becomes durable no later than the next commit to the RefDb. Free where both share
+  /// a log, a sync() where they do not.
+  virtual Result<void> barrier() = 0;
+
+  virtual std::unique_ptr<Snapshot> snapshot() const = 0;
+};
+
+}  // namespace pfs::store

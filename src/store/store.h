@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "store/blob_store.h"
+#include "store/catalog.h"
+#include "store/live_trees.h"
+#include "store/local_db.h"
+#include "store/ref_db.h"
+#include "store/tree_reader.h"
+
+namespace pfs::store {
+
+struct StoreOptions {
+  std::string path;            ///< made when it is not there
+  const Clock* clock = nullptr;  ///< must outlive the store
+  /// The quiet rule: an automatic commit is made when no file is being written and nothing changed for this long.
+  std::chrono::milliseconds commit_after{1000};
+  /// A file without a write for this long is not being written any more, whoever has it open.
+  std::chrono::milliseconds idle_after{10000};
+  bool automatic_commits = true;  ///< false: commits are made on request only (tests, tools)
+};
+
+/// A versioned store in a directory of this machine; usable by itself, without a mount, jobs or a network.
+///
+/// One process has it open at a time. Thread-safe. Closing (the destructor) finishes nothing: what was changed is
+/// in the open commits and goes on at the next open.
+class Store {
+ public:
+  /// Errors: kBusy (another process has it; names its pid), kUnsupported (made by a newer version), kCorrupt, kIo.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
+  virtual ~Store() = default;
+
+  virtual Catalog& catalog() = 0;
+  virtual LiveTrees& trees() = 0;
+  virtual const TreeReader& tree_reader() const = 0;
+  virtual RefDb& refs() = 0;
+  virtual LocalDb& local() = 0;
+  /// A random number of the store's own, kept for ever: 32 hex digits.
+  virtual const std::string& id() const = 0;
+
+  /// Both are told of what happens from then on; nullptr to stop. Neither is owned.
+  virtual void set_publish_hook(PublishHook* hook) = 0;
+  virtual void set_observer(TreeObserver* observer) = 0;
+  virtual TreeObserver* observer() const = 0;
+
+  /// Starts the thread that finishes quiet branches (hooks should be set by then).
+  virtual void start_automatic_commits() = 0;
+  /// Finishes every automatic open commit that has changes, and stops the thread.
+  virtual Result<void> finish_all() = 0;
+
+  struct Space {
+    std::uint64_t total_bytes = 0;
+    std::uint64_t free_bytes = 0;
+  };
+  virtual Result<Space> space() const = 0;
+};
+
+}  // namespace pfs::store
