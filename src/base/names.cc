@@ -126,6 +126,16 @@ Result<CommitRef> CommitRef::parse_in(const RepoName& repo, std::string_view tex
   return ref;
 }
 
+std::string CommitRef::name() const {
+  const auto base = branch ? branch->str() : id ? id->hex() : std::string();
+  switch (ancestry.direction) {
+    case Ancestry::Direction::kNone: break;
+    case Ancestry::Direction::kBack: return fmt::format("{}^{}", base, ancestry.steps);
+    case Ancestry::Direction::kFromRoot: return fmt::format("{}.{}", base, ancestry.steps);
+  }
+  return base;
+}
+
 Result<void> check_entry_name(std::string_view name) {
   if (name.size() > kMaxEntryName) {
     return Error{Code::kNameTooLong, fmt::format("name '{}…': over {} bytes", printable(name.substr(0, 40)), kMaxEntryName)};

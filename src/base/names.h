@@ -64,6 +64,9 @@ struct CommitRef {
   static Result<CommitRef> parse(std::string_view text);
   /// Parses `name<suffix>` in `repo`.
   static Result<CommitRef> parse_in(const RepoName& repo, std::string_view text);
+  /// What parse_in() reads: `master^3`.
+  std::string name() const;
+  std::string str() const { return repo.str() + "@" + name(); }
 };
 
 /// Errors: kInvalid (empty, `.`, `..`, NUL, slash), kNameTooLong (over 255 bytes). Bytes are otherwise free.

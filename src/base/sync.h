@@ -31,7 +31,8 @@ enum class LockRank : int {
   kDirectory = 3,   ///< a directory's entries
   kFile = 4,        ///< a file's layers and staged bytes
   kInodeTable = 5,  ///< number to inode: a map operation, never a load
-  kLeaf = 6,        ///< caches, queues, counters: takes nothing else, does no I/O
+  kStorage = 6,     ///< the tail of a pack, a segment or the log: one unsynced write
+  kLeaf = 7,        ///< caches, queues, counters: takes nothing else, does no I/O
 };
 
 /// A mutex that knows its rank. Not recursive. One plain Mutex per class.

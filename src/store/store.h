@@ -48,7 +48,9 @@ class Store {
   virtual void set_observer(TreeObserver* observer) = 0;
   virtual TreeObserver* observer() const = 0;
 
-  /// Starts the thread that finishes quiet branches (hooks should be set by then).
+  /// Finishes the commits that were being finished when a process was killed; the hook must be set by then.
+  virtual Result<void> resume() = 0;
+  /// Starts the thread that finishes quiet branches (after resume()).
   virtual void start_automatic_commits() = 0;
   /// Finishes every automatic open commit that has changes, and stops the thread.
   virtual Result<void> finish_all() = 0;

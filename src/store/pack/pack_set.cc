@@ -1,0 +1,259 @@
+#include "store/pack/pack_set.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <boost/filesystem.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/codec.h"
+#include "base/fault.h"
+
+namespace pfs::store {
+
+namespace {
+
+enum class PackState : std::uint8_t { kOpen = 1, kSealed = 2, kCondemned = 3, kQuarantined = 4 };
+
+std::string pack_key(PackNumber number) { return Encoder().u64(number.value()).str(); }
+
+std::string pack_row(PackKind kind, PackState state, std::uint64_t size, const BlobName& blob, Timestamp when) {
+  return Encoder().u8(1).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size).raw(blob.bytes())
+      .u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
+}
+
+std::string file_name_of(PackNumber number) { return fmt::format("{:010x}.pack", number.value()); }
+
+}  // namespace
+
+class PackSet::OpenPack {
+ public:
+  OpenPack(PackNumber number, PackKind kind, File file) : number_(number), kind_(kind), file_(std::move(file)) {}
+
+  const PackNumber number_;
+  const PackKind kind_;
+  const File file_;
+  // guarded by PackSet::mutex_ until the pack is no longer current; then only its sealer touches them
+  std::uint64_t size_ = 0;
+  std::vector<FooterEntry> entries_;
+  Sha256 hasher_;
+
+  void note(std::string_view bytes) {
+    hasher_.add(bytes);
+    size_ += bytes.size();
+  }
+};
+
+PackSet::PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock)
+    : open_directory_(std::move(open_directory)), local_(local), blobs_(blobs), clock_(clock) {}
+
+PackSet::~PackSet() = default;
+
+Result<std::unique_ptr<PackSet>> PackSet::open(const std::string& open_directory, LocalDb& local, BlobStore& blobs,
+                                               const Clock& clock) {
+  std::unique_ptr<PackSet> packs(new PackSet(open_directory, local, blobs, clock));
+  PFS_TRY(packs->load_rows());
+  boost::system::error_code error;
+  std::vector<std::string> names;
+  for (boost::filesystem::directory_iterator it(open_directory, error), end; !error && it != end; it.increment(error)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (error) return error_from_errno(error.value(), "list " + open_directory);
+  std::sort(names.begin(), names.end());
+  for (const auto& name : names) PFS_TRY(packs->recover(name));
+  return packs;
+}
+
+Result<void> PackSet::load_rows() {
+  Result<void> outcome;
+  Lock lock(mutex_);
+  PFS_TRY(local_.scan(Family::kPack, "", "", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+    Decoder number(key);
+    const PackNumber pack(number.u64());
+    Decoder row(value);
+    row.u8();
+    row.u8();
+    const auto state = static_cast<PackState>(row.u8());
+    row.u64();
+    const auto blob = row.raw(BlobName::kSize);
+    if (!number.ok() || !row.ok()) {
+      outcome = Error{Code::kCorrupt, "pack row: damaged record"};
+      return false;
+    }
+    next_number_ = std::max(next_number_, pack.value() + 1);
+    if (state != PackState::kOpen) sealed_[pack] = BlobName::from_bytes(blob);
+    return true;
+  }));
+  return outcome;
+}
+
+Result<void> PackSet::recover(const std::string& file_name) {
+  const std::string path = open_directory_ + "/" + file_name;
+  std::uint64_t value = 0;
+  if (std::sscanf(file_name.c_str(), "%10lx.pack", &value) != 1 || file_name != file_name_of(PackNumber(value))) return {};
+  const PackNumber number(value);
+  PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR));
+  PFS_TRY_ASSIGN(const auto size, file.size());
+  std::string head(kPackHeaderSize, '\0');
+  PFS_TRY_ASSIGN(const auto got, file.read_at(0, std::as_writable_bytes(std::span(head))));
+  const auto kind = check_pack_header(std::string_view(head).substr(0, got), number);
+  Lock lock(mutex_);
+  next_number_ = std::max(next_number_, value + 1);
+  if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second, path);
+  if (!kind) {
+    // made and never written: nothing can refer to it
+    spdlog::warn("pack {}: {}; removed, nothing refers to it", path, kind.error().message);
+    ::unlink(path.c_str());
+    return {};
+  }
+  auto pack = std::make_shared<OpenPack>(number, *kind, std::move(file));
+  pack->note(head);
+  LocalBatch missing;
+  while (pack->size_ + kFrameHeaderSize <= size) {
+    std::string frame(kFrameHeaderSize, '\0');
+    PFS_TRY(pack->file_.read_exactly(pack->size_, std::as_writable_bytes(std::span(frame))));
+    const auto header = decode_frame_header(frame);
+    if (!header || pack->size_ + header->frame_length() > size) break;
+    frame.resize(header->frame_length());
+    PFS_TRY(pack->file_.read_exactly(pack->size_, std::as_writable_bytes(std::span(frame))));
+    const auto decoded = decode_frame(frame, false);
+    if (!decoded) break;
+    sequence_ = std::max(sequence_.load(), header->sequence + 1);
+    for (const auto& entry : decoded->entries) {
+      const Location location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()),
+                              entry.inner, entry.length};
+      pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
+      const std::string key = Encoder().u32(0).u8(static_cast<std::uint8_t>(entry.id.kind)).raw(entry.id.digest.bytes()).str();
+      PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, key));
+      if (!row) missing.put(Family::kIndex, key, location.encode());
+    }
+    pack->note(frame);
+  }
+  if (pack->size_ < size) {
+    spdlog::warn("pack {}: a torn tail of {} bytes is cut off", path, size - pack->size_);
+    PFS_TRY(pack->file_.truncate(pack->size_));
+  }
+  PFS_TRY(pack->file_.sync_data());
+  PFS_TRY(local_.write(missing));
+  open_[number] = pack;
+  current_[*kind] = pack;  // of several, the newest goes on; an older one stays readable where it is
+  return {};
+}
+
+Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind) {
+  PackNumber number;
+  {
+    Lock lock(mutex_);
+    number = PackNumber(next_number_++);
+  }
+  const std::string path = open_directory_ + "/" + file_name_of(number);
+  PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR | O_CREAT | O_EXCL));
+  const std::string header = encode_pack_header(number, kind);
+  PFS_TRY(file.write_at(0, header, {}));
+  PFS_TRY(file.sync());
+  PFS_TRY(sync_directory(open_directory_));
+  LocalBatch row;
+  row.put(Family::kPack, pack_key(number), pack_row(kind, PackState::kOpen, 0, {}, clock_.now()));
+  PFS_TRY(local_.write(row));
+  auto pack = std::make_shared<OpenPack>(number, kind, std::move(file));
+  pack->note(header);
+  return pack;
+}
+
+Result<PackSet::OpenPackPtr> PackSet::writable(PackKind kind) {
+  {
+    Lock lock(mutex_);
+    const auto& current = current_[kind];
+    if (current && current->size_ < kSealSize) return current;
+  }
+  PFS_TRY_ASSIGN(auto fresh, create(kind));
+  OpenPackPtr full;
+  {
+    Lock lock(mutex_);
+    auto& current = current_[kind];
+    if (current && current->size_ < kSealSize) {  // another thread was faster
+      ::unlink(fresh->file_.path().c_str());
+      return current;
+    }
+    full = std::exchange(current, fresh);
+    open_[fresh->number_] = fresh;
+  }
+  if (full) PFS_TRY(seal(full));
+  return fresh;
+}
+
+Result<PackSet::Appended> PackSet::append(PackKind kind, const std::vector<FrameObject>& objects, int level) {
+  const std::string frame = encode_frame(objects, sequence_.fetch_add(1), level);
+  for (;;) {
+    PFS_TRY_ASSIGN(auto pack, writable(kind));
+    Lock lock(mutex_);
+    if (current_[kind] != pack) continue;  // it filled up meanwhile
+    const auto offset = pack->size_;
+    PFS_TRY(pack->file_.write_at(offset, frame, {}));
+    pack->note(frame);
+    Appended appended{pack, {}};
+    std::uint32_t inner = 0;
+    for (const auto& object : objects) {
+      const Location location{pack->number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.size()),
+                              inner, static_cast<std::uint32_t>(object.bytes.size())};
+      pack->entries_.push_back({object.id, location.frame_offset, location.frame_length, location.inner, location.length});
+      appended.locations.push_back(location);
+      inner += location.length;
+    }
+    return appended;
+  }
+}
+
+Result<void> PackSet::sync(const OpenPackPtr& pack) { return pack->file_.sync_data(); }
+
+// Order: footer synced, row synced, then the file moves. A crash between leaves a file in open/ that its row says is
+// sealed, and recover() ends the move.
+Result<void> PackSet::seal(const OpenPackPtr& pack) {
+  const std::string footer = encode_footer(pack->entries_, Sha256(pack->hasher_).finish());
+  PFS_TRY(pack->file_.write_at(pack->size_, footer, {}));
+  PFS_TRY(pack->file_.sync_data());
+  const BlobName name = pack->hasher_.add(footer).finish();
+  LocalBatch row;
+  row.put(Family::kPack, pack_key(pack->number_),
+          pack_row(pack->kind_, PackState::kSealed, pack->size_ + footer.size(), name, clock_.now()));
+  PFS_TRY(local_.write(row));
+  PFS_TRY(local_.sync());
+  PFS_FAULT_POINT("store.pack.seal");
+  PFS_TRY(blobs_.put(name, pack->file_.path()));
+  Lock lock(mutex_);
+  sealed_[pack->number_] = name;
+  open_.erase(pack->number_);
+  return {};
+}
+
+Result<std::string> PackSet::read_frame(const Location& location) const {
+  OpenPackPtr pack;
+  BlobName blob;
+  {
+    Lock lock(mutex_);
+    if (const auto open = open_.find(location.pack); open != open_.end()) {
+      pack = open->second;
+    } else if (const auto sealed = sealed_.find(location.pack); sealed != sealed_.end()) {
+      blob = sealed->second;
+    } else {
+      return Error{Code::kCorrupt, fmt::format("pack {}: the index names it and it is not there", location.pack.value())};
+    }
+  }
+  std::string frame(location.frame_length, '\0');
+  const auto out = std::as_writable_bytes(std::span(frame));
+  if (pack) {
+    PFS_TRY(pack->file_.read_exactly(location.frame_offset, out));
+    return frame;
+  }
+  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, location.frame_offset, out));
+  if (got != frame.size()) {
+    return Error{Code::kCorrupt, fmt::format("pack {}: ends inside a frame at {}", location.pack.value(), location.frame_offset)};
+  }
+  return frame;
+}
+
+}  // namespace pfs::store

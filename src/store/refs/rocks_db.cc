@@ -1,0 +1,174 @@
+#include "store/refs/rocks_db.h"
+
+#include <vector>
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+namespace pfs::store {
+
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+// In the order of RocksFamily.
+constexpr std::array<const char*, kRocksFamilies> kFamilyNames{"ref", "event", "delta", "inode", "stage",
+                                                               "hot", "index", "pack",  "datum"};
+
+rocksdb::DBOptions database_options() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  // a torn tail of the log was never acknowledged: everything before it counts, nothing after it
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.db_write_buffer_size = 64 * kMiB;
+  options.max_total_wal_size = 128 * kMiB;
+  options.max_open_files = 512;
+  // writeback starts early, so that a synced commit behind bulk writes finds little left to do
+  options.wal_bytes_per_sync = 512 * 1024;
+  options.bytes_per_sync = kMiB;
+  // set one by one: from max_background_jobs RocksDB would derive a single flush, behind which commits queue up
+  options.max_background_flushes = 2;
+  options.max_background_compactions = 2;
+  options.avoid_unnecessary_blocking_io = true;
+  options.skip_stats_update_on_db_open = true;
+  options.max_manifest_file_size = 16 * kMiB;
+  options.max_log_file_size = 4 * kMiB;
+  options.keep_log_file_num = 4;
+  options.stats_dump_period_sec = 0;
+  return options;
+}
+
+rocksdb::BlockBasedTableOptions table_options() {
+  rocksdb::BlockBasedTableOptions table;
+  // Strict: what the daemon may use of memory is a number that holds. Four shards, not sixteen, so that what one
+  // scan pins never fills its shard.
+  table.block_cache = rocksdb::NewLRUCache(64 * kMiB, /*num_shard_bits=*/2, /*strict_capacity_limit=*/true);
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 4096;
+  table.block_size = 4096;
+  table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10));
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  return table;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::TableFactory>& tables) {
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory = tables;
+  // digests do not compress, and the rest is either small or gone soon
+  options.compression = rocksdb::kNoCompression;
+  // Queue-like rows (outbox, delta, hot) leave tombstones behind: files dense with them are rewritten early.
+  options.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(/*sliding_window_size=*/4096, /*deletion_trigger=*/2048));
+  return options;
+}
+
+Code code_of(const rocksdb::Status& status) {
+  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit) return Code::kNoSpace;
+  switch (status.code()) {
+    case rocksdb::Status::kNotFound: return Code::kNotFound;
+    case rocksdb::Status::kCorruption: return Code::kCorrupt;
+    case rocksdb::Status::kNotSupported: return Code::kUnsupported;
+    case rocksdb::Status::kIOError: return Code::kIo;
+    case rocksdb::Status::kIncomplete:  // the block cache's limit
+    case rocksdb::Status::kTimedOut:
+    case rocksdb::Status::kAborted:
+    case rocksdb::Status::kBusy:
+    case rocksdb::Status::kTryAgain: return Code::kUnavailable;
+    case rocksdb::Status::kShutdownInProgress: return Code::kCancelled;
+    case rocksdb::Status::kOk:
+    case rocksdb::Status::kInvalidArgument:
+    case rocksdb::Status::kMergeInProgress:
+    case rocksdb::Status::kExpired:
+    case rocksdb::Status::kCompactionTooLarge:
+    case rocksdb::Status::kColumnFamilyDropped:
+    case rocksdb::Status::kMaxCode: return Code::kInternal;
+  }
+  return Code::kInternal;
+}
+
+}  // namespace
+
+Error error_from_rocks(const rocksdb::Status& status, std::string_view what) {
+  return Error{code_of(status), fmt::format("{}: {}", what, status.ToString())};
+}
+
+Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::string& path) {
+  const std::shared_ptr<rocksdb::TableFactory> tables(rocksdb::NewBlockBasedTableFactory(table_options()));
+  const auto options = family_options(tables);
+  std::vector<rocksdb::ColumnFamilyDescriptor> wanted{{rocksdb::kDefaultColumnFamilyName, options}};
+  for (const char* name : kFamilyNames) wanted.emplace_back(name, options);
+
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  // Recovery writes what the log held into table files and syncs those (avoid_flush_during_recovery stays off):
+  // that is what makes the tail of a killed process durable here.
+  const auto status = rocksdb::DB::Open(database_options(), path, wanted, &handles, &db);
+  if (!status.ok()) return error_from_rocks(status, "database " + path);
+
+  std::unique_ptr<RocksDatabase> database(new RocksDatabase);
+  database->path_ = path;
+  database->db_.reset(db);
+  database->default_family_ = handles.front();
+  std::copy(handles.begin() + 1, handles.end(), database->families_.begin());
+  return database;
+}
+
+RocksDatabase::~RocksDatabase() {
+  for (auto* family : families_) db_->DestroyColumnFamilyHandle(family);
+  db_->DestroyColumnFamilyHandle(default_family_);
+  db_->Close();
+}
+
+Result<void> RocksDatabase::write(rocksdb::WriteBatch& batch) {
+  const auto status = db_->Write(rocksdb::WriteOptions(), &batch);
+  if (!status.ok()) return error_from_rocks(status, "write to database " + path_);
+  return {};
+}
+
+Result<void> RocksDatabase::sync() {
+  mutex_.lock();
+  const std::uint64_t mine = ++calls_;
+  while (served_ < mine && failure_ == nullptr) {
+    if (syncing_) {
+      synced_.wait(mutex_);
+      continue;
+    }
+    // This caller syncs for everybody who has asked by now; who comes later waits for the next turn.
+    syncing_ = true;
+    const std::uint64_t serves = calls_;
+    mutex_.unlock();
+    const auto status = db_->SyncWAL();
+    mutex_.lock();
+    syncing_ = false;
+    if (status.ok()) {
+      served_ = serves;
+    } else {
+      // Not tried again: after a failed fsync the kernel may have dropped the dirty pages, and the next one would
+      // succeed without them. Source: fsync(2), "Errors".
+      failure_ = std::make_unique<const Error>(error_from_rocks(status, "sync of database " + path_));
+    }
+    synced_.notify_all();
+  }
+  const Result<void> result = served_ >= mine ? Result<void>() : Result<void>(*failure_);
+  mutex_.unlock();
+  return result;
+}
+
+Result<void> RocksDatabase::resume() {
+  const auto status = db_->Resume();
+  if (!status.ok()) return error_from_rocks(status, "resume of database " + path_);
+  return {};
+}
+
+}  // namespace pfs::store

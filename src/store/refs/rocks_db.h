@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/sync.h"
+
+namespace rocksdb {
+class ColumnFamilyHandle;
+class DB;
+class Status;
+class WriteBatch;
+}  // namespace rocksdb
+
+namespace pfs::store {
+
+/// The column families of a store's one RocksDB. Source: docs/format.md "Rows".
+enum class RocksFamily { kRef, kEvent, kDelta, kInode, kStage, kHot, kIndex, kPack, kDatum };
+inline constexpr std::size_t kRocksFamilies = 9;
+
+/// Translates a status of RocksDB where it enters; `what` names the object. `status` must not be ok.
+Error error_from_rocks(const rocksdb::Status& status, std::string_view what);
+
+/// The RocksDB that a store's RefDb and LocalDb share, and with it one write-ahead log: whatever is written, by
+/// either, is durable once anything written later is.
+///
+/// Owns the database and its families. Thread-safe.
+/// Source: docs/format.md "Database".
+class RocksDatabase {
+ public:
+  /// Opens the database in the directory `path`, making it when it is not there. Everything found in its log is
+  /// durable when this returns, also what a killed process had written and never synced.
+  /// Errors: kCorrupt, kNoSpace, kIo (also: another process has it open).
+  static Result<std::unique_ptr<RocksDatabase>> open(const std::string& path);
+  RocksDatabase(const RocksDatabase&) = delete;
+  RocksDatabase& operator=(const RocksDatabase&) = delete;
+  ~RocksDatabase();
+
+  rocksdb::DB& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* family(RocksFamily family) const { return families_[static_cast<std::size_t>(family)]; }
+
+  /// Carries the batch out, whole or not at all: a killed process keeps it, a power cut only after sync().
+  Result<void> write(rocksdb::WriteBatch& batch);
+
+  /// Everything written before the call is durable when it returns. Many callers share one sync of the log.
+  /// Errors: kIo, kNoSpace; once it has failed it fails until the database is opened again.
+  Result<void> sync() PFS_EXCLUDES(mutex_);
+
+  /// Lets writes go on after the disk was full, once there is room. Errors: kNoSpace (still full), kIo.
+  Result<void> resume();
+
+ private:
+  RocksDatabase() = default;
+
+  std::string path_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::array<rocksdb::ColumnFamilyHandle*, kRocksFamilies> families_{};  // closed before db_, in the destructor
+  rocksdb::ColumnFamilyHandle* default_family_ = nullptr;                // RocksDB insists on one; it stays empty
+
+  Mutex mutex_{LockRank::kLeaf};
+  Condition synced_;
+  // Calls of sync() are numbered. A sync of the log that starts when `calls_` is n serves calls 1 to n.
+  std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t served_ PFS_GUARDED_BY(mutex_) = 0;
+  bool syncing_ PFS_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<const Error> failure_ PFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace pfs::store

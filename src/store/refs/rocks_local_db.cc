@@ -1,0 +1,98 @@
+#include "store/refs/rocks_local_db.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/snapshot.h>
+#include <rocksdb/write_batch.h>
+
+#include "base/fault.h"
+#include "store/refs/rocks_db.h"
+
+namespace pfs::store {
+
+namespace {
+
+class RocksSnapshot final : public LocalDb::Snapshot {
+ public:
+  explicit RocksSnapshot(rocksdb::DB& db) : db_(db), snapshot_(db.GetSnapshot()) {}
+  RocksSnapshot(const RocksSnapshot&) = delete;
+  RocksSnapshot& operator=(const RocksSnapshot&) = delete;
+  ~RocksSnapshot() override { db_.ReleaseSnapshot(snapshot_); }
+
+  const rocksdb::Snapshot* get() const { return snapshot_; }
+
+ private:
+  rocksdb::DB& db_;
+  const rocksdb::Snapshot* snapshot_;
+};
+
+rocksdb::ReadOptions read_options(const LocalDb::Snapshot* at) {
+  rocksdb::ReadOptions options;
+  if (at != nullptr) options.snapshot = static_cast<const RocksSnapshot*>(at)->get();
+  return options;
+}
+
+RocksFamily rocks_family(Family family) {
+  switch (family) {
+    case Family::kDelta: return RocksFamily::kDelta;
+    case Family::kInode: return RocksFamily::kInode;
+    case Family::kStage: return RocksFamily::kStage;
+    case Family::kHot: return RocksFamily::kHot;
+    case Family::kIndex: return RocksFamily::kIndex;
+    case Family::kPack: return RocksFamily::kPack;
+    case Family::kDatum: break;
+  }
+  return RocksFamily::kDatum;
+}
+
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
+
+Result<std::optional<std::string>> RocksLocalDb::get(Family family, std::string_view key, const Snapshot* at) const {
+  std::string value;
+  const auto status =
+      database_.db().Get(read_options(at), database_.family(rocks_family(family)), slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return error_from_rocks(status, "local row");
+  return std::optional(std::move(value));
+}
+
+Result<void> RocksLocalDb::scan(Family family, std::string_view from, std::string_view to,
+                                const std::function<bool(std::string_view key, std::string_view value)>& visit,
+                                const Snapshot* at) const {
+  auto options = read_options(at);
+  const auto end = slice(to);
+  if (!to.empty()) options.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> row(
+      database_.db().NewIterator(options, database_.family(rocks_family(family))));
+  for (row->Seek(slice(from)); row->Valid(); row->Next()) {
+    if (!visit(row->key().ToStringView(), row->value().ToStringView())) return {};
+  }
+  if (!row->status().ok()) return error_from_rocks(row->status(), "local rows");
+  return {};
+}
+
+Result<void> RocksLocalDb::write(const LocalBatch& batch) {
+  PFS_FAULT_POINT("local.write");
+  rocksdb::WriteBatch changes;
+  for (const auto& change : batch.changes) {
+    auto* const family = database_.family(rocks_family(change.family));
+    if (change.value) {
+      changes.Put(family, slice(change.key), slice(*change.value));
+    } else if (change.range_end.empty()) {
+      changes.Delete(family, slice(change.key));
+    } else {
+      changes.DeleteRange(family, slice(change.key), slice(change.range_end));
+    }
+  }
+  return database_.write(changes);
+}
+
+Result<void> RocksLocalDb::sync() { return database_.sync(); }
+
+std::unique_ptr<LocalDb::Snapshot> RocksLocalDb::snapshot() const {
+  return std::make_unique<RocksSnapshot>(database_.db());
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,432 @@
+#include "store/repo/delta_trees.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/codec.h"
+
+namespace pfs::store {
+
+namespace {
+
+// Numbers of scratch trees have the top bit: one range of keys holds all of them. The tree is in the next 31 bits.
+constexpr std::uint64_t kScratchBit = std::uint64_t{1} << 63U;
+// Numbers are reserved this many at a time, so that a crash never gives one out twice.
+constexpr std::uint64_t kReserve = 4096;
+
+std::string first_scratch_key(std::string_view prefix) { return Encoder().raw(prefix).u64(kScratchBit).str(); }
+
+struct Counters {
+  Epoch epoch{1};
+  std::uint64_t next_id = 1;
+
+  std::string encode() const { return Encoder().u8(1).u64(epoch.value()).u64(next_id).str(); }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DeltaTrees>> DeltaTrees::open(Parts parts) {
+  std::unique_ptr<DeltaTrees> trees(new DeltaTrees(std::move(parts)));
+  PFS_TRY(trees->load());
+  return trees;
+}
+
+DeltaTrees::~DeltaTrees() {
+  // nodes go while their destructors still find everything; the staging log has what their rows lack
+  std::unordered_set<NodePtr> stale;
+  {
+    Lock lock(leaf_);
+    stale.swap(stale_);
+  }
+  stale.clear();
+  std::map<BranchRef, NodePtr> branches;
+  {
+    Lock lock(mutex_);
+    branches.swap(branches_);
+  }
+}
+
+Result<void> DeltaTrees::load() {
+  LocalDb& local = *parts_.local;
+  LocalBatch scratch;
+  scratch.erase_range(Family::kDelta, first_scratch_key(""), std::string(9, '\xff'));
+  scratch.erase_range(Family::kInode, first_scratch_key("D"), "E");
+  scratch.erase_range(Family::kInode, first_scratch_key("I"), "J");
+  PFS_TRY(local.write(scratch));
+
+  PFS_TRY_ASSIGN(const auto row, local.get(Family::kInode, counters_key()));
+  Result<void> outcome;
+  {
+    Lock lock(mutex_);
+    if (row) {
+      Decoder in(*row);
+      in.u8();
+      epoch_ = in.u64();
+      next_id_ = reserved_id_ = in.u64();
+      PFS_TRY(in.finish("counters row"));
+    }
+    PFS_TRY(local.scan(Family::kInode, "R", "S", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+      auto ref = parse_branch_row_key(key);
+      auto branch = BranchRow::decode(value);
+      if (!ref || !branch) {
+        outcome = ref ? std::move(branch).error() : std::move(ref).error();
+        return false;
+      }
+      branch_rows_[*ref] = *branch;
+      return true;
+    }));
+  }
+  PFS_TRY(std::move(outcome));
+  PFS_TRY(sweep());
+
+  // The rows of files are brought up to date from the log, many at a time.
+  struct Replayed {
+    Epoch epoch;
+    FileState state;
+    bool changed = false;
+  };
+  std::unordered_map<FileId, std::optional<Replayed>> files;
+  const auto ignore = [](const StagedAt&, std::uint64_t) {};
+  PFS_TRY_ASSIGN(staging_, StagingLog::open(parts_.staging_directory, [&](const StagingRecord& record) {
+    if (!outcome) return;
+    auto found = files.find(record.file);
+    if (found == files.end()) {
+      found = files.emplace(record.file, std::nullopt).first;
+      auto newest = newest_numbered(file_begin(record.file), file_end(record.file), Epoch(~std::uint64_t{0}), nullptr);
+      if (!newest) {
+        outcome = std::move(newest).error();
+        return;
+      }
+      if (!*newest) return;  // removed, or finished
+      auto state = FileState::decode((*newest)->second);
+      if (!state) {
+        outcome = std::move(state).error();
+        return;
+      }
+      found->second = Replayed{(*newest)->first, std::move(*state)};
+    }
+    if (!found->second || record.sequence <= found->second->state.applied) return;
+    auto& [epoch, state, changed] = *found->second;
+    epoch = std::max(epoch, record.epoch);
+    if (record.kind == StagingRecord::Kind::kTruncate) {
+      state.truncate(epoch, record.size_after, ignore);
+    } else {
+      state.put(epoch, record.offset, Extent{record.length, record.at}, ignore);
+    }
+    state.attributes.mtime = state.attributes.ctime = record.mtime;
+    state.applied = record.sequence;
+    changed = true;
+  }));
+  PFS_TRY(std::move(outcome));
+  LocalBatch batch;
+  for (const auto& [file, replayed] : files) {
+    if (!replayed || !replayed->changed) continue;
+    batch.put(Family::kInode, file_key(file, replayed->epoch), replayed->state.encode());
+    spdlog::debug("file {}: brought up to date from the staging log", file.value());
+  }
+  PFS_TRY(local.write(batch));
+  PFS_TRY(claim_rows());
+  staging_->remove_unclaimed();
+  return {};
+}
+
+// Removes rows that no branch reaches: files that were open and unlinked, directories that were removed.
+Result<void> DeltaTrees::sweep() {
+  std::unordered_set<std::uint64_t> reached;
+  std::vector<DirId> next;
+  {
+    Lock lock(mutex_);
+    for (const auto& [ref, row] : branch_rows_) next.push_back(row.root);
+  }
+  Result<void> outcome;
+  while (!next.empty()) {
+    const DirId directory = next.back();
+    next.pop_back();
+    if (!reached.insert(directory.value()).second) continue;
+    PFS_TRY(parts_.local->scan(Family::kDelta, delta_directory_begin(directory), delta_directory_end(directory),
+                               [&](std::string_view, std::string_view value) {
+                                 auto row = DeltaRow::decode(value, "");
+                                 if (!row) {
+                                   outcome = std::move(row).error();
+                                   return false;
+                                 }
+                                 if (const auto* below = std::get_if<DirId>(&row->what)) next.push_back(*below);
+                                 if (const auto* file = std::get_if<FileId>(&row->what)) reached.insert(file->value());
+                                 return true;
+                               }));
+    PFS_TRY(std::move(outcome));
+  }
+  LocalBatch batch;
+  const auto collect = [&](Family family, std::string_view from, std::string_view to, std::size_t skip) {
+    return parts_.local->scan(family, from, to, [&, skip](std::string_view key, std::string_view) {
+      const auto number = Decoder(key.substr(skip)).u64();
+      if (!reached.contains(number)) batch.erase(family, std::string(key));
+      return true;
+    });
+  };
+  PFS_TRY(collect(Family::kDelta, "", std::string(9, '\xff'), 0));
+  PFS_TRY(collect(Family::kInode, "D", "E", 1));
+  PFS_TRY(collect(Family::kInode, "I", "J", 1));
+  return parts_.local->write(batch);
+}
+
+Result<void> DeltaTrees::claim_rows() {
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
+    const auto parsed = parse_numbered_key(key);
+    auto state = FileState::decode(value);
+    if (!parsed || !state) {
+      outcome = parsed ? std::move(state).error() : parsed.error();
+      return false;
+    }
+    // the newest row of a file comes first, and its layers are all there are
+    if (parsed->number != last) state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
+    last = parsed->number;
+    return true;
+  }));
+  return outcome;
+}
+
+Result<std::uint64_t> DeltaTrees::new_id(TreeInfo& info) {
+  if (info.of == TreeInfo::Of::kScratch) return info.first_id + ++info.next_id;
+  if (next_id_ >= reserved_id_) {
+    LocalBatch batch;
+    batch.put(Family::kInode, counters_key(), Counters{Epoch(epoch_), next_id_ + kReserve}.encode());
+    PFS_TRY(parts_.local->write(batch));
+    reserved_id_ = next_id_ + kReserve;
+  }
+  return next_id_++;
+}
+
+NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
+  return NodePtr(new LiveNode(kind, attributes), [this](LiveNode* node) PFS_NO_ANALYSIS {
+    // the last reference: nobody else can look at it, so no lock is needed
+    if (node->file && node->link == NodeState::kRemoved) {
+      Lock lock(leaf_);
+      leftovers_.push_back({node->file, std::move(node->state)});
+    }
+    delete node;
+  });
+}
+
+// Rows and staged bytes of files that were unlinked and are no longer open, and of scratch trees that nobody holds.
+void DeltaTrees::reap() {
+  std::vector<Leftover> leftovers;
+  std::vector<std::uint64_t> trees;
+  {
+    Lock lock(leaf_);
+    if (leftovers_.empty() && dropped_trees_.empty()) return;
+    leftovers.swap(leftovers_);
+    trees.swap(dropped_trees_);
+  }
+  LocalBatch batch;
+  Lock lock(mutex_);
+  const Epoch frozen = last_frozen();
+  for (const auto& leftover : leftovers) {
+    files_.erase(leftover.file);
+    // rows that a frozen epoch still needs go when it is folded
+    batch.erase_range(Family::kInode, file_begin(leftover.file), file_key(leftover.file, frozen));
+    for (const auto& layer : leftover.state.layers) {
+      if (layer.epoch <= frozen) continue;
+      for (const auto& [offset, extent] : layer.extents) {
+        if (const auto* at = std::get_if<StagedAt>(&extent.source)) staging_->release(*at, extent.length);
+      }
+    }
+  }
+  for (const auto first : trees) {
+    const std::uint64_t end = first + (std::uint64_t{1} << 32U);
+    batch.erase_range(Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end)));
+    batch.erase_range(Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end)));
+    batch.erase_range(Family::kInode, file_begin(FileId(first)), file_begin(FileId(end)));
+  }
+  if (auto wrote = parts_.local->write(batch); !wrote) {
+    spdlog::warn("rows of removed files stay until the next start: {}", wrote.error().message);
+  }
+}
+
+Epoch DeltaTrees::last_frozen() const {
+  Epoch last;
+  for (const auto& [ref, root] : branches_) {
+    if (root->info->frozen) last = std::max(last, root->info->frozen->epoch);
+  }
+  for (const auto& [ref, row] : branch_rows_) {
+    if (row.frozen) last = std::max(last, row.frozen->epoch);
+  }
+  return last;
+}
+
+// ---- trees
+
+Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
+  if (const auto found = branches_.find(ref); found != branches_.end()) return found->second;
+  PFS_TRY_ASSIGN(const auto state, parts_.branch_state(ref));
+  auto root = new_node(Kind::kDirectory, state.attributes);
+  root->info = std::make_shared<TreeInfo>();
+  root->info->of = TreeInfo::Of::kBranch;
+  root->info->branch = ref;
+  root->info->output = state.output;
+  root->info->head = state.head;
+  root->info->last_change = parts_.clock->steady();
+  root->base = state.root;
+  if (const auto row = branch_rows_.find(ref); row != branch_rows_.end()) {
+    root->directory = row->second.root;
+    PFS_TRY_ASSIGN(const auto newest, newest_numbered(directory_begin(root->directory), directory_end(root->directory),
+                                                      Epoch(~std::uint64_t{0}), nullptr));
+    if (!newest) return Error{Code::kCorrupt, fmt::format("branch {}: its root's row is missing", ref.str())};
+    PFS_TRY_ASSIGN(auto directory, DirectoryRow::decode(newest->second));
+    root->attributes = directory.attributes;
+    root->xattrs = std::move(directory.xattrs);
+    if (row->second.frozen || row->second.head == state.head) {
+      root->base = directory.base;
+      root->marked = newest->first;
+      root->has_rows = true;
+      root->info->head = row->second.head;
+      root->info->changed = true;
+      root->info->joined = row->second.joined;
+      root->info->frozen = row->second.frozen;
+    } else {
+      // HEAD was moved and the daemon died before the live tree followed; it was clean, as every retargeted branch is
+      LocalBatch batch;
+      batch.erase_range(Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory));
+      PFS_TRY(parts_.local->write(batch));
+    }
+    directories_[root->directory] = root;
+    branch_rows_.erase(row);
+  }
+  branches_[ref] = root;
+  return root;
+}
+
+Result<TreePtr> DeltaTrees::branch(const BranchRef& ref) {
+  Lock lock(mutex_);
+  PFS_TRY_ASSIGN(auto root, branch_root_locked(ref));
+  return std::make_shared<Tree>(std::move(root));
+}
+
+Result<TreePtr> DeltaTrees::commit(const Commit& commit) {
+  Lock lock(mutex_);
+  auto& known = commits_[commit.id];
+  NodePtr root = known.lock();
+  if (!root) {
+    Attributes attributes;
+    attributes.kind = Kind::kDirectory;
+    attributes.mode = 0755;
+    attributes.mtime = attributes.ctime = commit.finished;
+    root = new_node(Kind::kDirectory, attributes);
+    root->info = std::make_shared<TreeInfo>();
+    root->info->of = TreeInfo::Of::kCommit;
+    root->base = commit.root;
+    known = root;
+  }
+  return std::make_shared<Tree>(std::move(root));
+}
+
+Result<TreePtr> DeltaTrees::scratch() {
+  reap();
+  Attributes attributes;
+  attributes.kind = Kind::kDirectory;
+  attributes.mode = 0777;
+  attributes.mtime = attributes.ctime = parts_.clock->now();
+  auto root = new_node(Kind::kDirectory, attributes);
+  root->info = std::make_shared<TreeInfo>();
+  root->base = empty_subtree();
+  {
+    Lock lock(mutex_);
+    next_scratch_ = next_scratch_ >= (std::uint64_t{1} << 31U) ? 1 : next_scratch_;
+    root->info->first_id = kScratchBit | (next_scratch_++ << 32U);
+  }
+  auto tree = std::make_shared<Tree>(std::move(root));
+  tree->on_drop = [this](Tree& dropped) {
+    // may run with locks held: only noted here
+    Lock lock(leaf_);
+    dropped_trees_.push_back(dropped.root->info->first_id);
+  };
+  return tree;
+}
+
+NodePtr DeltaTrees::root(const TreePtr& tree) { return tree->root; }
+
+LiveNode& DeltaTrees::root_of(LiveNode& node) {
+  LiveNode* at = &node;
+  while (at->parent) at = at->parent.get();
+  return *at;
+}
+
+std::optional<BranchRef> DeltaTrees::branch_of(const NodePtr& node) {
+  Lock lock(mutex_);
+  const auto& info = root_of(*node).info;
+  if (info->of != TreeInfo::Of::kBranch) return std::nullopt;
+  return info->branch;
+}
+
+NodeState DeltaTrees::state_locked(LiveNode& node) const {
+  for (const LiveNode* at = &node; at != nullptr; at = at->parent.get()) {
+    // what hangs below something that went is out of reach by name, as after a retarget
+    if (at->link != NodeState::kLinked) return at == &node ? at->link : NodeState::kOrphaned;
+  }
+  return NodeState::kLinked;
+}
+
+NodeState DeltaTrees::state(const NodePtr& node) {
+  Lock lock(mutex_);
+  return state_locked(*node);
+}
+
+Kind DeltaTrees::kind(const NodePtr& node) const { return node->kind; }
+
+bool DeltaTrees::writable(const NodePtr& node) const {
+  Lock lock(mutex_);
+  const auto& info = root_of(*node).info;
+  return info->of != TreeInfo::Of::kCommit && !info->output;
+}
+
+bool DeltaTrees::immutable(const NodePtr& node) const {
+  Lock lock(mutex_);
+  return root_of(*node).info->of == TreeInfo::Of::kCommit;
+}
+
+std::string DeltaTrees::path_locked(const LiveNode& node) const {
+  std::string text;
+  for (const LiveNode* at = &node; at->parent; at = at->parent.get()) text.insert(0, "/" + printable(at->name));
+  return text.empty() ? "/" : text;
+}
+
+std::string DeltaTrees::path(const NodePtr& node) {
+  Lock lock(mutex_);
+  return path_locked(*node);
+}
+
+Result<void> DeltaTrees::check_changeable(LiveNode& directory) const {
+  if (!directory.is_directory()) {
+    return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(directory))};
+  }
+  switch (state_locked(directory)) {
+    case NodeState::kLinked: break;
+    case NodeState::kRemoved: return Error{Code::kNotFound, fmt::format("{}: the directory was removed", path_locked(directory))};
+    case NodeState::kOrphaned:
+      return Error{Code::kStale, fmt::format("{}: its branch points elsewhere now; enter the directory again", path_locked(directory))};
+  }
+  const auto& info = root_of(directory).info;
+  if (info->of == TreeInfo::Of::kCommit) {
+    return Error{Code::kReadOnly, fmt::format("{}: a finished commit never changes", path_locked(directory))};
+  }
+  if (info->output) {
+    return Error{Code::kReadOnly, fmt::format("branch {}: only its pipeline writes it", info->branch.str())};
+  }
+  return {};
+}
+
+// Every loaded node below, parents first.
+void DeltaTrees::orphan_loaded(LiveNode& directory, std::vector<NodePtr>& orphans) {
+  for (const auto& [name, weak] : directory.children) {
+    if (auto child = weak.lock()) {
+      orphans.push_back(child);
+      if (child->is_directory()) orphan_loaded(*child, orphans);
+    }
+  }
+}
+
+}  // namespace pfs::store

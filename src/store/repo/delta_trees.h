@@ -1,0 +1,254 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/sync.h"
+#include "store/live_trees.h"
+#include "store/local_db.h"
+#include "store/repo/delta_rows.h"
+#include "store/repo/live_node.h"
+#include "store/repo/staging_log.h"
+#include "store/tree/content_list.h"
+#include "store/tree/tree_editor.h"
+#include "store/tree/tree_store.h"
+
+namespace pfs::store {
+
+/// What a walk over a frozen or present delta found; fold() makes it the base.
+struct WalkedDirectory {
+  DirId directory;
+  Subtree subtree;
+  std::vector<std::string> row_keys;                     ///< delta rows that are in `subtree`
+  std::vector<std::pair<FileId, Content>> files;         ///< of this directory
+  std::vector<DirId> directories;                        ///< dirty ones right below it
+};
+struct Walked {
+  Subtree root;
+  bool keep = false;  ///< something differs that makes a commit worth keeping (semantics S44)
+  std::vector<WalkedDirectory> directories;  ///< children before parents
+};
+
+/// LiveTrees over a LocalDb: base trees with rows of changes over them. docs/architecture.md "Open commits" tells how.
+///
+/// One mutex (rank kBranch) for names, rows and epochs, one a file for its bytes. The mutex is held over unsynced row
+/// writes, never over a sync, hashing or compression.
+class DeltaTrees final : public LiveTrees {
+ public:
+  struct Parts {
+    LocalDb* local = nullptr;
+    Objects* objects = nullptr;
+    TreeStore* trees = nullptr;
+    ContentReader* contents = nullptr;
+    const Clock* clock = nullptr;
+    std::string staging_directory;
+    /// Whether the branch exists, the root of its HEAD and whether a pipeline writes it. From the catalog.
+    struct BranchState {
+      std::optional<CommitId> head;
+      Subtree root;           ///< of HEAD
+      Attributes attributes;  ///< of the branch's root, where it has no rows
+      bool output = false;
+    };
+    std::function<Result<BranchState>(const BranchRef&)> branch_state;
+  };
+
+  /// Replays the staging log, drops what nothing refers to. Frozen branches are left for the catalog to finish.
+  static Result<std::unique_ptr<DeltaTrees>> open(Parts parts);
+  ~DeltaTrees() override;
+
+  Result<TreePtr> branch(const BranchRef& ref) override;
+  Result<TreePtr> commit(const Commit& commit) override;
+  Result<TreePtr> scratch() override;
+  NodePtr root(const TreePtr& tree) override;
+  std::optional<BranchRef> branch_of(const NodePtr& node) override;
+  NodeState state(const NodePtr& node) override;
+  Kind kind(const NodePtr& node) const override;
+  bool writable(const NodePtr& node) const override;
+  std::string path(const NodePtr& node) override;
+  bool immutable(const NodePtr& node) const override;
+
+  Result<NodePtr> lookup(const NodePtr& directory, std::string_view name) override;
+  Result<NodePtr> walk(const NodePtr& directory, const RepoPath& path) override;
+  Result<Stat> stat(const NodePtr& node) override;
+  Result<void> list(const NodePtr& directory, std::string_view after,
+                    const std::function<bool(const ListedEntry&)>& visit) override;
+  Result<std::size_t> read(const NodePtr& file, std::uint64_t offset, std::span<std::byte> out) override;
+  Result<std::string> read_link(const NodePtr& symlink) override;
+  Result<Xattrs> xattrs(const NodePtr& node) override;
+  Result<std::optional<Entry>> finished_entry(const NodePtr& node) override;
+
+  Result<NodePtr> make(const NodePtr& directory, std::string_view name, const MakeRequest& request) override;
+  Result<void> remove(const NodePtr& directory, std::string_view name, bool is_directory) override;
+  Result<void> rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
+                      RenameMode mode) override;
+  Result<Stat> set_attributes(const NodePtr& node, const AttributeChange& change) override;
+  Result<void> set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) override;
+  Result<void> write(const NodePtr& file, std::uint64_t offset, std::span<const std::byte> bytes) override;
+  Result<std::uint64_t> append(const NodePtr& file, std::span<const std::byte> bytes) override;
+  Result<std::uint64_t> copy_range(const NodePtr& source, std::uint64_t source_offset, const NodePtr& target,
+                                   std::uint64_t target_offset, std::uint64_t length) override;
+  Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) override;
+  Result<void> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) override;
+  Result<void> sync(const NodePtr& node) override;
+  void opened_for_write(const NodePtr& file) override;
+  void released_for_write(const NodePtr& file) override;
+  Result<Subtree> snapshot(const NodePtr& directory) override;
+
+  // ---- for the catalog
+
+  /// What a branch's live tree holds that is not committed.
+  struct Activity {
+    bool changed = false;
+    std::chrono::steady_clock::time_point last_change;
+    Timestamp last_change_at;
+    std::vector<std::string> being_written;
+    std::optional<BranchRow::Frozen> frozen;
+    std::set<BranchRef> joined;
+  };
+  Activity activity(const BranchRef& ref, std::chrono::milliseconds idle_after);
+  /// The branches with rows, frozen ones after a crash included.
+  std::vector<BranchRef> changed_branches();
+
+  /// Freezes the branches together in one epoch: later changes belong to their next commits. `frozen` says under which
+  /// id each will be published.
+  Result<Epoch> freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen);
+  /// Walks a frozen branch; its objects are stored when it returns.
+  Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer);
+  /// The branch's frozen changes are its base now (published as `head`).
+  Result<void> fold(const BranchRef& ref, const Walked& walked, Epoch epoch, const CommitId& head);
+  /// The branch was not published: its changes stay what they were, uncommitted. `try_again`: they are still worth a
+  /// commit; else they wait for one that is.
+  Result<void> thaw(const BranchRef& ref, bool try_again);
+
+  struct Replaced {
+    NodePtr root;
+    std::vector<std::string> names;
+    std::vector<NodePtr> orphans;
+  };
+  /// A clean branch points at another tree; what was known below its root is orphaned. Nothing when nobody has it loaded.
+  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const CommitId& head, const Subtree& root);
+  /// Like it, and the branch is gone. Its rows are dropped.
+  Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
+  void set_output(const BranchRef& ref, bool output);
+  /// Whether the branch's live tree has no entries.
+  Result<bool> is_empty(const BranchRef& ref);
+
+  StagingLog& staging() { return *staging_; }
+  /// Deletes staging segments that nothing refers to any more.
+  Result<void> release_staging();
+
+ private:
+  // A change of rows on its way: the batch, and what to take back when it cannot be written.
+  struct Change {
+    LocalBatch batch;
+    std::vector<LiveNode*> marked;
+  };
+  struct FoundRow {
+    DeltaRow row;
+    Epoch epoch;
+  };
+
+  explicit DeltaTrees(Parts parts) : parts_(std::move(parts)) {}
+
+  // delta_trees.cc: opening, trees, identity
+  Result<void> load();
+  Result<void> sweep();
+  Result<void> replay(const StagingRecord& record);
+  Result<void> claim_rows();
+  Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
+  Result<NodePtr> branch_root_locked(const BranchRef& ref) PFS_REQUIRES(mutex_);
+  static LiveNode& root_of(LiveNode& node);
+  NodeState state_locked(LiveNode& node) const PFS_REQUIRES(mutex_);
+  std::string path_locked(const LiveNode& node) const PFS_REQUIRES(mutex_);
+  Result<void> check_changeable(LiveNode& directory) const PFS_REQUIRES(mutex_);
+  void reap() PFS_EXCLUDES(mutex_);
+  std::shared_ptr<LiveNode> new_node(Kind kind, const Attributes& attributes);
+  void orphan_loaded(LiveNode& directory, std::vector<NodePtr>& orphans) PFS_REQUIRES(mutex_);
+
+  // delta_trees_read.cc
+  Result<NodePtr> lookup_locked(const NodePtr& directory, std::string_view name) PFS_REQUIRES(mutex_);
+  Result<NodePtr> attach(const NodePtr& directory, std::string_view name, const FoundRow& found) PFS_REQUIRES(mutex_);
+  NodePtr attach_entry(const NodePtr& directory, const Entry& entry) PFS_REQUIRES(mutex_);
+  Result<std::optional<FoundRow>> newest_row(DirId directory, std::string_view name) const;
+  Result<std::optional<std::pair<Epoch, std::string>>> newest_numbered(const std::string& begin, const std::string& end,
+                                                                       Epoch up_to, const LocalDb::Snapshot* at) const;
+  Result<std::vector<ListedEntry>> list_page(const NodePtr& directory, const std::string& after, bool& more)
+      PFS_REQUIRES(mutex_);
+  Result<Stat> stat_of_row(const DeltaRow& row) const;
+  Result<bool> is_empty_locked(const NodePtr& directory) PFS_REQUIRES(mutex_);
+
+  // delta_trees_change.cc
+  Result<void> mark_directory(LiveNode& directory, Change& change) PFS_REQUIRES(mutex_);
+  /// Marks it and puts its row with new times.
+  Result<void> touch_directory(LiveNode& directory, Change& change) PFS_REQUIRES(mutex_);
+  void put_directory_row(LiveNode& directory, Change& change) PFS_REQUIRES(mutex_);
+  /// The row that makes `name` of `directory` this node.
+  Result<void> put_name(LiveNode& directory, std::string_view name, LiveNode& node, Change& change) PFS_REQUIRES(mutex_);
+  Result<void> apply(Change& change) PFS_REQUIRES(mutex_);
+  Result<void> detach(LiveNode& directory, std::string_view name, NodeState state) PFS_REQUIRES(mutex_);
+  void note_change(LiveNode& node) PFS_REQUIRES(mutex_);
+  static Entry entry_of(const LiveNode& node) PFS_NO_ANALYSIS;
+  Result<void> change_attributes(const NodePtr& node, const std::function<void(Attributes&, Xattrs&)>& edit)
+      PFS_REQUIRES(mutex_);
+
+  // delta_trees_file.cc
+  Result<void> prepare_write(const NodePtr& file) PFS_EXCLUDES(mutex_);
+  Result<void> prepare_write_locked(const NodePtr& file) PFS_REQUIRES(mutex_);
+  bool ready_for_write(const LiveNode& file) const PFS_REQUIRES(file.mutex);
+  Result<void> write_ready(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) PFS_REQUIRES(file.mutex);
+  Result<void> truncate_ready(LiveNode& file, std::uint64_t size) PFS_REQUIRES(file.mutex);
+  void note_stale(const NodePtr& file) PFS_REQUIRES(file->mutex);
+  /// Puts the file's row where it lags behind.
+  Result<void> flush_row(LiveNode& file) PFS_REQUIRES(file.mutex);
+  Result<void> flush_rows();
+  FileState::Drop dropper();
+
+  // delta_trees_finish.cc
+  struct WalkContext {
+    Epoch epoch;
+    const LocalDb::Snapshot* at = nullptr;
+    ObjectWriter* writer = nullptr;
+    Walked* walked = nullptr;
+  };
+  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base);
+  Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into);
+  Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);
+  Result<void> fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,
+                         std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) PFS_REQUIRES(mutex_);
+  void put_branch_row(LiveNode& root, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
+  Epoch last_frozen() const PFS_REQUIRES(mutex_);
+
+  const Parts parts_;
+  std::unique_ptr<StagingLog> staging_;
+
+  mutable Mutex mutex_{LockRank::kBranch};
+  // raised under mutex_; read by writers under a file's mutex, see ready_for_write()
+  std::atomic<std::uint64_t> epoch_{1};
+  std::uint64_t next_id_ PFS_GUARDED_BY(mutex_) = 1;
+  std::uint64_t reserved_id_ PFS_GUARDED_BY(mutex_) = 1;
+  std::uint64_t next_scratch_ PFS_GUARDED_BY(mutex_) = 1;
+  std::map<BranchRef, NodePtr> branches_ PFS_GUARDED_BY(mutex_);
+  std::map<BranchRef, BranchRow> branch_rows_ PFS_GUARDED_BY(mutex_);  // of branches not loaded yet
+  std::unordered_map<CommitId, std::weak_ptr<LiveNode>> commits_ PFS_GUARDED_BY(mutex_);
+  std::unordered_map<DirId, std::weak_ptr<LiveNode>> directories_ PFS_GUARDED_BY(mutex_);
+  std::unordered_map<FileId, std::weak_ptr<LiveNode>> files_ PFS_GUARDED_BY(mutex_);
+
+  // what a destructor, which may run anywhere, leaves to be done by the next call
+  struct Leftover {
+    FileId file;
+    FileState state;
+  };
+  mutable Mutex leaf_{LockRank::kLeaf};
+  std::unordered_set<NodePtr> stale_ PFS_GUARDED_BY(leaf_);  // files whose rows lag behind
+  std::vector<std::uint64_t> dropped_trees_ PFS_GUARDED_BY(leaf_);
+  std::vector<Leftover> leftovers_ PFS_GUARDED_BY(leaf_);
+};
+
+}  // namespace pfs::store

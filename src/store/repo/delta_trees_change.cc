@@ -1,0 +1,436 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "store/repo/delta_trees.h"
+
+namespace pfs::store {
+
+namespace {
+
+// What utimes, chmod and chown leave of the setuid and setgid bits when somebody else's write follows. Source: write(2).
+constexpr std::uint32_t kPermissionBits = 07777;
+
+}  // namespace
+
+// The first change below a directory in an epoch puts a row for each directory on the way to the root, so that finishing
+// finds its way from the top down to what changed.
+Result<void> DeltaTrees::mark_directory(LiveNode& directory, Change& change) {
+  if (directory.directory && directory.marked.value() == epoch_) return {};
+  LiveNode& root = root_of(directory);
+  if (directory.parent) PFS_TRY(mark_directory(*directory.parent, change));
+  if (!directory.directory) {
+    PFS_TRY_ASSIGN(const auto number, new_id(*root.info));
+    directory.directory = DirId(number);
+  }
+  directories_[directory.directory] = directory.weak_from_this();
+  const Epoch epoch(epoch_);
+  change.marked.push_back(&directory);
+  directory.marked = epoch;
+  directory.has_rows = true;
+  put_directory_row(directory, change);
+  if (directory.parent) {
+    change.batch.put(Family::kDelta, delta_key(directory.parent->directory, directory.name, epoch),
+                     DeltaRow{directory.directory}.encode());
+  } else if (directory.info->of == TreeInfo::Of::kBranch) {
+    put_branch_row(directory, change.batch);
+  }
+  return {};
+}
+
+void DeltaTrees::put_directory_row(LiveNode& directory, Change& change) {
+  change.batch.put(Family::kInode, directory_key(directory.directory, Epoch(epoch_)),
+                   DirectoryRow{directory.base, directory.attributes, directory.xattrs}.encode());
+}
+
+void DeltaTrees::put_branch_row(LiveNode& root, LocalBatch& batch) {
+  const auto& info = *root.info;
+  BranchRow row{root.directory, info.head, info.joined, info.frozen};
+  row.joined.insert(info.frozen_joined.begin(), info.frozen_joined.end());
+  batch.put(Family::kInode, branch_row_key(info.branch), row.encode());
+}
+
+Result<void> DeltaTrees::touch_directory(LiveNode& directory, Change& change) {
+  directory.attributes.mtime = directory.attributes.ctime = parts_.clock->now();
+  const bool marked_now = directory.marked.value() != epoch_ || !directory.directory;
+  PFS_TRY(mark_directory(directory, change));
+  if (!marked_now) put_directory_row(directory, change);
+  return {};
+}
+
+Entry DeltaTrees::entry_of(const LiveNode& node) {
+  Entry entry;
+  entry.name = node.name;
+  if (node.is_directory()) {
+    entry.attributes = node.attributes;
+    entry.subtree = node.base;
+    entry.xattrs = node.xattrs;
+  } else {
+    entry.attributes = node.state.attributes;
+    entry.content = node.state.base;
+    entry.xattrs = node.state.xattrs;
+    entry.link_id = node.state.link_id;
+  }
+  return entry;
+}
+
+Result<void> DeltaTrees::put_name(LiveNode& directory, std::string_view name, LiveNode& node, Change& change) {
+  const Epoch epoch(epoch_);
+  const std::string key = delta_key(directory.directory, name, epoch);
+  if (node.is_directory() && node.has_rows) {
+    put_directory_row(node, change);  // in this epoch, so that folding an older one keeps it
+    change.batch.put(Family::kDelta, key, DeltaRow{node.directory}.encode());
+    return {};
+  }
+  if (!node.is_directory()) {
+    Lock lock(node.mutex);
+    if (node.file) {
+      change.batch.put(Family::kInode, file_key(node.file, epoch), node.state.encode());
+      change.batch.put(Family::kDelta, key, DeltaRow{node.file}.encode());
+      return {};
+    }
+  }
+  Entry entry = entry_of(node);
+  entry.name = name;
+  change.batch.put(Family::kDelta, key, DeltaRow{std::move(entry)}.encode());
+  return {};
+}
+
+Result<void> DeltaTrees::apply(Change& change) {
+  auto wrote = parts_.local->write(change.batch);
+  if (!wrote) {
+    for (auto* node : change.marked) node->marked = {};  // the next change puts their rows again
+  }
+  return wrote;
+}
+
+void DeltaTrees::note_change(LiveNode& node) {
+  auto& info = *root_of(node).info;
+  info.changed = true;
+  info.last_change = parts_.clock->steady();
+  info.last_change_at = parts_.clock->now();
+}
+
+// The name no longer leads to whatever it led to.
+Result<void> DeltaTrees::detach(LiveNode& directory, std::string_view name, NodeState state) {
+  const auto known = directory.children.find(std::string(name));
+  if (known == directory.children.end()) return {};
+  if (auto node = known->second.lock()) {
+    if (node->is_directory()) {
+      node->link = state;
+    } else {
+      Lock lock(node->mutex);
+      node->link = state;
+      node->state.attributes.ctime = parts_.clock->now();
+      node->stale_row = false;
+      Lock leaf(leaf_);
+      stale_.erase(node);
+    }
+  }
+  directory.children.erase(known);
+  return {};
+}
+
+Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name, const MakeRequest& request) {
+  reap();
+  PFS_TRY(check_entry_name(name));
+  Lock lock(mutex_);
+  PFS_TRY(check_changeable(*directory));
+  auto existing = lookup_locked(directory, name);
+  if (existing) {
+    if (!request.exclusive && (*existing)->kind == Kind::kFile && request.kind == Kind::kFile) return existing;
+    return Error{Code::kExists, fmt::format("{}/{}: exists", path_locked(*directory), printable(name))};
+  }
+  if (existing.error().code != Code::kNotFound) return existing;
+
+  Change change;
+  PFS_TRY(touch_directory(*directory, change));
+  Attributes attributes;
+  attributes.kind = request.kind;
+  attributes.mode = request.mode & kPermissionBits;
+  attributes.uid = request.uid;
+  attributes.gid = request.gid;
+  attributes.rdev = request.rdev;
+  attributes.mtime = attributes.ctime = directory->attributes.mtime;
+  auto node = new_node(request.kind, attributes);
+  node->parent = directory;
+  node->name = name;
+  if (request.kind == Kind::kDirectory) {
+    node->base = empty_subtree();
+  } else {
+    std::uint64_t number = 0;
+    if (request.kind == Kind::kFile || request.target.size() > Content::kMaxInline) {
+      PFS_TRY_ASSIGN(number, new_id(*root_of(*directory).info));
+    }
+    Lock file_lock(node->mutex);
+    node->file = FileId(number);
+    node->marked = Epoch(epoch_);
+    if (request.kind == Kind::kSymlink && number == 0) {
+      node->state.size = node->state.base.size = request.target.size();
+      node->state.base.bytes = request.target;
+    } else if (request.kind == Kind::kSymlink) {
+      PFS_TRY(write_ready(*node, 0, as_bytes(request.target)));
+    }
+  }
+  PFS_TRY(put_name(*directory, name, *node, change));
+  if (auto applied = apply(change); !applied) {
+    Lock file_lock(node->mutex);
+    node->file = {};
+    return std::move(applied).error();
+  }
+  directory->children[node->name] = node;
+  if (node->file) files_[node->file] = node;
+  note_change(*directory);
+  return node;
+}
+
+Result<void> DeltaTrees::remove(const NodePtr& directory, std::string_view name, bool is_directory) {
+  reap();
+  PFS_TRY(check_entry_name(name));
+  Lock lock(mutex_);
+  PFS_TRY(check_changeable(*directory));
+  PFS_TRY_ASSIGN(const auto node, lookup_locked(directory, name));
+  if (is_directory != node->is_directory()) {
+    return Error{is_directory ? Code::kNotDirectory : Code::kIsDirectory,
+                 fmt::format("{}: {}", path_locked(*node), is_directory ? "not a directory" : "is a directory")};
+  }
+  if (is_directory) {
+    PFS_TRY_ASSIGN(const bool empty, is_empty_locked(node));
+    if (!empty) return Error{Code::kNotEmpty, fmt::format("{}: the directory is not empty", path_locked(*node))};
+  }
+  Change change;
+  PFS_TRY(touch_directory(*directory, change));
+  change.batch.put(Family::kDelta, delta_key(directory->directory, name, Epoch(epoch_)),
+                   DeltaRow{DeltaRow::Tombstone{}}.encode());
+  PFS_TRY(apply(change));
+  PFS_TRY(detach(*directory, name, NodeState::kRemoved));
+  note_change(*directory);
+  return {};
+}
+
+Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
+                                RenameMode mode) {
+  reap();
+  PFS_TRY(check_entry_name(from_name));
+  PFS_TRY(check_entry_name(to_name));
+  Lock lock(mutex_);
+  PFS_TRY(check_changeable(*from));
+  PFS_TRY(check_changeable(*to));
+  PFS_TRY_ASSIGN(const auto node, lookup_locked(from, from_name));
+  auto target = lookup_locked(to, to_name);
+  if (!target && target.error().code != Code::kNotFound) return std::move(target).error();
+  if (target) {
+    const auto& old = *target;
+    if (old == node) return {};
+    if (mode == RenameMode::kNoReplace) return Error{Code::kExists, fmt::format("{}: exists", path_locked(*old))};
+    if (old->is_directory() && !node->is_directory()) {
+      return Error{Code::kIsDirectory, fmt::format("{}: is a directory", path_locked(*old))};
+    }
+    if (!old->is_directory() && node->is_directory()) {
+      return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(*old))};
+    }
+    if (old->is_directory()) {
+      PFS_TRY_ASSIGN(const bool empty, is_empty_locked(old));
+      if (!empty) return Error{Code::kNotEmpty, fmt::format("{}: the directory is not empty", path_locked(*old))};
+    }
+  }
+  for (const LiveNode* at = to.get(); at != nullptr; at = at->parent.get()) {
+    if (at == node.get()) {
+      return Error{Code::kInvalid, fmt::format("{}: a directory cannot be moved into itself", path_locked(*node))};
+    }
+  }
+  auto& from_info = *root_of(*from).info;
+  auto& to_info = *root_of(*to).info;
+  const bool across = &from_info != &to_info;
+  if (across && (from_info.of != TreeInfo::Of::kBranch || to_info.of != TreeInfo::Of::kBranch)) {
+    return Error{Code::kCrossDevice, fmt::format("{}: cannot be moved out of its view", path_locked(*node))};
+  }
+
+  Change change;
+  PFS_TRY(touch_directory(*from, change));
+  PFS_TRY(touch_directory(*to, change));
+  PFS_TRY(put_name(*to, to_name, *node, change));
+  change.batch.put(Family::kDelta, delta_key(from->directory, from_name, Epoch(epoch_)),
+                   DeltaRow{DeltaRow::Tombstone{}}.encode());
+  if (across) {
+    from_info.joined.insert(to_info.branch);
+    to_info.joined.insert(from_info.branch);
+    put_branch_row(root_of(*from), change.batch);
+    put_branch_row(root_of(*to), change.batch);
+  }
+  PFS_TRY(apply(change));
+  if (target) PFS_TRY(detach(*to, to_name, NodeState::kRemoved));
+  from->children.erase(std::string(from_name));
+  node->parent = to;
+  node->name = to_name;
+  to->children[node->name] = node;
+  note_change(*from);
+  note_change(*to);
+  return {};
+}
+
+// A clean file's or a symlink's attributes are an entry row; an open file's are in its own row; a directory's too.
+Result<void> DeltaTrees::change_attributes(const NodePtr& node, const std::function<void(Attributes&, Xattrs&)>& edit) {
+  if (state_locked(*node) == NodeState::kOrphaned) {
+    return Error{Code::kStale, fmt::format("{}: its branch points elsewhere now", path_locked(*node))};
+  }
+  if (node->is_directory()) {
+    PFS_TRY(check_changeable(*node));
+    Change change;
+    const Attributes before = node->attributes;
+    const Xattrs xattrs_before = node->xattrs;
+    edit(node->attributes, node->xattrs);
+    const bool was_marked = node->directory && node->marked.value() == epoch_;
+    auto marked = mark_directory(*node, change);
+    if (marked && was_marked) put_directory_row(*node, change);
+    if (marked) marked = apply(change);
+    if (!marked) {
+      node->attributes = before;
+      node->xattrs = xattrs_before;
+      return marked;
+    }
+    note_change(*node);
+    return {};
+  }
+  if (node->link == NodeState::kRemoved) {
+    Lock lock(node->mutex);
+    edit(node->state.attributes, node->state.xattrs);
+    return {};
+  }
+  PFS_TRY(check_changeable(*node->parent));
+  Change change;
+  PFS_TRY(mark_directory(*node->parent, change));
+  Attributes before;
+  Xattrs xattrs_before;
+  {
+    Lock lock(node->mutex);
+    before = node->state.attributes;
+    xattrs_before = node->state.xattrs;
+    edit(node->state.attributes, node->state.xattrs);
+  }
+  PFS_TRY(put_name(*node->parent, node->name, *node, change));
+  if (auto applied = apply(change); !applied) {
+    Lock lock(node->mutex);
+    node->state.attributes = before;
+    node->state.xattrs = xattrs_before;
+    return applied;
+  }
+  {
+    Lock lock(node->mutex);
+    if (node->file) node->marked = Epoch(epoch_);
+  }
+  note_change(*node);
+  return {};
+}
+
+Result<Stat> DeltaTrees::set_attributes(const NodePtr& node, const AttributeChange& change) {
+  if (change.size) {
+    if (node->is_directory()) return Error{Code::kIsDirectory, fmt::format("{}: is a directory", path(node))};
+    for (;;) {
+      PFS_TRY(prepare_write(node));
+      Lock lock(node->mutex);
+      if (!ready_for_write(*node)) continue;
+      PFS_TRY(truncate_ready(*node, *change.size));
+      note_stale(node);
+      break;
+    }
+  }
+  if (change.mode || change.uid || change.gid || change.mtime) {
+    Lock lock(mutex_);
+    PFS_TRY(change_attributes(node, [&](Attributes& attributes, Xattrs&) {
+      if (change.mode) attributes.mode = *change.mode & kPermissionBits;
+      if (change.uid) attributes.uid = *change.uid;
+      if (change.gid) attributes.gid = *change.gid;
+      if (change.mtime) attributes.mtime = *change.mtime;
+      attributes.ctime = parts_.clock->now();
+    }));
+  }
+  return stat(node);
+}
+
+Result<void> DeltaTrees::set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) {
+  Lock lock(mutex_);
+  return change_attributes(node, [&](Attributes& attributes, Xattrs& all) {
+    if (value) {
+      all[std::string(name)] = *value;
+    } else {
+      all.erase(std::string(name));
+    }
+    attributes.ctime = parts_.clock->now();
+  });
+}
+
+Result<void> DeltaTrees::put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) {
+  reap();
+  PFS_TRY(check_entry_name(name));
+  Lock lock(mutex_);
+  PFS_TRY(check_changeable(*directory));
+  Change change;
+  PFS_TRY(touch_directory(*directory, change));
+  Entry row = entry;
+  row.name = name;
+  row.link_id = 0;
+  row.attributes.ctime = directory->attributes.ctime;
+  change.batch.put(Family::kDelta, delta_key(directory->directory, name, Epoch(epoch_)), DeltaRow{std::move(row)}.encode());
+  PFS_TRY(apply(change));
+  PFS_TRY(detach(*directory, name, NodeState::kRemoved));
+  note_change(*directory);
+  return {};
+}
+
+Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) {
+  PFS_TRY(check_entry_name(name));
+  PFS_TRY_ASSIGN(auto entry, finished_entry(source));
+  if (!entry && source->is_directory()) {
+    // its uncommitted changes become a tree first: the cost follows them
+    PFS_TRY_ASSIGN(const auto subtree, snapshot(source));
+    Lock lock(mutex_);
+    entry = entry_of(*source);
+    entry->subtree = subtree;
+  }
+  {
+    Lock lock(mutex_);
+    PFS_TRY(check_changeable(*directory));
+    auto existing = lookup_locked(directory, name);
+    if (!existing && existing.error().code != Code::kNotFound) return existing;
+    if (existing && (*existing)->is_directory()) {
+      return Error{Code::kExists, fmt::format("{}: is a directory", path_locked(**existing))};
+    }
+  }
+  if (entry) {
+    PFS_TRY(put_entry(directory, name, *entry));
+    return lookup(directory, name);
+  }
+  // a file with uncommitted bytes: its extents are shared, counted twice
+  Lock lock(mutex_);
+  PFS_TRY(check_changeable(*directory));
+  Change change;
+  PFS_TRY(touch_directory(*directory, change));
+  FileState copy;
+  {
+    Lock source_lock(source->mutex);
+    copy = source->state;
+  }
+  PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*directory).info));
+  copy.attributes.ctime = directory->attributes.ctime;
+  copy.link_id = 0;
+  auto node = new_node(source->kind, copy.attributes);
+  node->parent = directory;
+  node->name = name;
+  copy.each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
+  {
+    Lock node_lock(node->mutex);
+    node->file = FileId(number);
+    node->marked = Epoch(epoch_);
+    node->state = std::move(copy);
+  }
+  PFS_TRY(put_name(*directory, name, *node, change));
+  PFS_TRY(apply(change));
+  PFS_TRY(detach(*directory, name, NodeState::kRemoved));
+  directory->children[node->name] = node;
+  files_[node->file] = node;
+  note_change(*directory);
+  return node;
+}
+
+}  // namespace pfs::store

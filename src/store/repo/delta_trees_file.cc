@@ -1,0 +1,268 @@
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "store/repo/delta_trees.h"
+
+namespace pfs::store {
+
+namespace {
+
+constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 60U;
+
+}  // namespace
+
+FileState::Drop DeltaTrees::dropper() {
+  return [this](const StagedAt& at, std::uint64_t bytes) { staging_->release(at, bytes); };
+}
+
+// A write goes ahead under the file's mutex alone once the file's rows are those of the current epoch. freeze() raises the
+// epoch first and then takes each stale file's mutex, so a write that saw the old epoch is in the frozen rows.
+bool DeltaTrees::ready_for_write(const LiveNode& file) const { return file.file && file.marked.value() == epoch_; }
+
+Result<void> DeltaTrees::prepare_write(const NodePtr& file) {
+  {
+    Lock lock(file->mutex);
+    if (ready_for_write(*file)) return {};
+  }
+  Lock lock(mutex_);
+  return prepare_write_locked(file);
+}
+
+Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
+  if (file->kind != Kind::kFile) return Error{Code::kInvalid, fmt::format("{}: not a regular file", path_locked(*file))};
+  const auto where = state_locked(*file);
+  if (where == NodeState::kOrphaned) {
+    return Error{Code::kStale, fmt::format("{}: its branch points elsewhere now; open it again", path_locked(*file))};
+  }
+  if (where == NodeState::kRemoved) {  // unlinked and still open: it needs no rows, only an identity
+    PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*file).info));
+    Lock lock(file->mutex);
+    if (!file->file) file->file = FileId(number);
+    file->marked = Epoch(epoch_);
+    return {};
+  }
+  PFS_TRY(check_changeable(*file->parent));
+  Change change;
+  PFS_TRY(mark_directory(*file->parent, change));
+  bool fresh = false;
+  {
+    Lock lock(file->mutex);
+    fresh = !file->file;
+  }
+  if (fresh) {
+    PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*file).info));
+    Lock lock(file->mutex);
+    file->file = FileId(number);
+  }
+  PFS_TRY(put_name(*file->parent, file->name, *file, change));
+  if (auto applied = apply(change); !applied) {
+    Lock lock(file->mutex);
+    if (fresh) file->file = {};
+    return applied;
+  }
+  Lock lock(file->mutex);
+  file->marked = Epoch(epoch_);
+  files_[file->file] = file;
+  note_change(*file);
+  return {};
+}
+
+void DeltaTrees::note_stale(const NodePtr& file) {
+  file->last_write = parts_.clock->steady();
+  if (file->stale_row || file->link == NodeState::kRemoved) return;
+  file->stale_row = true;
+  Lock lock(leaf_);
+  stale_.insert(file);
+}
+
+Result<void> DeltaTrees::write_ready(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+  StagingRecord record;
+  record.file = file.file;
+  record.epoch = file.marked;
+  record.offset = offset;
+  record.mtime = parts_.clock->now();
+  record.size_after = std::max<std::uint64_t>(file.state.size, offset + bytes.size());
+  PFS_TRY(staging_->append(record, bytes));
+  if (!bytes.empty()) file.state.put(file.marked, offset, Extent{bytes.size(), record.at}, dropper());
+  file.state.applied = record.sequence;
+  file.state.attributes.mtime = file.state.attributes.ctime = record.mtime;
+  return {};
+}
+
+Result<void> DeltaTrees::truncate_ready(LiveNode& file, std::uint64_t size) {
+  if (size > kMaxFileSize) return Error{Code::kTooLarge, fmt::format("{} bytes are more than a file can have", size)};
+  StagingRecord record;
+  record.kind = StagingRecord::Kind::kTruncate;
+  record.file = file.file;
+  record.epoch = file.marked;
+  record.mtime = parts_.clock->now();
+  record.size_after = size;
+  PFS_TRY(staging_->append(record, {}));
+  file.state.truncate(file.marked, size, dropper());
+  file.state.applied = record.sequence;
+  file.state.attributes.mtime = file.state.attributes.ctime = record.mtime;
+  return {};
+}
+
+Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (offset > kMaxFileSize || bytes.size() > kMaxFileSize - offset) {
+    return Error{Code::kTooLarge, fmt::format("{} bytes at {} are more than a file can have", bytes.size(), offset)};
+  }
+  for (;;) {
+    PFS_TRY(prepare_write(file));
+    Lock lock(file->mutex);
+    if (!ready_for_write(*file)) continue;
+    PFS_TRY(write_ready(*file, offset, bytes));
+    note_stale(file);
+    return {};
+  }
+}
+
+Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const std::byte> bytes) {
+  for (;;) {
+    PFS_TRY(prepare_write(file));
+    Lock lock(file->mutex);
+    if (!ready_for_write(*file)) continue;
+    const std::uint64_t offset = file->state.size;
+    PFS_TRY(write_ready(*file, offset, bytes));
+    note_stale(file);
+    return offset;
+  }
+}
+
+namespace {
+
+// Whether copying [offset, offset + length) of `source` into `target` makes, or goes on making, a copy of the whole: the
+// target then refers to the source's content itself, and finishing has nothing to cut.
+bool extends_copy(const FileState& target, const Content& source, std::uint64_t source_offset, std::uint64_t target_offset) {
+  if (source_offset != target_offset || target.size != target_offset) return false;
+  if (target.size == 0) return true;
+  return target.base == source && target.layers.size() == 1 && target.layers.back().extents.empty() &&
+         target.layers.back().limit == target.size;
+}
+
+}  // namespace
+
+Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_t source_offset, const NodePtr& target,
+                                             std::uint64_t target_offset, std::uint64_t length) {
+  if (source->is_directory() || target->is_directory()) {
+    return Error{Code::kIsDirectory, fmt::format("{}: is a directory", path(source->is_directory() ? source : target))};
+  }
+  const StagingLog::Pin pin(*staging_);
+  std::vector<FileState::Piece> pieces;
+  Content content;
+  bool clean = false;
+  std::uint64_t size = 0;
+  {
+    Lock lock(source->mutex);
+    size = source->state.size;
+    if (source_offset >= size) return std::uint64_t{0};
+    length = std::min(length, size - source_offset);
+    clean = source->state.layers.empty() && source->state.size == source->state.base.size;
+    content = source->state.base;
+    if (!clean) pieces = source->state.pieces_of(source_offset, length);
+  }
+  if (source == target && source_offset < target_offset + length && target_offset < source_offset + length) {
+    return Error{Code::kInvalid, fmt::format("{}: the ranges overlap", path(source))};
+  }
+  if (clean) pieces = {{source_offset, length, Slice{content, source_offset}}};
+  for (;;) {
+    PFS_TRY(prepare_write(target));
+    Lock lock(target->mutex);
+    if (!ready_for_write(*target)) continue;
+    auto& state = target->state;
+    if (clean && extends_copy(state, content, source_offset, target_offset)) {
+      const std::uint64_t copied = target_offset + length;
+      state.fold(Epoch(~std::uint64_t{0}), content, dropper());
+      if (copied < content.size) state.layers.push_back({target->marked, copied, {}});
+      state.size = copied;
+    } else {
+      for (const auto& piece : pieces) {
+        const std::uint64_t at = target_offset + (piece.offset - source_offset);
+        if (const auto* staged = std::get_if<StagedAt>(&piece.source)) {
+          staging_->claim(*staged, piece.length);
+          state.put(target->marked, at, Extent{piece.length, *staged}, dropper());
+        } else if (const auto* slice = std::get_if<Slice>(&piece.source)) {
+          state.put(target->marked, at, Extent{piece.length, *slice}, dropper());
+        } else {
+          const std::vector<std::byte> zeros(static_cast<std::size_t>(std::min<std::uint64_t>(piece.length, 1U << 20U)));
+          for (std::uint64_t done = 0; done < piece.length; done += zeros.size()) {
+            const auto part = std::min<std::uint64_t>(zeros.size(), piece.length - done);
+            PFS_TRY(write_ready(*target, at + done, std::span(zeros).first(static_cast<std::size_t>(part))));
+          }
+        }
+      }
+    }
+    state.attributes.mtime = state.attributes.ctime = parts_.clock->now();
+    note_stale(target);
+    // the log knows nothing of what is not in it: the row must
+    PFS_TRY(flush_row(*target));
+    return length;
+  }
+}
+
+Result<void> DeltaTrees::flush_row(LiveNode& file) {
+  if (file.link == NodeState::kLinked && file.file) {
+    LocalBatch batch;
+    batch.put(Family::kInode, file_key(file.file, file.marked), file.state.encode());
+    PFS_TRY(parts_.local->write(batch));
+  }
+  return {};
+}
+
+// Brings the rows of all files up to date; those that are open for writing stay listed.
+Result<void> DeltaTrees::flush_rows() {
+  std::vector<NodePtr> files;
+  {
+    Lock lock(leaf_);
+    files.assign(stale_.begin(), stale_.end());
+  }
+  for (const auto& file : files) {
+    Lock lock(file->mutex);
+    if (!file->stale_row) continue;
+    PFS_TRY(flush_row(*file));
+    if (file->writers > 0) continue;
+    file->stale_row = false;
+    Lock leaf(leaf_);
+    stale_.erase(file);
+  }
+  return {};
+}
+
+Result<void> DeltaTrees::sync(const NodePtr& node) {
+  if (!node->is_directory()) {
+    Lock lock(node->mutex);
+    if (node->stale_row) PFS_TRY(flush_row(*node));
+  }
+  PFS_TRY(staging_->sync());
+  return parts_.local->sync();
+}
+
+void DeltaTrees::opened_for_write(const NodePtr& file) {
+  Lock lock(file->mutex);
+  ++file->writers;
+}
+
+void DeltaTrees::released_for_write(const NodePtr& file) {
+  reap();
+  bool written = false;
+  {
+    Lock lock(file->mutex);
+    if (--file->writers > 0 || !file->stale_row) return;
+    written = true;
+    if (auto flushed = flush_row(*file); !flushed) {
+      spdlog::warn("a file's row lags behind the staging log: {}", flushed.error().message);
+      return;
+    }
+    file->stale_row = false;
+    Lock leaf(leaf_);
+    stale_.erase(file);
+  }
+  Lock lock(mutex_);
+  if (written && state_locked(*file) == NodeState::kLinked) note_change(*file);
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,418 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/codec.h"
+#include "base/fault.h"
+#include "store/repo/delta_trees.h"
+
+namespace pfs::store {
+
+namespace {
+
+constexpr std::size_t kMaxOrphansTold = 4000;
+constexpr Epoch kNewest{~std::uint64_t{0}};
+
+// Semantics S44: times of directories and ctime alone make no commit worth keeping.
+bool worth_keeping(const Entry& before, Entry after) {
+  after.attributes.ctime = before.attributes.ctime;
+  if (after.is_directory()) {
+    after.attributes.mtime = before.attributes.mtime;
+    after.subtree = before.subtree;  // what changed below it was looked at there
+  }
+  return before != after;
+}
+
+}  // namespace
+
+DeltaTrees::Activity DeltaTrees::activity(const BranchRef& ref, std::chrono::milliseconds idle_after) {
+  std::vector<NodePtr> stale;
+  {
+    Lock leaf(leaf_);
+    stale.assign(stale_.begin(), stale_.end());
+  }
+  Activity activity;
+  Lock lock(mutex_);
+  const auto found = branches_.find(ref);
+  if (found == branches_.end()) {
+    if (const auto row = branch_rows_.find(ref); row != branch_rows_.end()) {
+      activity.changed = true;
+      activity.frozen = row->second.frozen;
+      activity.joined = row->second.joined;
+    }
+    return activity;
+  }
+  const auto& info = *found->second->info;
+  activity.changed = info.changed;
+  activity.last_change = info.last_change;
+  activity.last_change_at = info.last_change_at;
+  activity.frozen = info.frozen;
+  activity.joined = info.joined;
+  const auto now = parts_.clock->steady();
+  for (const auto& file : stale) {
+    if (&root_of(*file) != found->second.get() || state_locked(*file) != NodeState::kLinked) continue;
+    Lock file_lock(file->mutex);
+    activity.last_change = std::max(activity.last_change, file->last_write);
+    if (file->writers > 0 && now - file->last_write < idle_after) activity.being_written.push_back(path_locked(*file));
+  }
+  return activity;
+}
+
+std::vector<BranchRef> DeltaTrees::changed_branches() {
+  std::vector<BranchRef> refs;
+  Lock lock(mutex_);
+  for (const auto& [ref, root] : branches_) {
+    if (root->info->changed || root->info->frozen) refs.push_back(ref);
+  }
+  for (const auto& [ref, row] : branch_rows_) refs.push_back(ref);
+  return refs;
+}
+
+Result<Epoch> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen) {
+  Lock lock(mutex_);
+  const Epoch epoch(epoch_);
+  // from here on writers put rows of the next epoch; those under way finish under their file's mutex, which flush_rows takes
+  epoch_ = epoch.value() + 1;
+  PFS_TRY(flush_rows());
+  LocalBatch batch;
+  batch.put(Family::kInode, counters_key(), Encoder().u8(1).u64(epoch.value() + 1).u64(reserved_id_).str());
+  std::vector<std::shared_ptr<TreeInfo>> infos;
+  for (const auto& [ref, under] : frozen) {
+    PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+    root->info->frozen = under;
+    root->info->frozen->epoch = epoch;
+    infos.push_back(root->info);
+    if (!root->directory) {  // nothing was ever changed in it
+      PFS_TRY_ASSIGN(const auto number, new_id(*root->info));
+      root->directory = DirId(number);
+      directories_[root->directory] = root;
+      batch.put(Family::kInode, directory_key(root->directory, epoch),
+                DirectoryRow{root->base, root->attributes, root->xattrs}.encode());
+    }
+    put_branch_row(*root, batch);
+  }
+  if (auto wrote = parts_.local->write(batch); !wrote) {
+    for (const auto& info : infos) info->frozen.reset();
+    return std::move(wrote).error();
+  }
+  for (const auto& info : infos) {
+    info->changed = false;
+    info->frozen_joined = std::move(info->joined);
+    info->joined.clear();
+  }
+  return epoch;
+}
+
+Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
+  Lock lock(mutex_);
+  const auto found = branches_.find(ref);
+  if (found == branches_.end()) return {};
+  auto& info = *found->second->info;
+  info.frozen.reset();
+  if (try_again) {
+    info.changed = true;
+    info.joined.merge(info.frozen_joined);
+  }
+  info.frozen_joined.clear();
+  LocalBatch batch;
+  put_branch_row(*found->second, batch);
+  return parts_.local->write(batch);
+}
+
+Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer) {
+  const StagingLog::Pin pin(*staging_);
+  DirId directory;
+  Subtree base;
+  {
+    Lock lock(mutex_);
+    PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+    directory = root->directory;
+    base = root->base;
+  }
+  const auto at = parts_.local->snapshot();
+  Walked walked;
+  WalkContext context{epoch, at.get(), &writer, &walked};
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
+  walked.root = found.first;
+  walked.keep = found.second;
+  PFS_TRY(writer.flush());
+  return walked;
+}
+
+Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
+  const StagingLog::Pin pin(*staging_);
+  DirId directory;
+  Subtree base;
+  std::unique_ptr<LocalDb::Snapshot> at;
+  {
+    Lock lock(mutex_);
+    if (!node->is_directory()) return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(*node))};
+    if (!node->has_rows) return node->base;
+    PFS_TRY(flush_rows());
+    directory = node->directory;
+    base = node->base;
+    at = parts_.local->snapshot();
+  }
+  ObjectWriter writer(*parts_.objects);
+  Walked walked;
+  WalkContext context{kNewest, at.get(), &writer, &walked};
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
+  PFS_TRY(writer.flush());
+  return found.first;
+}
+
+Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into) {
+  PFS_TRY_ASSIGN(const auto row, newest_numbered(file_begin(file), file_end(file), context.epoch, context.at));
+  if (!row) return Error{Code::kCorrupt, fmt::format("file {} ({}): its row is missing", file.value(), printable(name))};
+  PFS_TRY_ASSIGN(const auto state, FileState::decode(row->second));
+  Entry entry;
+  entry.name = name;
+  entry.attributes = state.attributes;
+  entry.xattrs = state.xattrs;
+  entry.link_id = state.link_id;
+  if (state.attributes.kind == Kind::kFile || state.attributes.kind == Kind::kSymlink) {
+    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer));
+  }
+  into.files.emplace_back(file, entry.content);
+  return entry;
+}
+
+Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base) {
+  WalkedDirectory walked;
+  walked.directory = directory;
+  std::vector<std::pair<std::string, DeltaRow>> rows;
+  Result<void> outcome;
+  PFS_TRY(parts_.local->scan(
+      Family::kDelta, delta_directory_begin(directory), delta_directory_end(directory),
+      [&](std::string_view key, std::string_view value) {
+        auto parsed = parse_delta_key(key);
+        auto row = parsed ? DeltaRow::decode(value, parsed->name) : Result<DeltaRow>(parsed.error());
+        if (!row) {
+          outcome = std::move(row).error();
+          return false;
+        }
+        if (parsed->epoch > context.epoch) return true;
+        walked.row_keys.emplace_back(key);
+        if (rows.empty() || rows.back().first != parsed->name) rows.emplace_back(std::move(parsed->name), std::move(*row));
+        return true;
+      },
+      context.at));
+  PFS_TRY(std::move(outcome));
+
+  bool keep = false;
+  std::vector<EntryChange> changes;
+  changes.reserve(rows.size());
+  for (auto& [name, row] : rows) {
+    PFS_TRY_ASSIGN(const auto before, parts_.trees->find(base.root, name));
+    if (std::holds_alternative<DeltaRow::Tombstone>(row.what)) {
+      if (before) changes.push_back({name, std::nullopt});
+      keep = keep || before;
+      continue;
+    }
+    Entry entry;
+    bool keep_below = false;
+    if (auto* finished = std::get_if<Entry>(&row.what)) {
+      entry = std::move(*finished);
+      keep_below = before && entry.is_directory() && entry.subtree != before->subtree;
+    } else if (const auto* file = std::get_if<FileId>(&row.what)) {
+      PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, walked));
+    } else {
+      const auto below = std::get<DirId>(row.what);
+      PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
+      if (!found) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", printable(name))};
+      PFS_TRY_ASSIGN(const auto decoded, DirectoryRow::decode(found->second));
+      PFS_TRY_ASSIGN(const auto subtree, walk_directory(context, below, decoded.base));
+      entry.name = name;
+      entry.attributes = decoded.attributes;
+      entry.xattrs = decoded.xattrs;
+      entry.subtree = subtree.first;
+      keep_below = subtree.second;
+      walked.directories.push_back(below);
+    }
+    keep = keep || keep_below || !before || worth_keeping(*before, entry);
+    changes.push_back({name, std::move(entry)});
+  }
+  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, changes, directory.value()));
+  const Subtree subtree = walked.subtree;
+  context.walked->directories.push_back(std::move(walked));
+  return std::pair(subtree, keep);
+}
+
+// Children before parents: while a directory's row still leads to a folded one, that one's row must be there.
+Result<void> DeltaTrees::fold(const BranchRef& ref, const Walked& walked, Epoch epoch, const CommitId& head) {
+  for (const auto& directory : walked.directories) PFS_TRY(fold_directory(directory, epoch));
+  PFS_FAULT_POINT("store.fold.before_branch_row");
+  Lock lock(mutex_);
+  PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+  root->info->frozen.reset();
+  root->info->frozen_joined.clear();
+  root->info->head = head;
+  LocalBatch batch;
+  put_branch_row(*root, batch);
+  return parts_.local->write(batch);
+}
+
+Result<void> DeltaTrees::fold_directory(const WalkedDirectory& walked, Epoch epoch) {
+  std::vector<std::pair<StagedAt, std::uint64_t>> dropped;
+  Lock lock(mutex_);
+  LocalBatch batch;
+  for (const auto& key : walked.row_keys) batch.erase(Family::kDelta, key);
+  for (const auto& [file, content] : walked.files) PFS_TRY(fold_file(batch, file, content, epoch, dropped));
+  for (const auto below : walked.directories) {
+    // folded before; nothing leads to its row any more unless it was changed again
+    PFS_TRY_ASSIGN(const auto newest, newest_numbered(directory_begin(below), directory_end(below), kNewest, nullptr));
+    if (newest && newest->first > epoch) continue;
+    batch.erase_range(Family::kInode, directory_begin(below), directory_end(below));
+    directories_.erase(below);
+  }
+
+  const auto known = directories_.find(walked.directory);
+  const NodePtr node = known == directories_.end() ? nullptr : known->second.lock();
+  PFS_TRY_ASSIGN(const auto newest,
+                 newest_numbered(directory_begin(walked.directory), directory_end(walked.directory), kNewest, nullptr));
+  if (!newest) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", walked.directory.value())};
+  PFS_TRY_ASSIGN(auto row, DirectoryRow::decode(newest->second));
+  row.base = walked.subtree;
+  batch.erase_range(Family::kInode, directory_begin(walked.directory), directory_end(walked.directory));
+  batch.put(Family::kInode, directory_key(walked.directory, newest->first), row.encode());
+  PFS_TRY(parts_.local->write(batch));
+
+  if (node) {
+    node->base = walked.subtree;
+    if (newest->first <= epoch) node->has_rows = false;
+  }
+  for (const auto& [file, content] : walked.files) {
+    const auto found = files_.find(file);
+    const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock();
+    if (!loaded) {
+      files_.erase(file);
+      continue;
+    }
+    Lock file_lock(loaded->mutex);
+    loaded->state.fold(epoch, content, [](const StagedAt&, std::uint64_t) {});
+    if (loaded->marked <= epoch && loaded->state.layers.empty() && loaded->link == NodeState::kLinked) {
+      loaded->file = {};
+      loaded->stale_row = false;
+      files_.erase(file);
+      Lock leaf(leaf_);
+      stale_.erase(loaded);
+    }
+  }
+  for (const auto& [at, bytes] : dropped) staging_->release(at, bytes);
+  return {};
+}
+
+// The rows of a file whose content up to `epoch` is finished: none are left when nothing newer refers to it.
+Result<void> DeltaTrees::fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,
+                                   std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) {
+  const auto note = [&](const StagedAt& at, std::uint64_t bytes) { dropped.emplace_back(at, bytes); };
+  PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
+  if (!newest) return {};  // unlinked since, and closed
+  batch.erase_range(Family::kInode, file_begin(file), file_end(file));
+  const auto found = files_.find(file);
+  if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
+    Lock lock(loaded->mutex);
+    FileState state = loaded->state;  // it knows more than its row
+    state.fold(epoch, content, note);
+    if (newest->first > epoch && loaded->link == NodeState::kLinked) {
+      batch.put(Family::kInode, file_key(file, newest->first), state.encode());
+    }
+    return {};
+  }
+  PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
+  state.fold(epoch, content, note);
+  if (newest->first > epoch) batch.put(Family::kInode, file_key(file, newest->first), state.encode());
+  return {};
+}
+
+Result<void> DeltaTrees::release_staging() {
+  if (!staging_->has_unclaimed()) return {};
+  // a power cut must not bring back a row whose bytes are gone
+  PFS_TRY(parts_.local->sync());
+  staging_->remove_unclaimed();
+  return {};
+}
+
+// ---- retarget and delete
+
+Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
+  Replaced replaced;
+  replaced.root = root;
+  for (const auto& [name, weak] : root->children) {
+    const auto child = weak.lock();
+    replaced.names.push_back(name);
+    if (!child) continue;
+    if (child->is_directory()) {
+      child->link = NodeState::kOrphaned;
+    } else {
+      Lock lock(child->mutex);
+      child->link = NodeState::kOrphaned;
+    }
+  }
+  orphan_loaded(*root, replaced.orphans);
+  if (replaced.orphans.size() > kMaxOrphansTold) replaced.orphans.resize(kMaxOrphansTold);
+  root->children.clear();
+  if (root->directory) {
+    LocalBatch batch;
+    batch.erase_range(Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory));
+    PFS_TRY(parts_.local->write(batch));
+  }
+  return replaced;
+}
+
+Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const CommitId& head,
+                                                                     const Subtree& subtree) {
+  Lock lock(mutex_);
+  const auto found = branches_.find(ref);
+  if (found == branches_.end()) return std::optional<Replaced>{};
+  const auto& root = found->second;
+  PFS_TRY_ASSIGN(auto replaced, detach_root(root));
+  root->base = subtree;
+  root->info->head = head;
+  root->info->changed = false;
+  root->info->joined.clear();
+  // strictly newer, also on a coarse clock: the kernel drops its cached listing when the time differs
+  root->attributes.mtime = root->attributes.ctime =
+      Timestamp{std::max(parts_.clock->now().nanoseconds, root->attributes.mtime.nanoseconds + 1)};
+  if (root->directory) {
+    LocalBatch batch;
+    batch.erase_range(Family::kInode, directory_begin(root->directory), directory_end(root->directory));
+    batch.put(Family::kInode, directory_key(root->directory, Epoch(epoch_)),
+              DirectoryRow{root->base, root->attributes, root->xattrs}.encode());
+    root->marked = {};
+    put_branch_row(*root, batch);
+    PFS_TRY(parts_.local->write(batch));
+  }
+  return std::optional<Replaced>(std::move(replaced));
+}
+
+Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::drop_branch(const BranchRef& ref) {
+  Lock lock(mutex_);
+  branch_rows_.erase(ref);
+  LocalBatch batch;
+  batch.erase(Family::kInode, branch_row_key(ref));
+  PFS_TRY(parts_.local->write(batch));
+  const auto found = branches_.find(ref);
+  if (found == branches_.end()) return std::optional<Replaced>{};
+  const NodePtr root = found->second;
+  PFS_TRY_ASSIGN(auto replaced, detach_root(root));
+  root->has_rows = false;
+  root->base = empty_subtree();
+  root->link = NodeState::kRemoved;
+  branches_.erase(found);
+  return std::optional<Replaced>(std::move(replaced));
+}
+
+void DeltaTrees::set_output(const BranchRef& ref, bool output) {
+  Lock lock(mutex_);
+  if (const auto found = branches_.find(ref); found != branches_.end()) found->second->info->output = output;
+}
+
+Result<bool> DeltaTrees::is_empty(const BranchRef& ref) {
+  Lock lock(mutex_);
+  PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+  return is_empty_locked(root);
+}
+
+}  // namespace pfs::store

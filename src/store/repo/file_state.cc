@@ -1,0 +1,308 @@
+#include "store/repo/file_state.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/codec.h"
+
+namespace pfs::store {
+
+namespace {
+
+constexpr std::uint8_t kRowVersion = 1;
+constexpr std::uint8_t kStaged = 1;
+constexpr std::uint8_t kSlice = 2;
+
+void encode_attributes(Encoder& out, const Attributes& attributes) {
+  out.u8(static_cast<std::uint8_t>(attributes.kind)).varint(attributes.mode).varint(attributes.uid).varint(attributes.gid);
+  out.varint(attributes.rdev).signed_varint(attributes.mtime.nanoseconds).signed_varint(attributes.ctime.nanoseconds);
+}
+
+Attributes decode_attributes(Decoder& in) {
+  Attributes attributes;
+  const auto kind = in.u8();
+  if (kind < 1 || kind > 7) in.fail();
+  attributes.kind = static_cast<Kind>(kind);
+  attributes.mode = static_cast<std::uint32_t>(in.varint());
+  attributes.uid = static_cast<std::uint32_t>(in.varint());
+  attributes.gid = static_cast<std::uint32_t>(in.varint());
+  attributes.rdev = in.varint();
+  attributes.mtime.nanoseconds = in.signed_varint();
+  attributes.ctime.nanoseconds = in.signed_varint();
+  return attributes;
+}
+
+void drop_extent(const Extent& extent, const FileState::Drop& drop) {
+  if (const auto* staged = std::get_if<StagedAt>(&extent.source)) drop(*staged, extent.length);
+}
+
+// Takes [begin, end) out of a layer, splitting the extents at its edges.
+void clear_range(Layer& layer, std::uint64_t begin, std::uint64_t end, const FileState::Drop& drop) {
+  auto& extents = layer.extents;
+  auto it = extents.upper_bound(begin);
+  if (it != extents.begin() && std::prev(it)->first + std::prev(it)->second.length > begin) --it;
+  while (it != extents.end() && it->first < end) {
+    const std::uint64_t from = it->first;
+    const Extent old = std::move(it->second);
+    const std::uint64_t to = from + old.length;
+    it = extents.erase(it);
+    if (from < begin) {
+      Extent front = old;
+      front.length = begin - from;
+      extents.emplace(from, std::move(front));
+    }
+    Extent middle = from < begin ? old.without_front(begin - from) : old;
+    middle.length = std::min(to, end) - std::max(from, begin);
+    drop_extent(middle, drop);
+    if (to > end) it = std::next(extents.emplace(end, old.without_front(end - from)).first);
+  }
+}
+
+}  // namespace
+
+void encode_content_row(Encoder& out, const Content& content) {
+  out.u8(static_cast<std::uint8_t>(content.form)).varint(content.size);
+  out.bytes(content.form == Content::Form::kInline ? std::string_view(content.bytes) : content.digest.bytes());
+}
+
+Content decode_content_row(Decoder& in) {
+  Content content;
+  const auto form = in.u8();
+  if (form > 2) in.fail();
+  content.form = static_cast<Content::Form>(form);
+  content.size = in.varint();
+  const auto bytes = in.bytes();
+  if (content.form == Content::Form::kInline) {
+    content.bytes = bytes;
+    if (bytes.size() != content.size) in.fail();
+  } else if (bytes.size() == Digest::kSize) {
+    content.digest = Digest::from_bytes(bytes);
+  } else {
+    in.fail();
+  }
+  return content;
+}
+
+Extent Extent::without_front(std::uint64_t bytes) const {
+  Extent rest = *this;
+  rest.length -= bytes;
+  if (auto* staged = std::get_if<StagedAt>(&rest.source)) {
+    staged->offset += bytes;
+  } else {
+    std::get<Slice>(rest.source).offset += bytes;
+  }
+  return rest;
+}
+
+FileState FileState::from_entry(const Entry& entry) {
+  FileState state;
+  state.attributes = entry.attributes;
+  state.size = entry.content.size;
+  state.base = entry.content;
+  state.xattrs = entry.xattrs;
+  state.link_id = entry.link_id;
+  return state;
+}
+
+std::string FileState::encode() const {
+  Encoder out;
+  out.u8(kRowVersion);
+  encode_attributes(out, attributes);
+  out.varint(size).varint(applied).u64(link_id);
+  encode_content_row(out, base);
+  out.varint(xattrs.size());
+  for (const auto& [name, value] : xattrs) out.bytes(name).bytes(value);
+  out.varint(layers.size());
+  for (const auto& layer : layers) {
+    out.u64(layer.epoch.value()).varint(layer.limit).varint(layer.extents.size());
+    for (const auto& [offset, extent] : layer.extents) {
+      out.varint(offset).varint(extent.length);
+      if (const auto* staged = std::get_if<StagedAt>(&extent.source)) {
+        out.u8(kStaged).varint(staged->segment).varint(staged->offset);
+      } else {
+        const auto& slice = std::get<Slice>(extent.source);
+        out.u8(kSlice).varint(slice.offset);
+        encode_content_row(out, slice.content);
+      }
+    }
+  }
+  return std::move(out).str();
+}
+
+Result<FileState> FileState::decode(std::string_view row) {
+  Decoder in(row);
+  FileState state;
+  if (in.u8() != kRowVersion) in.fail();
+  state.attributes = decode_attributes(in);
+  state.size = in.varint();
+  state.applied = in.varint();
+  state.link_id = in.u64();
+  state.base = decode_content_row(in);
+  for (auto count = in.varint(); count > 0 && in.ok(); --count) {
+    std::string name(in.bytes());
+    state.xattrs[std::move(name)] = std::string(in.bytes());
+  }
+  for (auto count = in.varint(); count > 0 && in.ok(); --count) {
+    Layer layer;
+    layer.epoch = Epoch(in.u64());
+    layer.limit = in.varint();
+    for (auto extents = in.varint(); extents > 0 && in.ok(); --extents) {
+      const auto offset = in.varint();
+      Extent extent;
+      extent.length = in.varint();
+      const auto source = in.u8();
+      if (source == kStaged) {
+        StagedAt at;
+        at.segment = static_cast<std::uint32_t>(in.varint());
+        at.offset = in.varint();
+        extent.source = at;
+      } else if (source == kSlice) {
+        Slice slice;
+        slice.offset = in.varint();
+        slice.content = decode_content_row(in);
+        extent.source = std::move(slice);
+      } else {
+        in.fail();
+      }
+      layer.extents.emplace(offset, std::move(extent));
+    }
+    state.layers.push_back(std::move(layer));
+  }
+  PFS_TRY(in.finish("inode row"));
+  return state;
+}
+
+Layer& FileState::layer_of(Epoch epoch) {
+  if (layers.empty() || layers.back().epoch < epoch) layers.push_back({epoch, size, {}});
+  return layers.back();
+}
+
+void FileState::put(Epoch epoch, std::uint64_t offset, Extent extent, const Drop& drop) {
+  Layer& layer = layer_of(epoch);
+  const std::uint64_t end = offset + extent.length;
+  clear_range(layer, offset, end, drop);
+  // a sequential writer's extents grow together where the log has them side by side
+  if (auto* staged = std::get_if<StagedAt>(&extent.source)) {
+    auto after = layer.extents.lower_bound(offset);
+    if (after != layer.extents.begin()) {
+      auto& [before_offset, before] = *std::prev(after);
+      const auto* at = std::get_if<StagedAt>(&before.source);
+      if (at != nullptr && before_offset + before.length == offset && at->segment == staged->segment &&
+          at->offset + before.length == staged->offset) {
+        before.length += extent.length;
+        size = std::max(size, end);
+        return;
+      }
+    }
+  }
+  layer.extents.emplace(offset, std::move(extent));
+  size = std::max(size, end);
+}
+
+void FileState::truncate(Epoch epoch, std::uint64_t new_size, const Drop& drop) {
+  Layer& layer = layer_of(epoch);
+  if (new_size < size) {
+    clear_range(layer, new_size, size, drop);
+    layer.limit = std::min(layer.limit, new_size);
+  }
+  size = new_size;
+}
+
+void FileState::fold(Epoch epoch, const Content& content, const Drop& drop) {
+  auto it = layers.begin();
+  for (; it != layers.end() && it->epoch <= epoch; ++it) {
+    for (const auto& [offset, extent] : it->extents) drop_extent(extent, drop);
+  }
+  layers.erase(layers.begin(), it);
+  base = content;
+}
+
+void FileState::pieces(std::uint64_t offset, std::uint64_t length, const std::function<void(const Piece&)>& visit) const {
+  // what layer `index` - 1 (0: the base) shows of [from, to)
+  const std::function<void(std::size_t, std::uint64_t, std::uint64_t)> below = [&](std::size_t index, std::uint64_t from,
+                                                                                   std::uint64_t to) {
+    if (from >= to) return;
+    if (index == 0) {
+      const std::uint64_t end = std::clamp(base.size, from, to);
+      if (from < end) visit({from, end - from, Slice{base, from}});
+      if (end < to) visit({end, to - end, std::monostate{}});
+      return;
+    }
+    const Layer& layer = layers[index - 1];
+    const auto gap = [&](std::uint64_t begin, std::uint64_t end) {
+      const std::uint64_t shown = std::clamp(layer.limit, begin, end);
+      below(index - 1, begin, shown);
+      if (shown < end) visit({shown, end - shown, std::monostate{}});
+    };
+    auto it = layer.extents.upper_bound(from);
+    if (it != layer.extents.begin() && std::prev(it)->first + std::prev(it)->second.length > from) --it;
+    std::uint64_t at = from;
+    for (; it != layer.extents.end() && it->first < to; ++it) {
+      if (it->first > at) gap(at, it->first);
+      at = std::max(at, it->first);
+      const Extent part = it->second.without_front(at - it->first);
+      const std::uint64_t piece = std::min(part.length, to - at);
+      if (const auto* staged = std::get_if<StagedAt>(&part.source)) {
+        visit({at, piece, *staged});
+      } else {
+        visit({at, piece, std::get<Slice>(part.source)});
+      }
+      at += piece;
+    }
+    if (at < to) gap(at, to);
+  };
+  below(layers.size(), offset, std::min(size, offset + length));
+}
+
+std::vector<FileState::Range> FileState::changed() const {
+  std::vector<Range> ranges;
+  std::uint64_t kept = base.size;  // bytes of the base that every layer lets through
+  for (const auto& layer : layers) {
+    kept = std::min(kept, layer.limit);
+    for (const auto& [offset, extent] : layer.extents) ranges.push_back({offset, offset + extent.length});
+  }
+  if (kept < size || kept < base.size) ranges.push_back({std::min(kept, size), size});
+  for (auto& range : ranges) range.end = std::min(range.end, size);
+  std::erase_if(ranges, [&](const Range& range) { return range.begin > range.end; });
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::vector<Range> merged;
+  for (const auto& range : ranges) {
+    if (!merged.empty() && range.begin <= merged.back().end) {
+      merged.back().end = std::max(merged.back().end, range.end);
+    } else {
+      merged.push_back(range);
+    }
+  }
+  return merged;
+}
+
+void FileState::each_staged(const Drop& visit) const {
+  for (const auto& layer : layers) {
+    for (const auto& [offset, extent] : layer.extents) drop_extent(extent, visit);
+  }
+}
+
+std::vector<FileState::Piece> FileState::pieces_of(std::uint64_t offset, std::uint64_t length) const {
+  std::vector<Piece> all;
+  if (offset < size) pieces(offset, length, [&](const Piece& piece) { all.push_back(piece); });
+  return all;
+}
+
+Result<std::size_t> read_pieces(const std::vector<FileState::Piece>& pieces, const StagingLog& log,
+                                const ContentReader& contents, std::uint64_t offset, std::span<std::byte> out) {
+  std::size_t done = 0;
+  for (const auto& piece : pieces) {
+    const auto part = out.subspan(static_cast<std::size_t>(piece.offset - offset), static_cast<std::size_t>(piece.length));
+    if (const auto* staged = std::get_if<StagedAt>(&piece.source)) {
+      PFS_TRY(log.read(*staged, part));
+    } else if (const auto* slice = std::get_if<Slice>(&piece.source)) {
+      PFS_TRY(contents.read(slice->content, slice->offset, part));
+    } else {
+      std::memset(part.data(), 0, part.size());
+    }
+    done += part.size();
+  }
+  return done;
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "base/sync.h"
+#include "store/live_trees.h"
+#include "store/repo/delta_rows.h"
+#include "store/repo/file_state.h"
+
+namespace pfs::store {
+
+/// What a tree is of. Guarded by DeltaTrees' mutex.
+struct TreeInfo {
+  enum class Of { kBranch, kCommit, kScratch };
+  Of of = Of::kScratch;
+  BranchRef branch;            ///< kBranch
+  std::optional<CommitId> head;  ///< kBranch: what the root's base is
+  std::uint64_t first_id = 0;  ///< kScratch: its directories' and files' numbers begin here
+  std::uint64_t next_id = 0;
+  bool output = false;         ///< kBranch: a pipeline alone writes it
+  bool changed = false;        ///< kBranch: it has rows
+  std::chrono::steady_clock::time_point last_change;
+  Timestamp last_change_at;
+  std::set<BranchRef> joined;
+  std::set<BranchRef> frozen_joined;  ///< what `joined` was when it was frozen
+  std::optional<BranchRow::Frozen> frozen;
+};
+
+/// A file or directory that somebody refers to. See LiveTrees.
+class LiveNode : public std::enable_shared_from_this<LiveNode> {
+ public:
+  LiveNode(Kind node_kind, Attributes node_attributes) : kind(node_kind) {
+    attributes = node_attributes;
+    state.attributes = node_attributes;
+  }
+
+  bool is_directory() const { return kind == Kind::kDirectory; }
+
+  const Kind kind;
+
+  // ---- guarded by DeltaTrees' mutex
+  NodePtr parent;                  // null for roots
+  std::string name;
+  NodeState link = NodeState::kLinked;  // of files written under `mutex` too, so read under either
+  std::shared_ptr<TreeInfo> info;  // roots only
+
+  // directories
+  DirId directory;
+  Subtree base;
+  bool has_rows = false;
+  Attributes attributes;
+  Xattrs xattrs;
+  std::unordered_map<std::string, std::weak_ptr<LiveNode>> children;  // loaded ones
+
+  // The epoch in which the node's rows, and the marks of its ancestors, were last put: a change in a later epoch puts
+  // them again. Written under both DeltaTrees' mutex and this node's; read under either.
+  Epoch marked;
+
+  // ---- files and everything else that is no directory: guarded by this
+  mutable Mutex mutex{LockRank::kFile};
+  FileId file;       // 0: clean, its entry says everything
+  FileState state;
+  bool stale_row = false;  // the row lags behind `state`; the staging log has the rest
+  int writers = 0;
+  std::chrono::steady_clock::time_point last_write;
+};
+
+/// A tree's handle: a scratch tree's rows go with the last one.
+class Tree {
+ public:
+  explicit Tree(NodePtr tree_root) : root(std::move(tree_root)) {}
+  ~Tree() {
+    if (on_drop) on_drop(*this);
+  }
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  const NodePtr root;
+  std::function<void(Tree&)> on_drop;
+};
+
+}  // namespace pfs::store

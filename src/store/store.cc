@@ -1,0 +1,214 @@
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <sstream>
+
+#include <boost/filesystem.hpp>
+#include <fmt/format.h>
+
+#include "store/pack/dir_blob_store.h"
+#include "store/pack/objects.h"
+#include "store/refs/rocks_db.h"
+#include "store/refs/rocks_local_db.h"
+#include "store/refs/rocks_ref_db.h"
+#include "store/repo/auto_commit.h"
+#include "store/repo/delta_trees.h"
+#include "store/repo/ref_catalog.h"
+#include "store/tree/tree_store.h"
+
+namespace pfs::store {
+
+namespace {
+
+constexpr std::uint32_t kRootMode = 0777;
+constexpr std::string_view kFormatVersion = "1";
+
+// FORMAT: lines of `name value`. Features that this version does not know decide whether it may open the store.
+struct Format {
+  std::string version{kFormatVersion};
+  std::string id;
+  std::string compatible;
+  std::string read_only_compatible;
+  std::string incompatible;
+
+  std::string text() const {
+    return fmt::format(
+        "pfs-store {}\nid {}\nfeatures-compatible {}\nfeatures-read-only-compatible {}\nfeatures-incompatible {}\n"
+        "chunker 1\ndomain 0 store\n",
+        version, id, compatible, read_only_compatible, incompatible);
+  }
+};
+
+Result<Format> parse_format(const std::string& path, const std::string& text) {
+  Format format;
+  format.version.clear();
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto space = line.find(' ');
+    const auto name = line.substr(0, space);
+    const auto value = space == std::string::npos ? "" : line.substr(space + 1);
+    if (name == "pfs-store") format.version = value;
+    if (name == "id") format.id = value;
+    if (name == "features-read-only-compatible") format.read_only_compatible = value;
+    if (name == "features-incompatible") format.incompatible = value;
+  }
+  if (format.version.empty() || !CommitId::from_hex(format.id)) {
+    return Error{Code::kCorrupt, fmt::format("{}: not the FORMAT file of a store", path)};
+  }
+  if (format.version != kFormatVersion || !format.incompatible.empty() || !format.read_only_compatible.empty()) {
+    return Error{Code::kUnsupported, fmt::format("{}: the store is of format {} with features '{}{}'; open it with the pfs that made it", path,
+                                                 format.version, format.incompatible, format.read_only_compatible)};
+  }
+  return format;
+}
+
+// The flock of STORE/LOCK; the file says who has it.
+Result<File> lock_store(const std::string& directory) {
+  const std::string path = directory + "/LOCK";
+  PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR | O_CREAT));
+  if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return error_from_errno(errno, "lock " + path);
+    const auto holder = read_file(path).value_or("");
+    return Error{Code::kBusy, fmt::format("store {}: in use by process {}; stop it first", directory,
+                                          holder.empty() ? "?" : holder.substr(0, holder.find('\n')))};
+  }
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  PFS_TRY(file.truncate(0));
+  PFS_TRY(file.write_at(0, fmt::format("{} on {}\n", ::getpid(), host.data()), {}));
+  return file;
+}
+
+class LocalStore final : public Store {
+ public:
+  explicit LocalStore(const StoreOptions& options) : options_(options) {}
+
+  ~LocalStore() override {
+    if (auto_commit_) auto_commit_->stop();
+  }
+
+  Result<void> start() {
+    boost::system::error_code error;
+    for (const auto* name : {"", "/db", "/packs", "/open", "/stage/log", "/stage/spool", "/quarantine", "/tmp"}) {
+      boost::filesystem::create_directories(options_.path + name, error);
+      if (error) return error_from_errno(error.value(), "make " + options_.path + name);
+    }
+    PFS_TRY_ASSIGN(lock_, lock_store(options_.path));
+    PFS_TRY(read_format());
+    PFS_TRY_ASSIGN(database_, RocksDatabase::open(options_.path + "/db"));
+    local_ = std::make_unique<RocksLocalDb>(*database_);
+    PFS_TRY_ASSIGN(refs_, RocksRefDb::open(*database_));
+    PFS_TRY_ASSIGN(blobs_, DirBlobStore::open(options_.path + "/packs"));
+    PFS_TRY_ASSIGN(packs_, PackSet::open(options_.path + "/open", *local_, *blobs_, *options_.clock));
+    objects_ = std::make_unique<Objects>(*local_, *packs_);
+    tree_store_ = std::make_unique<TreeStore>(*objects_);
+    contents_ = std::make_unique<ContentReader>(*objects_);
+    DeltaTrees::Parts parts;
+    parts.local = local_.get();
+    parts.objects = objects_.get();
+    parts.trees = tree_store_.get();
+    parts.contents = contents_.get();
+    parts.clock = options_.clock;
+    parts.staging_directory = options_.path + "/stage/log";
+    parts.branch_state = [this](const BranchRef& ref) { return branch_state(ref); };
+    PFS_TRY_ASSIGN(trees_, DeltaTrees::open(std::move(parts)));
+    RefCatalog::Parts catalog;
+    catalog.refs = refs_.get();
+    catalog.trees = trees_.get();
+    catalog.objects = objects_.get();
+    catalog.clock = options_.clock;
+    catalog.idle_after = options_.idle_after;
+    catalog_ = std::make_unique<RefCatalog>(catalog);
+    auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock,
+                                                AutoCommit::Options{options_.commit_after, options_.idle_after});
+    return {};
+  }
+
+  Catalog& catalog() override { return *catalog_; }
+  LiveTrees& trees() override { return *trees_; }
+  const TreeReader& tree_reader() const override { return *tree_store_; }
+  RefDb& refs() override { return *refs_; }
+  LocalDb& local() override { return *local_; }
+  const std::string& id() const override { return format_.id; }
+  void set_publish_hook(PublishHook* hook) override { catalog_->set_hook(hook); }
+  void set_observer(TreeObserver* observer) override { catalog_->set_observer(observer); }
+  TreeObserver* observer() const override { return catalog_->observer(); }
+
+  Result<void> resume() override { return catalog_->resume_frozen(); }
+
+  void start_automatic_commits() override {
+    if (options_.automatic_commits) auto_commit_->start();
+  }
+
+  Result<void> finish_all() override {
+    auto_commit_->stop();
+    return auto_commit_->commit_all();
+  }
+
+  Result<Space> space() const override {
+    struct statvfs info {};
+    if (::statvfs(options_.path.c_str(), &info) != 0) return error_from_errno(errno, "statvfs " + options_.path);
+    return Space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
+  }
+
+ private:
+  Result<void> read_format() {
+    const std::string path = options_.path + "/FORMAT";
+    if (::access(path.c_str(), F_OK) == 0) {
+      PFS_TRY_ASSIGN(const auto text, read_file(path));
+      PFS_TRY_ASSIGN(format_, parse_format(path, text));
+      return {};
+    }
+    format_.id = new_commit_id().hex();
+    return write_file_atomically(path, format_.text());
+  }
+
+  Result<DeltaTrees::Parts::BranchState> branch_state(const BranchRef& ref) const {
+    PFS_TRY_ASSIGN(const auto branch, load_branch(*refs_, ref));
+    DeltaTrees::Parts::BranchState state;
+    state.head = branch.record.head;
+    state.root = empty_subtree();
+    state.output = !branch.record.output_of.empty();
+    state.attributes.kind = Kind::kDirectory;
+    state.attributes.mode = kRootMode;
+    state.attributes.mtime = state.attributes.ctime = branch.record.created;
+    if (state.head) {
+      PFS_TRY_ASSIGN(const auto commit, load_commit(*refs_, *state.head));
+      state.root = commit.root;
+      state.attributes.mtime = state.attributes.ctime = commit.finished;
+    }
+    return state;
+  }
+
+  const StoreOptions options_;
+  // in the order of opening: what is below is closed last
+  File lock_;
+  Format format_;
+  std::unique_ptr<RocksDatabase> database_;
+  std::unique_ptr<RocksLocalDb> local_;
+  std::unique_ptr<RocksRefDb> refs_;
+  std::unique_ptr<DirBlobStore> blobs_;
+  std::unique_ptr<PackSet> packs_;
+  std::unique_ptr<Objects> objects_;
+  std::unique_ptr<TreeStore> tree_store_;
+  std::unique_ptr<ContentReader> contents_;
+  std::unique_ptr<DeltaTrees> trees_;
+  std::unique_ptr<RefCatalog> catalog_;
+  std::unique_ptr<AutoCommit> auto_commit_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  auto store = std::make_unique<LocalStore>(options);
+  PFS_TRY(store->start());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,61 @@
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "store/store.h"
+#include "support/store_workload.h"
+#include "support/temporary_directory.h"
+
+namespace pfs::test {
+namespace {
+
+int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
+
+TEST_CASE("random changes to two branches leave what plain maps would hold, over commits, retargets and restarts",
+          "[store][property]") {
+  const char* fixed = std::getenv("PFS_SEED");
+  const std::uint64_t first_seed = fixed != nullptr ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
+  const int histories = fixed != nullptr ? 1 : rounds(6, 400);
+  for (int history = 0; history < histories; ++history) {
+    const std::uint64_t seed = first_seed + static_cast<std::uint64_t>(history);
+    TemporaryDirectory directory;
+    SystemClock clock;
+    store::StoreOptions options;
+    options.path = directory.path() + "/store";
+    options.clock = &clock;
+    options.automatic_commits = false;
+    auto opened = store::Store::open(options);
+    REQUIRE(opened);
+    auto store = std::move(*opened);
+    REQUIRE(StoreWorkload::make_branches(*store));
+    StoreWorkload workload(seed);
+    StoreModel model;
+    std::string story;
+    for (int step = 0; step < 250; ++step) {
+      const auto op = workload.next(model);
+      story += fmt::format("  {}: {}\n", step, op.text());
+      INFO("seed " << seed << "\n" << story);
+      StoreWorkload::apply(op, model);
+      const auto done = StoreWorkload::apply(op, *store);
+      if (!done) FAIL("step " << step << ": " << done.error().message);
+      if (step % 60 == 59) {
+        store.reset();
+        opened = store::Store::open(options);
+        if (!opened) FAIL("reopen: " << opened.error().message);
+        store = std::move(*opened);
+      }
+      if (step % 10 != 9) continue;
+      const auto found = StoreWorkload::read(*store);
+      if (!found) FAIL("step " << step << ": " << found.error().message);
+      const auto difference = StoreWorkload::difference(model, *found);
+      if (!difference.empty()) FAIL("step " << step << ": " << difference);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pfs::test

@@ -1,0 +1,405 @@
+#include "support/store_workload.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace pfs::test {
+
+using store::LiveTrees;
+using store::NodePtr;
+
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string join(const std::string& directory, const std::string& name) { return (directory == "/" ? "" : directory) + "/" + name; }
+bool is_below(const std::string& path, const std::string& directory) { return path.rfind(directory + "/", 0) == 0; }
+
+void write_at(std::string& bytes, std::uint64_t offset, const std::string& what) {
+  if (bytes.size() < offset + what.size()) bytes.resize(offset + what.size());
+  bytes.replace(offset, what.size(), what);
+}
+
+// Takes everything at or below `path` out of the tree, with its paths relative to it.
+StoreModel::Tree take(StoreModel::Tree& tree, const std::string& path, bool remove) {
+  StoreModel::Tree taken;
+  for (auto it = tree.begin(); it != tree.end();) {
+    if (it->first == path || is_below(it->first, path)) {
+      taken[it->first.substr(path.size())] = it->second;
+      it = remove ? tree.erase(it) : std::next(it);
+    } else {
+      ++it;
+    }
+  }
+  return taken;
+}
+
+void finish(StoreModel& model, int branch) {
+  for (int each = 0; each < 2; ++each) {
+    if (each != branch && !model.joined) continue;
+    if (model.head[each] || !model.live[each].empty()) model.head[each] = model.live[each];
+  }
+  model.joined = false;
+}
+
+}  // namespace
+
+std::string StoreOp::text() const {
+  static constexpr const char* kNames[] = {"put", "write", "append", "truncate", "mkdir", "remove", "rename", "copy range",
+                                           "copy entry", "chmod", "finish", "retarget", "sync"};
+  return fmt::format("{} {}:{} -> {}:{} at {}/{} length {} bytes {} mode {:o}", kNames[static_cast<int>(kind)], branch, path,
+                     other, other_path, offset, other_offset, length, bytes.size(), mode);
+}
+
+BranchRef StoreWorkload::branch(int number) { return *BranchRef::parse(number == 0 ? "data@master" : "data@staging"); }
+
+Result<void> StoreWorkload::make_branches(store::Store& store) {
+  for (int number = 0; number < 2; ++number) {
+    if (!store.catalog().branch(branch(number))) PFS_TRY(store.catalog().create_branch(branch(number), std::nullopt, true));
+  }
+  return {};
+}
+
+std::string StoreWorkload::some_bytes() {
+  static constexpr std::uint64_t kSizes[] = {0, 1, 100, 129, 4096, 20000, 70000, 400000};
+  std::string bytes(kSizes[below(8)], '\0');
+  const bool repeated = below(4) == 0;
+  const char fill = static_cast<char>('a' + below(26));
+  for (auto& c : bytes) c = repeated ? fill : static_cast<char>(random_());
+  return bytes;
+}
+
+std::string StoreWorkload::some_name() { return fmt::format("n{}", below(12)); }
+
+std::optional<std::string> StoreWorkload::some_path(const StoreModel::Tree& tree, bool directory) {
+  std::vector<std::string> paths;
+  for (const auto& [path, node] : tree) {
+    if (node.directory == directory) paths.push_back(path);
+  }
+  if (paths.empty()) return std::nullopt;
+  return paths[below(paths.size())];
+}
+
+std::string StoreWorkload::some_directory(const StoreModel::Tree& tree) {
+  return below(3) == 0 ? "/" : some_path(tree, true).value_or("/");
+}
+
+StoreOp StoreWorkload::next(const StoreModel& model) {
+  for (;;) {
+    StoreOp op;
+    op.branch = static_cast<int>(below(2));
+    op.other = static_cast<int>(below(2));
+    const auto& tree = model.live[op.branch];
+    const auto& other_tree = model.live[op.other];
+    const auto roll = below(100);
+    const auto target = [&] { return join(some_directory(other_tree), some_name()); };
+    if (roll < 20) {
+      op.kind = StoreOp::Kind::kPut;
+      op.path = join(some_directory(tree), some_name());
+      op.bytes = some_bytes();
+      op.mode = below(2) == 0 ? 0644 : 0755;
+      const auto found = tree.find(op.path);
+      if (found != tree.end() && found->second.directory) continue;
+      return op;
+    }
+    if (roll < 50) {
+      const auto path = some_path(tree, false);
+      if (!path) continue;
+      op.path = *path;
+      const auto size = tree.at(*path).bytes.size();
+      op.kind = roll < 35 ? StoreOp::Kind::kWrite : roll < 42 ? StoreOp::Kind::kAppend : StoreOp::Kind::kTruncate;
+      op.bytes = op.kind == StoreOp::Kind::kTruncate ? "" : some_bytes();
+      if (op.bytes.empty() && op.kind != StoreOp::Kind::kTruncate) continue;
+      op.offset = below(size + 1 + (below(8) == 0 ? 100000 : 0));
+      op.length = below(size + 1 + (below(4) == 0 ? 50000 : 0));
+      return op;
+    }
+    if (roll < 58) {
+      op.kind = StoreOp::Kind::kMakeDirectory;
+      op.path = join(some_directory(tree), some_name());
+      op.mode = 0755;
+      if (tree.contains(op.path)) continue;
+      return op;
+    }
+    if (roll < 66) {
+      op.kind = StoreOp::Kind::kRemove;
+      const auto path = some_path(tree, below(2) == 0);
+      if (!path) continue;
+      op.path = *path;
+      if (std::any_of(tree.begin(), tree.end(), [&](const auto& each) { return is_below(each.first, op.path); })) continue;
+      return op;
+    }
+    if (roll < 76) {
+      op.kind = StoreOp::Kind::kRename;
+      const auto path = some_path(tree, below(2) == 0);
+      if (!path) continue;
+      op.path = *path;
+      op.other_path = target();
+      if (op.branch == op.other && (op.other_path == op.path || is_below(op.other_path, op.path))) continue;
+      const auto found = other_tree.find(op.other_path);
+      if (found != other_tree.end()) {
+        if (found->second.directory != tree.at(op.path).directory) continue;
+        if (std::any_of(other_tree.begin(), other_tree.end(), [&](const auto& each) { return is_below(each.first, op.other_path); })) continue;
+      }
+      return op;
+    }
+    if (roll < 82) {
+      op.kind = StoreOp::Kind::kCopyRange;
+      const auto from = some_path(tree, false);
+      const auto to = some_path(other_tree, false);
+      if (!from || !to || (op.branch == op.other && *from == *to)) continue;
+      op.path = *from;
+      op.other_path = *to;
+      const auto size = tree.at(*from).bytes.size();
+      if (size == 0) continue;
+      const bool whole = below(2) == 0;
+      op.offset = whole ? 0 : below(size);
+      op.length = whole ? size : 1 + below(size - op.offset);
+      op.other_offset = whole ? 0 : below(other_tree.at(*to).bytes.size() + 1);
+      return op;
+    }
+    if (roll < 87) {
+      op.kind = StoreOp::Kind::kCopyEntry;
+      const auto path = some_path(tree, below(2) == 0);
+      if (!path) continue;
+      op.path = *path;
+      op.other_path = target();
+      const auto found = other_tree.find(op.other_path);
+      if (found != other_tree.end() && (found->second.directory || tree.at(op.path).directory)) continue;
+      if (op.branch == op.other && (op.other_path == op.path || is_below(op.other_path, op.path))) continue;
+      return op;
+    }
+    if (roll < 90) {
+      op.kind = StoreOp::Kind::kChmod;
+      const auto path = some_path(tree, below(2) == 0);
+      if (!path) continue;
+      op.path = *path;
+      op.mode = static_cast<std::uint32_t>(0600 + below(0100));
+      return op;
+    }
+    if (roll < 96) {
+      op.kind = StoreOp::Kind::kFinish;
+      return op;
+    }
+    if (roll < 98) {
+      op.kind = StoreOp::Kind::kRetarget;
+      op.other = 1 - op.branch;
+      if (!model.head[op.other] && model.live[op.other].empty()) continue;
+      return op;
+    }
+    op.kind = StoreOp::Kind::kSync;
+    return op;
+  }
+}
+
+void StoreWorkload::apply(const StoreOp& op, StoreModel& model) {
+  auto& tree = model.live[op.branch];
+  auto& other_tree = model.live[op.other];
+  switch (op.kind) {
+    case StoreOp::Kind::kPut: tree[op.path] = {false, op.bytes, tree.contains(op.path) ? tree[op.path].mode : op.mode}; break;
+    case StoreOp::Kind::kWrite: write_at(tree[op.path].bytes, op.offset, op.bytes); break;
+    case StoreOp::Kind::kAppend: tree[op.path].bytes += op.bytes; break;
+    case StoreOp::Kind::kTruncate: tree[op.path].bytes.resize(op.length); break;
+    case StoreOp::Kind::kMakeDirectory: tree[op.path] = {true, "", op.mode}; break;
+    case StoreOp::Kind::kRemove: tree.erase(op.path); break;
+    case StoreOp::Kind::kRename:
+    case StoreOp::Kind::kCopyEntry: {
+      const auto taken = take(tree, op.path, op.kind == StoreOp::Kind::kRename);
+      for (const auto& [below, node] : taken) other_tree[op.other_path + below] = node;
+      if (op.kind == StoreOp::Kind::kRename && op.branch != op.other) model.joined = true;
+      break;
+    }
+    case StoreOp::Kind::kCopyRange:
+      write_at(other_tree[op.other_path].bytes, op.other_offset, std::string(tree[op.path].bytes.substr(op.offset, op.length)));
+      break;
+    case StoreOp::Kind::kChmod: tree[op.path].mode = op.mode; break;
+    case StoreOp::Kind::kFinish: finish(model, op.branch); break;
+    case StoreOp::Kind::kRetarget:
+      finish(model, op.other);
+      finish(model, op.branch);
+      model.live[op.branch] = *model.head[op.other];
+      model.head[op.branch] = model.head[op.other];
+      break;
+    case StoreOp::Kind::kSync: break;
+  }
+}
+
+Result<void> StoreWorkload::apply(const StoreOp& op, store::Store& store) {
+  auto& trees = store.trees();
+  const auto node_at = [&](int number, const std::string& path) -> Result<NodePtr> {
+    PFS_TRY_ASSIGN(const auto tree, trees.branch(branch(number)));
+    PFS_TRY_ASSIGN(const auto parsed, RepoPath::parse(path));
+    return trees.walk(trees.root(tree), parsed);
+  };
+  switch (op.kind) {
+    case StoreOp::Kind::kPut: {
+      PFS_TRY_ASSIGN(const auto directory, node_at(op.branch, parent_of(op.path)));
+      store::MakeRequest request;
+      request.mode = op.mode;
+      request.exclusive = false;
+      PFS_TRY_ASSIGN(const auto file, trees.make(directory, name_of(op.path), request));
+      trees.opened_for_write(file);
+      store::AttributeChange empty;
+      empty.size = 0;
+      auto done = trees.set_attributes(file, empty);
+      Result<void> wrote;
+      if (done) wrote = trees.write(file, 0, as_bytes(op.bytes));
+      trees.released_for_write(file);
+      PFS_TRY(std::move(done));
+      return wrote;
+    }
+    case StoreOp::Kind::kWrite: {
+      PFS_TRY_ASSIGN(const auto file, node_at(op.branch, op.path));
+      return trees.write(file, op.offset, as_bytes(op.bytes));
+    }
+    case StoreOp::Kind::kAppend: {
+      PFS_TRY_ASSIGN(const auto file, node_at(op.branch, op.path));
+      trees.opened_for_write(file);
+      auto appended = trees.append(file, as_bytes(op.bytes));
+      trees.released_for_write(file);
+      PFS_TRY(std::move(appended));
+      return {};
+    }
+    case StoreOp::Kind::kTruncate: {
+      PFS_TRY_ASSIGN(const auto file, node_at(op.branch, op.path));
+      store::AttributeChange change;
+      change.size = op.length;
+      PFS_TRY(trees.set_attributes(file, change));
+      return {};
+    }
+    case StoreOp::Kind::kMakeDirectory: {
+      PFS_TRY_ASSIGN(const auto directory, node_at(op.branch, parent_of(op.path)));
+      store::MakeRequest request;
+      request.kind = store::Kind::kDirectory;
+      request.mode = op.mode;
+      PFS_TRY(trees.make(directory, name_of(op.path), request));
+      return {};
+    }
+    case StoreOp::Kind::kRemove: {
+      PFS_TRY_ASSIGN(const auto directory, node_at(op.branch, parent_of(op.path)));
+      PFS_TRY_ASSIGN(const auto node, node_at(op.branch, op.path));
+      return trees.remove(directory, name_of(op.path), trees.kind(node) == store::Kind::kDirectory);
+    }
+    case StoreOp::Kind::kRename: {
+      PFS_TRY_ASSIGN(const auto from, node_at(op.branch, parent_of(op.path)));
+      PFS_TRY_ASSIGN(const auto to, node_at(op.other, parent_of(op.other_path)));
+      return trees.rename(from, name_of(op.path), to, name_of(op.other_path), store::RenameMode::kReplace);
+    }
+    case StoreOp::Kind::kCopyRange: {
+      PFS_TRY_ASSIGN(const auto from, node_at(op.branch, op.path));
+      PFS_TRY_ASSIGN(const auto to, node_at(op.other, op.other_path));
+      PFS_TRY(trees.copy_range(from, op.offset, to, op.other_offset, op.length));
+      return {};
+    }
+    case StoreOp::Kind::kCopyEntry: {
+      PFS_TRY_ASSIGN(const auto from, node_at(op.branch, op.path));
+      PFS_TRY_ASSIGN(const auto to, node_at(op.other, parent_of(op.other_path)));
+      PFS_TRY(trees.copy_entry(from, to, name_of(op.other_path)));
+      return {};
+    }
+    case StoreOp::Kind::kChmod: {
+      PFS_TRY_ASSIGN(const auto node, node_at(op.branch, op.path));
+      store::AttributeChange change;
+      change.mode = op.mode;
+      PFS_TRY(trees.set_attributes(node, change));
+      return {};
+    }
+    case StoreOp::Kind::kFinish: {
+      PFS_TRY(store.catalog().finish(branch(op.branch), {}));
+      return {};
+    }
+    case StoreOp::Kind::kRetarget: {
+      PFS_TRY_ASSIGN(const auto target, CommitRef::parse(branch(op.other).str()));
+      PFS_TRY(store.catalog().retarget(branch(op.branch), target));
+      return {};
+    }
+    case StoreOp::Kind::kSync: {
+      PFS_TRY_ASSIGN(const auto root, node_at(op.branch, "/"));
+      return trees.sync(root);
+    }
+  }
+  return {};
+}
+
+Result<StoreModel::Tree> StoreWorkload::read_tree(LiveTrees& trees, const NodePtr& root) {
+  StoreModel::Tree tree;
+  std::vector<std::pair<std::string, NodePtr>> next{{"", root}};
+  while (!next.empty()) {
+    const auto [path, directory] = next.back();
+    next.pop_back();
+    std::vector<store::ListedEntry> entries;
+    PFS_TRY(trees.list(directory, "", [&](const store::ListedEntry& entry) {
+      entries.push_back(entry);
+      return true;
+    }));
+    for (const auto& entry : entries) {
+      PFS_TRY_ASSIGN(const auto node, trees.lookup(directory, entry.name));
+      PFS_TRY_ASSIGN(const auto stat, trees.stat(node));
+      const std::string at = path + "/" + entry.name;
+      const bool is_directory = stat.attributes.kind == store::Kind::kDirectory;
+      auto& found = tree[at];
+      found.directory = is_directory;
+      found.mode = stat.attributes.mode;
+      if (entry.stat.attributes.mode != found.mode || (!is_directory && entry.stat.size != stat.size)) {
+        return Error{Code::kInternal, at + ": the listing and the lookup differ"};
+      }
+      if (is_directory) {
+        next.emplace_back(at, node);
+        continue;
+      }
+      found.bytes.resize(stat.size);
+      PFS_TRY_ASSIGN(const auto got, trees.read(node, 0, std::as_writable_bytes(std::span(found.bytes))));
+      if (got != stat.size) return Error{Code::kInternal, at + ": shorter than its size"};
+    }
+  }
+  return tree;
+}
+
+Result<StoreModel> StoreWorkload::read(store::Store& store) {
+  StoreModel model;
+  auto& trees = store.trees();
+  for (int number = 0; number < 2; ++number) {
+    PFS_TRY_ASSIGN(const auto tree, trees.branch(branch(number)));
+    PFS_TRY_ASSIGN(model.live[number], read_tree(trees, trees.root(tree)));
+    PFS_TRY_ASSIGN(const auto record, store.catalog().branch(branch(number)));
+    if (!record.head) continue;
+    PFS_TRY_ASSIGN(const auto commit, store.catalog().commit(*record.head));
+    PFS_TRY_ASSIGN(const auto commit_tree, trees.commit(commit));
+    PFS_TRY_ASSIGN(model.head[number], read_tree(trees, trees.root(commit_tree)));
+  }
+  return model;
+}
+
+std::string StoreWorkload::difference(const StoreModel& expected, const StoreModel& found) {
+  const auto compare = [](const std::string& what, const StoreModel::Tree& a, const StoreModel::Tree& b) -> std::string {
+    for (const auto& [path, node] : a) {
+      const auto other = b.find(path);
+      if (other == b.end()) return fmt::format("{}:{} is missing", what, path);
+      if (other->second == node) continue;
+      std::size_t at = 0;
+      while (at < std::min(node.bytes.size(), other->second.bytes.size()) && node.bytes[at] == other->second.bytes[at]) ++at;
+      return fmt::format("{}:{} differs: {} bytes, mode {:o} expected; {} bytes, mode {:o} found; first difference at {}", what, path,
+                         node.bytes.size(), node.mode, other->second.bytes.size(), other->second.mode, at);
+    }
+    for (const auto& [path, node] : b) {
+      if (!a.contains(path)) return fmt::format("{}:{} should not be there", what, path);
+    }
+    return "";
+  };
+  for (int number = 0; number < 2; ++number) {
+    const auto name = branch(number).str();
+    if (auto text = compare(name + " (live)", expected.live[number], found.live[number]); !text.empty()) return text;
+    const StoreModel::Tree none;
+    if (auto text = compare(name + " (HEAD)", expected.head[number].value_or(none), found.head[number].value_or(none)); !text.empty()) {
+      return text;
+    }
+  }
+  return "";
+}
+
+}  // namespace pfs::test
