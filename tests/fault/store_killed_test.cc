@@ -1,0 +1,167 @@
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "store/store.h"
+#include "support/killed_child.h"
+#include "support/store_workload.h"
+#include "support/temporary_directory.h"
+
+namespace pfs::test {
+namespace {
+
+int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
+
+// What the store may hold when `op` was under way: before it, after it, or between the steps that it is made of.
+std::vector<StoreModel> outcomes(const StoreModel& before, const StoreOp& op) {
+  std::vector<StoreModel> all{before, before};
+  StoreWorkload::apply(op, all.back());
+  if (op.kind == StoreOp::Kind::kRetarget) {
+    for (int branch = 0; branch < 2; ++branch) {
+      StoreOp finish;
+      finish.kind = StoreOp::Kind::kFinish;
+      finish.branch = branch == 0 ? op.other : op.branch;
+      all.push_back(all[all.size() == 2 ? 0 : all.size() - 1]);
+      StoreWorkload::apply(finish, all.back());
+    }
+  }
+  return all;
+}
+
+// Operations of several writes: a kill between them leaves the file in between.
+void forget_half_done(const StoreOp& op, StoreModel& model) {
+  if (op.kind == StoreOp::Kind::kPut) model.live[op.branch].erase(op.path);
+  if (op.kind == StoreOp::Kind::kCopyRange) model.live[op.other].erase(op.other_path);
+}
+
+struct Round {
+  std::string store;
+  std::uint64_t seed = 0;
+  std::vector<std::string> environment;  // PFS_FAULT
+  int kill_after_ms = -1;                // -1: it dies by itself
+};
+
+// Runs the victim to its death and returns what it may have left; the model goes on from what is found.
+void run_round(const Round& round, StoreModel& model) {
+  constexpr int kSteps = 100000;
+  for (const auto& variable : round.environment) ::putenv(const_cast<char*>(variable.c_str()));
+  int acknowledged = -1;
+  bool ready = false;
+  {
+    KilledChild victim({PFS_STORE_VICTIM, round.store, std::to_string(round.seed), std::to_string(kSteps)});
+    std::thread killer;
+    if (round.kill_after_ms >= 0) {
+      killer = std::thread([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(round.kill_after_ms));
+        victim.kill();
+      });
+    }
+    for (auto line = victim.read_line(); !line.empty(); line = victim.read_line()) {
+      if (line == "ready") ready = true;
+      else acknowledged = std::atoi(line.c_str());
+    }
+    if (killer.joinable()) killer.join();
+  }
+  for (const auto& variable : round.environment) ::unsetenv(variable.substr(0, variable.find('=')).c_str());
+
+  // what was acknowledged, played on the model, and the operation that was under way
+  std::vector<StoreModel> possible;
+  std::optional<StoreOp> under_way;
+  StoreModel committed = model;
+  for (int branch = 0; branch < 2; ++branch) {
+    StoreOp finish;
+    finish.kind = StoreOp::Kind::kFinish;
+    finish.branch = branch;
+    StoreWorkload::apply(finish, committed);
+  }
+  if (ready) {
+    StoreWorkload workload(round.seed);
+    for (int step = 0; step <= acknowledged; ++step) StoreWorkload::apply(workload.next(committed), committed);
+    under_way = workload.next(committed);
+    possible = outcomes(committed, *under_way);
+  } else {
+    possible = {model, committed};
+    StoreModel first = model;
+    StoreOp finish;
+    finish.kind = StoreOp::Kind::kFinish;
+    StoreWorkload::apply(finish, first);
+    possible.push_back(first);
+  }
+
+  SystemClock clock;
+  store::StoreOptions options;
+  options.path = round.store;
+  options.clock = &clock;
+  options.automatic_commits = false;
+  auto store = store::Store::open(options);
+  if (!store) FAIL("seed " << round.seed << ": reopen: " << store.error().message);
+  if (auto resumed = (*store)->resume(); !resumed) FAIL("seed " << round.seed << ": resume: " << resumed.error().message);
+  auto found = StoreWorkload::read(**store);
+  if (!found) FAIL("seed " << round.seed << ": " << found.error().message);
+  std::string difference;
+  for (auto candidate : possible) {
+    StoreModel compared = *found;
+    if (under_way) {
+      forget_half_done(*under_way, candidate);
+      forget_half_done(*under_way, compared);
+    }
+    difference = StoreWorkload::difference(candidate, compared);
+    if (difference.empty()) break;
+  }
+  if (!difference.empty()) {
+    FAIL("seed " << round.seed << ", " << acknowledged << " acknowledged, then "
+                 << (under_way ? under_way->text() : std::string("the start")) << ": " << difference);
+  }
+  const bool joined = ready ? committed.joined || (under_way && possible.back().joined) : model.joined;
+  model = *found;
+  model.joined = joined;
+}
+
+struct World {
+  TemporaryDirectory directory;
+  std::string path = directory.path() + "/store";
+  StoreModel model;
+
+  World() {
+    SystemClock clock;
+    store::StoreOptions options;
+    options.path = path;
+    options.clock = &clock;
+    auto store = store::Store::open(options);
+    REQUIRE(store);
+    REQUIRE(StoreWorkload::make_branches(**store));
+  }
+};
+
+TEST_CASE("a store killed at a random moment holds everything that it acknowledged", "[store][fault]") {
+  World world;
+  const std::uint64_t seed = std::random_device{}();
+  std::mt19937_64 random(seed);
+  INFO("seed " << seed);
+  for (int kill = 0; kill < rounds(25, 2000); ++kill) {
+    run_round({world.path, random(), {}, static_cast<int>(20 + random() % 250)}, world.model);
+  }
+}
+
+TEST_CASE("a store killed at a fault point holds everything that it acknowledged", "[store][fault]") {
+  const auto point = GENERATE(as<std::string>{}, "store.staging.append", "store.objects.flush", "store.objects.packs_synced",
+                              "store.finish.frozen", "store.finish.walked", "store.finish.published",
+                              "store.fold.before_branch_row", "store.retarget.published");
+  World world;
+  const std::uint64_t seed = std::random_device{}();
+  std::mt19937_64 random(seed);
+  INFO("seed " << seed << " at " << point);
+  for (int kill = 0; kill < rounds(2, 60); ++kill) {
+    run_round({world.path, random(), {fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 4)}, -1}, world.model);
+  }
+}
+
+}  // namespace
+}  // namespace pfs::test
