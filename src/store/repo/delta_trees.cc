@@ -222,13 +222,16 @@ void DeltaTrees::reap() {
     leftovers.swap(leftovers_);
     trees.swap(dropped_trees_);
   }
+  const auto note = [](const Result<void>& done) {
+    if (!done) spdlog::warn("rows of removed files stay until the next start: {}", done.error().message);
+  };
   LocalBatch batch;
   Lock lock(mutex_);
   const Epoch frozen = last_frozen();
   for (const auto& leftover : leftovers) {
     files_.erase(leftover.file);
     // rows that a frozen epoch still needs go when it is folded
-    batch.erase_range(Family::kInode, file_begin(leftover.file), file_key(leftover.file, frozen));
+    note(erase_rows(batch, Family::kInode, file_begin(leftover.file), file_key(leftover.file, frozen)));
     for (const auto& layer : leftover.state.layers) {
       if (layer.epoch <= frozen) continue;
       for (const auto& [offset, extent] : layer.extents) {
@@ -238,13 +241,18 @@ void DeltaTrees::reap() {
   }
   for (const auto first : trees) {
     const std::uint64_t end = first + (std::uint64_t{1} << 32U);
-    batch.erase_range(Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end)));
-    batch.erase_range(Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end)));
-    batch.erase_range(Family::kInode, file_begin(FileId(first)), file_begin(FileId(end)));
+    note(erase_rows(batch, Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end))));
+    note(erase_rows(batch, Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end))));
+    note(erase_rows(batch, Family::kInode, file_begin(FileId(first)), file_begin(FileId(end))));
   }
-  if (auto wrote = parts_.local->write(batch); !wrote) {
-    spdlog::warn("rows of removed files stay until the next start: {}", wrote.error().message);
-  }
+  note(parts_.local->write(batch));
+}
+
+Result<void> DeltaTrees::erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const {
+  return parts_.local->scan(family, begin, end, [&](std::string_view key, std::string_view) {
+    batch.erase(family, std::string(key));
+    return true;
+  });
 }
 
 Epoch DeltaTrees::last_frozen() const {
@@ -290,7 +298,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
     } else {
       // HEAD was moved and the daemon died before the live tree followed; it was clean, as every retargeted branch is
       LocalBatch batch;
-      batch.erase_range(Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory));
+      PFS_TRY(erase_rows(batch, Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory)));
       PFS_TRY(parts_.local->write(batch));
     }
     directories_[root->directory] = root;

@@ -169,6 +169,7 @@ class DeltaTrees final : public LiveTrees {
   Result<void> check_changeable(LiveNode& directory) const PFS_REQUIRES(mutex_);
   void reap() PFS_EXCLUDES(mutex_);
   std::shared_ptr<LiveNode> new_node(Kind kind, const Attributes& attributes);
+  Result<void> erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const;
   void orphan_loaded(LiveNode& directory, std::vector<NodePtr>& orphans) PFS_REQUIRES(mutex_);
 
   // delta_trees_read.cc
@@ -218,6 +219,7 @@ class DeltaTrees final : public LiveTrees {
   };
   Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base);
   Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into);
+  Result<void> erase_folded_rows(LocalBatch& batch, const WalkedDirectory& walked, Epoch epoch) const;
   Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);
   Result<void> fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,
                          std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) PFS_REQUIRES(mutex_);

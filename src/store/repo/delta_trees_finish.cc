@@ -253,17 +253,38 @@ Result<void> DeltaTrees::fold(const BranchRef& ref, const Walked& walked, Epoch 
   return parts_.local->write(batch);
 }
 
+// Row by row: RocksDB searches every range deletion that is still in memory at each read, so thousands of small ones make
+// all reads slow. One for a directory with many rows is worth it: their markers would be walked over one by one.
+Result<void> DeltaTrees::erase_folded_rows(LocalBatch& batch, const WalkedDirectory& walked, Epoch epoch) const {
+  constexpr std::size_t kMany = 1024;
+  bool newer = false;
+  if (walked.row_keys.size() > kMany) {
+    PFS_TRY(parts_.local->scan(Family::kDelta, delta_directory_begin(walked.directory), delta_directory_end(walked.directory),
+                               [&](std::string_view key, std::string_view) {
+                                 const auto parsed = parse_delta_key(key);
+                                 newer = parsed && parsed->epoch > epoch;
+                                 return !newer;
+                               }));
+  }
+  if (walked.row_keys.size() > kMany && !newer) {
+    batch.erase_range(Family::kDelta, delta_directory_begin(walked.directory), delta_directory_end(walked.directory));
+  } else {
+    for (const auto& key : walked.row_keys) batch.erase(Family::kDelta, key);
+  }
+  return {};
+}
+
 Result<void> DeltaTrees::fold_directory(const WalkedDirectory& walked, Epoch epoch) {
   std::vector<std::pair<StagedAt, std::uint64_t>> dropped;
   Lock lock(mutex_);
   LocalBatch batch;
-  for (const auto& key : walked.row_keys) batch.erase(Family::kDelta, key);
+  PFS_TRY(erase_folded_rows(batch, walked, epoch));
   for (const auto& [file, content] : walked.files) PFS_TRY(fold_file(batch, file, content, epoch, dropped));
   for (const auto below : walked.directories) {
     // folded before; nothing leads to its row any more unless it was changed again
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(directory_begin(below), directory_end(below), kNewest, nullptr));
     if (newest && newest->first > epoch) continue;
-    batch.erase_range(Family::kInode, directory_begin(below), directory_end(below));
+    PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(below), directory_end(below)));
     directories_.erase(below);
   }
 
@@ -274,7 +295,7 @@ Result<void> DeltaTrees::fold_directory(const WalkedDirectory& walked, Epoch epo
   if (!newest) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", walked.directory.value())};
   PFS_TRY_ASSIGN(auto row, DirectoryRow::decode(newest->second));
   row.base = walked.subtree;
-  batch.erase_range(Family::kInode, directory_begin(walked.directory), directory_end(walked.directory));
+  PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(walked.directory), directory_end(walked.directory)));
   batch.put(Family::kInode, directory_key(walked.directory, newest->first), row.encode());
   PFS_TRY(parts_.local->write(batch));
 
@@ -309,7 +330,7 @@ Result<void> DeltaTrees::fold_file(LocalBatch& batch, FileId file, const Content
   const auto note = [&](const StagedAt& at, std::uint64_t bytes) { dropped.emplace_back(at, bytes); };
   PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
   if (!newest) return {};  // unlinked since, and closed
-  batch.erase_range(Family::kInode, file_begin(file), file_end(file));
+  PFS_TRY(erase_rows(batch, Family::kInode, file_begin(file), file_end(file)));
   const auto found = files_.find(file);
   if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
     Lock lock(loaded->mutex);
@@ -355,7 +376,7 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
   root->children.clear();
   if (root->directory) {
     LocalBatch batch;
-    batch.erase_range(Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory));
+    PFS_TRY(erase_rows(batch, Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory)));
     PFS_TRY(parts_.local->write(batch));
   }
   return replaced;
@@ -377,7 +398,7 @@ Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const Branc
       Timestamp{std::max(parts_.clock->now().nanoseconds, root->attributes.mtime.nanoseconds + 1)};
   if (root->directory) {
     LocalBatch batch;
-    batch.erase_range(Family::kInode, directory_begin(root->directory), directory_end(root->directory));
+    PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(root->directory), directory_end(root->directory)));
     batch.put(Family::kInode, directory_key(root->directory, Epoch(epoch_)),
               DirectoryRow{root->base, root->attributes, root->xattrs}.encode());
     root->marked = {};
