@@ -1,0 +1,61 @@
+# The commands of README.md; CMake does the work (CMakePresets.json).
+#
+#   make          the release build, in build/bin
+#   make run      from nothing to the running product
+#   make stop     finishes what is open, unmounts and ends it
+#   make test     from a bare Debian 12 to every test passed
+#   make test-all every test in every preset, and clang-tidy
+#   make soak     the long random tests
+#   make bench    prints figures, as ratios to something measured in the same run
+#   make install  to $(PREFIX), under $(DESTDIR) if that is set
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench run stop install clean
+
+release:
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+
+test:
+	@scripts/install-deps.sh
+	@$(MAKE) --no-print-directory test-dev test-asan test-tsan
+
+test-dev test-asan test-tsan test-clang: test-%:
+	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log; exit 1; }
+	@cmake --build --preset $* -j $(JOBS)
+	@ctest --preset $*
+
+test-all:
+	@scripts/install-deps.sh
+	@$(MAKE) --no-print-directory test-dev test-asan test-tsan test-clang tidy
+
+# Our own sources only: the generated ones lie below build/.
+tidy:
+	@run-clang-tidy -quiet -j $(JOBS) -p build/clang '$(CURDIR)/(src|mount-helper)/.*'
+
+soak:
+	@scripts/install-deps.sh
+	@cmake --preset dev
+	@cmake --build --preset dev -j $(JOBS)
+	@ctest --preset soak
+
+bench: release
+	@cmake --build --preset release -j $(JOBS) --target pfs_run_benchmarks
+
+run:
+	@scripts/run.sh
+
+stop:
+	@scripts/run.sh --stop
+
+install: release
+	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	rm -rf build
+
+test-dev test-asan test-tsan test-clang: | build
+build:
+	@mkdir -p build

@@ -1,0 +1,79 @@
+#!/bin/sh
+# From nothing to the running product: installs what is missing, builds, starts pfsd and returns when it serves.
+# Usage: scripts/run.sh          start (says so when it is running already)
+#        scripts/run.sh --stop   finish what is open, unmount and end
+#
+# As root it serves /pfs from /var/lib/pfs; as a user ~/pfs from the directories of the XDG specification. Elsewhere:
+# set PFS_STORE, PFS_MOUNT, PFS_SOCKET.
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" -eq 0 ]; then
+  store=${PFS_STORE:-/var/lib/pfs}
+  mount=${PFS_MOUNT:-/pfs}
+  socket=${PFS_SOCKET:-/run/pfs/pfsd.sock}
+else
+  store=${PFS_STORE:-${XDG_DATA_HOME:-$HOME/.local/share}/pfs}
+  mount=${PFS_MOUNT:-$HOME/pfs}
+  socket=${PFS_SOCKET:-${XDG_RUNTIME_DIR:-$HOME/.cache}/pfs/pfsd.sock}
+fi
+
+# pfsd holds a lock on its store as long as it lives; the file says which process it is.
+running() {
+  [ -e "$store/LOCK" ] && ! flock -n "$store/LOCK" true && read -r pid _ <"$store/LOCK"
+}
+
+hints() {
+  cat <<HINTS
+
+  files   $mount
+  store   $store
+  log     $store/pfsd.log
+  stop    make stop
+
+Try this:
+  export PATH="$PWD/build/bin:\$PATH"
+HINTS
+  [ "$socket" = /run/pfs/pfsd.sock ] || echo "  export PFS_ADDRESS=unix:$socket"
+  cat <<HINTS
+  mkdir $mount/data@master
+  cp README.md $mount/data@master/
+  pfs list commit data@master
+  pfs get file data@master:/README.md
+HINTS
+}
+
+case "${1:-}" in
+  "") ;;
+  --stop)
+    running || { echo "pfsd is not running"; exit 0; }
+    kill "$pid"
+    # it finishes open commits first, and that takes as long as they need
+    while running; do sleep 0.2; done
+    echo "pfsd has stopped"
+    exit 0
+    ;;
+  *) echo "usage: $0 [--stop]" >&2; exit 2 ;;
+esac
+
+if running; then
+  echo "pfsd is running already (process $pid)"
+  hints
+  exit 0
+fi
+
+scripts/install-deps.sh --run
+make --no-print-directory release
+
+[ -e /dev/fuse ] || {
+  echo "run: /dev/fuse is missing: load the module (modprobe fuse), or give the container --device /dev/fuse" >&2
+  exit 1
+}
+mkdir -p "$store" "$(dirname "$socket")"
+# fails on a mount that a killed daemon left behind, which pfsd knows how to take away
+mkdir -p "$mount" 2>/dev/null || true
+
+build/bin/pfsd --store "$store" --mount "$mount" --socket "$socket" --daemonize
+running
+echo "pfsd is running (process $pid)"
+hints

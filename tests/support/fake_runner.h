@@ -1,0 +1,168 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/sync.h"
+#include "trigger/runner.h"
+#include "trigger/worker/frames.h"
+
+namespace pfs::test {
+
+/// What a fake container's program is given.
+struct ProgramCall {
+  trigger::worker::CommandRequest request;
+  std::string view_path;                          ///< what is mounted at /pfs
+  std::map<std::string, std::string> environment;  ///< the container's own
+  std::function<void(std::string_view)> print;
+};
+
+/// Pods that are threads: they speak the worker's protocol and run a function in place of a command.
+///
+/// Thread-safe.
+class FakeRunner final : public trigger::Runner {
+ public:
+  using Program = std::function<trigger::worker::CommandEnd(const ProgramCall&)>;
+
+  explicit FakeRunner(Program program, std::set<std::string> images = {"image"})
+      : program_(std::move(program)), images_(std::move(images)) {}
+  ~FakeRunner() override { (void)stop_all({}); }
+
+  Result<void> probe() override { return {}; }
+  std::string report() const override { return "threads of a test"; }
+
+  Result<trigger::PodUser> user_of(const std::string& image, const std::string& user,
+                                   const trigger::KeepGoing&) override {
+    if (!images_.contains(image)) return Error{Code::kNotFound, "image " + image + ": not there"};
+    if (user.empty() || user == "root") return trigger::PodUser{};
+    if (user == "nobody") return trigger::PodUser{65534, 65534};
+    return Error{Code::kInvalid, "image " + image + ": no user " + user};
+  }
+
+  Result<trigger::PodId> start(const trigger::PodRequest& request, const trigger::KeepGoing&) override
+      PFS_EXCLUDES(mutex_) {
+    auto pod = std::make_shared<Pod>();
+    pod->labels = request.labels;
+    const auto spec = nlohmann::json::parse(request.spec_json);
+    std::map<std::string, std::string> volumes;
+    for (const auto& volume : spec.at("volumes")) volumes[volume.at("name")] = volume.at("hostPath").at("path");
+    const auto& container = spec.at("containers").at(0);
+    ProgramCall call;
+    call.view_path = volumes.at("view");
+    for (const auto& variable : container.at("env")) call.environment[variable.at("name")] = variable.at("value");
+    const std::string socket = volumes.at("link") + "/socket";
+    pod->socket = connect_to(socket);
+    if (!pod->socket) return Error{Code::kUnavailable, "nobody listens at " + socket};
+    Lock lock(mutex_);
+    ++started_;
+    pod->thread = std::thread([this, pod, call] { serve(pod->socket.get(), call); });
+    pods_[request.name] = pod;
+    return trigger::PodId{request.name};
+  }
+
+  Result<trigger::PodStatus> status(const trigger::PodId& pod) override PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    if (pods_.contains(pod.value)) return trigger::PodStatus{true, {}, {}};
+    return trigger::PodStatus{false, {}, "the container is gone"};
+  }
+
+  Result<void> stop(const trigger::PodId& pod) override PFS_EXCLUDES(mutex_) {
+    std::shared_ptr<Pod> taken;
+    {
+      Lock lock(mutex_);
+      const auto found = pods_.find(pod.value);
+      if (found == pods_.end()) return {};
+      taken = found->second;
+      pods_.erase(found);
+    }
+    ::shutdown(taken->socket.get(), SHUT_RDWR);
+    taken->thread.join();
+    return {};
+  }
+
+  Result<void> stop_all(const std::map<std::string, std::string>& labels) override PFS_EXCLUDES(mutex_) {
+    std::vector<std::string> names;
+    {
+      Lock lock(mutex_);
+      for (const auto& [name, pod] : pods_) {
+        bool has_all = true;
+        for (const auto& [label, value] : labels) {
+          const auto found = pod->labels.find(label);
+          has_all = has_all && found != pod->labels.end() && found->second == value;
+        }
+        if (has_all) names.push_back(name);
+      }
+    }
+    for (const auto& name : names) PFS_TRY(stop({name}));
+    return {};
+  }
+
+  int started() const PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    return started_;
+  }
+
+ private:
+  struct Pod {
+    std::map<std::string, std::string> labels;
+    UniqueFd socket;
+    std::thread thread;
+  };
+
+  static UniqueFd connect_to(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fd.reset();
+    return fd;
+  }
+
+  static void send(int fd, std::string frame) {
+    (void)!::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL);
+  }
+
+  void serve(int fd, ProgramCall call) const {
+    using namespace trigger::worker;
+    send(fd, FrameWriter(FrameType::kHello).number(kProtocol).finish());
+    call.print = [fd](std::string_view text) { send(fd, FrameWriter(FrameType::kOutput).string(text).finish()); };
+    FrameBuffer received;
+    char piece[4096];
+    for (ssize_t got = ::read(fd, piece, sizeof piece); got > 0; got = ::read(fd, piece, sizeof piece)) {
+      received.append({piece, static_cast<std::size_t>(got)});
+      while (auto frame = received.next()) {
+        FrameReader fields(frame->fields);
+        call.request.arguments = fields.list();
+        call.request.input = fields.string();
+        call.request.environment = fields.list();
+        call.request.directory = fields.string();
+        const CommandEnd end = program_(call);
+        send(fd, FrameWriter(FrameType::kEnded)
+                     .number(static_cast<std::uint32_t>(end.how))
+                     .number(end.code)
+                     .string(end.why)
+                     .finish());
+      }
+    }
+  }
+
+  const Program program_;
+  const std::set<std::string> images_;
+  mutable Mutex mutex_{LockRank::kLeaf};
+  std::map<std::string, std::shared_ptr<Pod>> pods_ PFS_GUARDED_BY(mutex_);
+  int started_ PFS_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace pfs::test
