@@ -1,0 +1,39 @@
+#pragma once
+
+#include "api/internal/callers.h"
+#include "base/names.h"
+#include "base/result.h"
+#include "pfs/v1/branch.grpc.pb.h"
+#include "store/store.h"
+
+namespace pfs::api {
+
+/// Branches, over the wire. Thread-safe.
+class BranchService final : public v1::BranchService::Service {
+ public:
+  BranchService(store::Store& store, const Callers& callers) : store_(store), callers_(callers) {}
+
+  grpc::Status CreateBranch(grpc::ServerContext* context, const v1::CreateBranchRequest* request,
+                            v1::CreateBranchResponse* response) override;
+  grpc::Status InspectBranch(grpc::ServerContext* context, const v1::InspectBranchRequest* request,
+                             v1::BranchInfo* response) override;
+  grpc::Status ListBranches(grpc::ServerContext* context, const v1::ListBranchesRequest* request,
+                            grpc::ServerWriter<v1::BranchInfo>* writer) override;
+  grpc::Status DeleteBranch(grpc::ServerContext* context, const v1::DeleteBranchRequest* request,
+                            v1::DeleteBranchResponse* response) override;
+
+ private:
+  Result<void> create(const grpc::ServerContext& context, const v1::CreateBranchRequest& request,
+                      v1::CreateBranchResponse& response);
+  /// A branch that was not there, with its HEAD where `head` is once what is uncommitted there has
+  /// been committed.
+  Result<void> create_at(const BranchRef& ref, const CommitRef& head, const std::string& author);
+  Result<void> list(const v1::ListBranchesRequest& request,
+                    grpc::ServerWriter<v1::BranchInfo>& writer);
+  Result<void> remove(const grpc::ServerContext& context, const v1::DeleteBranchRequest& request);
+
+  store::Store& store_;
+  const Callers& callers_;
+};
+
+}  // namespace pfs::api

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/client/connection.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace pfs::client {
+
+struct DaemonStatus {
+  /// A branch with something to commit, or with a commit started by hand.
+  struct OpenCommit {
+    std::string repo;
+    std::string branch;
+    std::string id;
+    bool by_hand = false;
+    bool changed = false;
+    std::string description;
+    Timestamp last_change;                   ///< when `changed`
+    std::vector<std::string> being_written;  ///< paths that a commit waits for
+    std::string finishing;                   ///< a commit that is frozen and not yet published
+  };
+
+  std::string version;
+  std::string store_id;
+  std::uint64_t total_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::string container_runtime;  ///< empty: this daemon runs no pipelines
+  std::vector<OpenCommit> open_commits;
+};
+
+class Admin {
+ public:
+  explicit Admin(const Connection& connection) : connection_(connection) {}
+
+  /// The daemon's version.
+  Result<std::string> version() const;
+  Result<DaemonStatus> status() const;
+
+ private:
+  const Connection& connection_;
+};
+
+}  // namespace pfs::client

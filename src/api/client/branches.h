@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/client/connection.h"
+#include "base/clock.h"
+#include "base/names.h"
+#include "base/result.h"
+
+namespace pfs::client {
+
+struct Branch {
+  std::string repo;
+  std::string name;
+  std::string head;         ///< 32 hex digits; empty while there is none
+  std::string open_commit;  ///< the id that its next commit will have
+  bool opened_by_hand = false;
+  std::string output_of;  ///< the pipeline that alone writes it
+  Timestamp created;
+};
+
+class Branches {
+ public:
+  explicit Branches(const Connection& connection) : connection_(connection) {}
+
+  /// Makes the branch, or moves its HEAD to `head` (of the same repo). Returns whether HEAD moved.
+  Result<bool> create(const BranchRef& ref, const std::optional<CommitRef>& head) const;
+  Result<Branch> inspect(const BranchRef& ref) const;
+  /// Of one repo or of all; newest first within a repo.
+  Result<std::vector<Branch>> list(const std::optional<RepoName>& repo) const;
+  /// `force`: also while a commit is open that was started by hand.
+  Result<void> remove(const BranchRef& ref, bool force) const;
+
+ private:
+  const Connection& connection_;
+};
+
+}  // namespace pfs::client

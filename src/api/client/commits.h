@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/client/connection.h"
+#include "base/clock.h"
+#include "base/names.h"
+#include "base/result.h"
+
+namespace pfs::client {
+
+struct Commit {
+  struct Cause {
+    std::string repo;
+    std::string branch;
+    std::string commit;
+  };
+
+  std::string id;
+  std::string repo;
+  std::string branch;
+  std::string parent;  ///< empty for the first
+  Timestamp started;
+  std::optional<Timestamp> finished;  ///< not set: it is open, and its size is not known
+  std::uint64_t size = 0;
+  std::uint64_t files = 0;
+  std::string author;
+  std::string description;
+  std::vector<Cause> provenance;
+  std::uint64_t jobs_succeeded = 0;  ///< downstream of it, as are the next two
+  std::uint64_t jobs_pending = 0;
+  std::uint64_t jobs_failed = 0;
+};
+
+struct FinishedCommit {
+  std::string id;  ///< HEAD when nothing had changed; empty when there is none either
+  bool made = false;
+};
+
+class Commits {
+ public:
+  explicit Commits(const Connection& connection) : connection_(connection) {}
+
+  /// Returns the id.
+  Result<std::string> start(const BranchRef& ref, const std::string& description) const;
+  /// `ref`: a branch, or the id of an open commit.
+  Result<FinishedCommit> finish(const CommitRef& ref, const std::string& description) const;
+  Result<Commit> inspect(const CommitRef& ref) const;
+  /// Of a branch or of a whole repo, open ones first, then newest first; `limit` 0: all.
+  Result<std::vector<Commit>> list(const RepoName& repo, const std::optional<BranchName>& branch,
+                                   std::uint64_t limit) const;
+
+ private:
+  const Connection& connection_;
+};
+
+}  // namespace pfs::client

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+
+namespace pfs::client {
+
+/// A connection to a daemon. The classes beside it, one a resource, borrow it for their calls.
+///
+/// Nothing of gRPC or protobuf is seen from outside. Thread-safe.
+class Connection {
+ public:
+  /// Connects to a unix socket, and fails at once when nobody answers.
+  /// Errors: kUnavailable (no daemon; tells how to start one), kDenied, kNameTooLong, kIo.
+  static Result<std::unique_ptr<Connection>> to_socket(const std::string& path);
+  ~Connection();
+
+  /// What calls are made on; defined in api/client/internal/.
+  struct Wire;
+  const Wire& wire() const { return *wire_; }
+
+ private:
+  explicit Connection(std::unique_ptr<Wire> wire);
+  std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace pfs::client

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include "api/client/connection.h"
+#include "base/result.h"
+
+namespace pfs::client {
+
+struct Connection::Wire {
+  std::shared_ptr<grpc::Channel> channel;
+  std::string address;  ///< for messages
+};
+
+/// The outcome of a call: the daemon's error as it was there, or what became of the connection.
+Result<void> outcome_of(const grpc::Status& status, const grpc::ClientContext& context,
+                        const Connection& connection);
+
+/// Reads a stream to its end; an error of `visit` ends it early and is the call's.
+template <class Message, class Visit>
+Result<void> read_all(grpc::ClientReader<Message>& reader, grpc::ClientContext& context,
+                      const Connection& connection, Visit&& visit) {
+  Message message;
+  while (reader.Read(&message)) {
+    if (Result<void> visited = visit(message); !visited) {
+      context.TryCancel();
+      (void)reader.Finish();  // what a cancelled call ends with says nothing
+      return visited;
+    }
+  }
+  return outcome_of(reader.Finish(), context, connection);
+}
+
+}  // namespace pfs::client

@@ -1,0 +1,97 @@
+#include <algorithm>
+
+#include "api/client/files.h"
+#include "api/client/internal/wire.h"
+#include "pfs/v1/file.grpc.pb.h"
+
+namespace pfs::client {
+namespace {
+
+constexpr std::size_t kMessageBytes = 1 << 20;  // as much as the service takes in one
+
+}  // namespace
+
+struct Upload::Call {
+  explicit Call(const Connection& to)
+      : connection(to),
+        stub(v1::FileService::NewStub(to.wire().channel)),
+        writer(stub->PutFiles(&context, &response)) {}
+
+  const Connection& connection;
+  grpc::ClientContext context;
+  v1::PutFilesResponse response;
+  std::unique_ptr<v1::FileService::Stub> stub;
+  std::unique_ptr<grpc::ClientWriter<v1::PutFilesRequest>> writer;
+  v1::PutFilesRequest message;  // not sent yet: small files go in one message each
+  bool ended = false;
+};
+
+Upload::Upload(const Connection& connection, const BranchRef& ref, bool append)
+    : call_(std::make_unique<Call>(connection)) {
+  auto* target = call_->message.mutable_target();
+  target->set_repo(ref.repo.str());
+  target->set_branch(ref.branch.str());
+  target->set_append(append);
+}
+
+Upload::~Upload() {
+  if (call_->ended) return;
+  call_->context.TryCancel();
+  (void)call_->writer->Finish();  // what a cancelled call ends with says nothing
+}
+
+Result<void> Upload::begin_file(const RepoPath& path, std::uint32_t mode) {
+  if (call_->message.has_start() || !call_->message.data().empty()) PFS_TRY(flush());
+  auto* start = call_->message.mutable_start();
+  start->set_path(path.str());
+  start->set_kind(v1::FILE_KIND_FILE);
+  start->set_mode(mode);
+  return {};
+}
+
+Result<void> Upload::directory(const RepoPath& path, std::uint32_t mode) {
+  PFS_TRY(begin_file(path, mode));
+  call_->message.mutable_start()->set_kind(v1::FILE_KIND_DIRECTORY);
+  return {};
+}
+
+Result<void> Upload::symlink(const RepoPath& path, const std::string& target) {
+  PFS_TRY(begin_file(path, 0777));
+  call_->message.mutable_start()->set_kind(v1::FILE_KIND_SYMLINK);
+  call_->message.mutable_start()->set_link_target(target);
+  return {};
+}
+
+Result<void> Upload::data(std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto& waiting = *call_->message.mutable_data();
+    const auto taken = std::min(bytes.size(), kMessageBytes - waiting.size());
+    waiting.append(bytes.substr(0, taken));
+    bytes.remove_prefix(taken);
+    if (waiting.size() == kMessageBytes) PFS_TRY(flush());
+  }
+  return {};
+}
+
+Result<Upload::Outcome> Upload::finish() {
+  call_->message.set_complete(true);
+  PFS_TRY(flush());
+  call_->writer->WritesDone();
+  call_->ended = true;
+  PFS_TRY(outcome_of(call_->writer->Finish(), call_->context, call_->connection));
+  return Outcome{call_->response.commit(), call_->response.files(), call_->response.bytes()};
+}
+
+Result<void> Upload::flush() {
+  const bool sent = call_->writer->Write(call_->message);
+  call_->message.clear_target();
+  call_->message.clear_start();
+  call_->message.clear_data();  // keeps its buffer
+  if (sent) return {};
+  // the service has answered already: with an error, since it has not seen the end
+  call_->ended = true;
+  PFS_TRY(outcome_of(call_->writer->Finish(), call_->context, call_->connection));
+  return Error{Code::kInternal, "put file: the daemon answered before the end"};
+}
+
+}  // namespace pfs::client

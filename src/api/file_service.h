@@ -1,0 +1,58 @@
+#pragma once
+
+#include "api/internal/callers.h"
+#include "api/internal/refs.h"
+#include "base/result.h"
+#include "base/sync.h"
+#include "pfs/v1/file.grpc.pb.h"
+#include "store/store.h"
+
+namespace pfs::api {
+
+/// Files, over the wire: the mount's live content by other means. Thread-safe.
+class FileService final : public v1::FileService::Service {
+ public:
+  FileService(store::Store& store, const Callers& callers) : store_(store), callers_(callers) {}
+
+  grpc::Status PutFiles(grpc::ServerContext* context,
+                        grpc::ServerReader<v1::PutFilesRequest>* reader,
+                        v1::PutFilesResponse* response) override;
+  grpc::Status GetFiles(grpc::ServerContext* context, const v1::GetFilesRequest* request,
+                        grpc::ServerWriter<v1::GetFilesResponse>* writer) override;
+  grpc::Status InspectFile(grpc::ServerContext* context, const v1::InspectFileRequest* request,
+                           v1::FileInfo* response) override;
+  grpc::Status ListFiles(grpc::ServerContext* context, const v1::ListFilesRequest* request,
+                         grpc::ServerWriter<v1::FileInfo>* writer) override;
+  grpc::Status CopyFile(grpc::ServerContext* context, const v1::CopyFileRequest* request,
+                        v1::CopyFileResponse* response) override;
+  grpc::Status DeleteFile(grpc::ServerContext* context, const v1::DeleteFileRequest* request,
+                          v1::DeleteFileResponse* response) override;
+
+ private:
+  /// A ref's node, with the tree that keeps it readable. Errors: kNotFound, in the words of the
+  /// ref.
+  struct Found {
+    FileRef ref;
+    store::TreePtr tree;
+    store::NodePtr node;
+  };
+  Result<Found> find(const v1::FileRef& ref);
+
+  Result<void> put(const grpc::ServerContext& context,
+                   grpc::ServerReader<v1::PutFilesRequest>& reader, v1::PutFilesResponse& response);
+  Result<void> get(const v1::GetFilesRequest& request,
+                   grpc::ServerWriter<v1::GetFilesResponse>& writer);
+  Result<void> inspect(const v1::FileRef& ref, v1::FileInfo& info);
+  Result<void> list(const v1::FileRef& ref, grpc::ServerWriter<v1::FileInfo>& writer);
+  Result<void> copy(const grpc::ServerContext& context, const v1::CopyFileRequest& request,
+                    v1::CopyFileResponse& response);
+  Result<void> remove(const grpc::ServerContext& context, const v1::FileRef& ref,
+                      v1::DeleteFileResponse& response);
+
+  store::Store& store_;
+  const Callers& callers_;
+  Mutex append_mutex_{
+      LockRank::kPublish};  // held over store calls, and never over finishing a commit
+};
+
+}  // namespace pfs::api

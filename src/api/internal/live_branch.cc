@@ -1,0 +1,154 @@
+#include "api/internal/live_branch.h"
+
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace pfs::api {
+namespace {
+
+constexpr std::size_t kPage = 1000;
+constexpr std::uint32_t kDirectoryMode = 0755;
+
+Result<void> create_on_demand(store::Catalog& catalog, const BranchRef& ref) {
+  PFS_TRY(catalog.repo(ref.repo));
+  auto made = catalog.create_branch(ref, std::nullopt, false);
+  // somebody else was first: as good as ours
+  if (!made && made.error().code != Code::kExists) return std::move(made).error();
+  return {};
+}
+
+}  // namespace
+
+Result<store::NodePtr> make_directories(
+    store::LiveTrees& trees, const store::NodePtr& root, const RepoPath& path, const Caller& owner,
+    const std::function<void(const store::NodePtr& parent, const std::string& name)>& made) {
+  store::NodePtr directory = root;
+  for (const auto& part : path.parts()) {
+    auto child = trees.lookup(directory, part);
+    if (!child && child.error().code == Code::kNotFound) {
+      store::MakeRequest request;
+      request.kind = store::Kind::kDirectory;
+      request.mode = kDirectoryMode;
+      request.uid = owner.uid;
+      request.gid = owner.gid;
+      child = trees.make(directory, part, request);
+      if (child) made(directory, part);
+      // made by somebody else since we looked
+      if (!child && child.error().code == Code::kExists) child = trees.lookup(directory, part);
+    }
+    if (!child) return std::move(child).error();
+    if (trees.kind(*child) != store::Kind::kDirectory) {
+      return Error{Code::kNotDirectory,
+                   fmt::format("{}: is no directory", printable(trees.path(*child)))};
+    }
+    directory = *child;
+  }
+  return directory;
+}
+
+Result<void> for_each_entry(store::LiveTrees& trees, const store::NodePtr& directory,
+                            const std::function<Result<void>(const store::ListedEntry&)>& visit) {
+  std::string after;
+  while (true) {
+    std::vector<store::ListedEntry> page;
+    PFS_TRY(trees.list(directory, after, [&page](const store::ListedEntry& entry) {
+      page.push_back(entry);
+      return page.size() < kPage;
+    }));
+    for (const auto& entry : page) PFS_TRY(visit(entry));
+    if (page.size() < kPage) return {};
+    after = page.back().name;
+  }
+}
+
+Result<LiveBranch> LiveBranch::open(store::Store& store, const BranchRef& ref, const Caller& caller,
+                                    IfMissing if_missing) {
+  auto branch = store.catalog().branch(ref);
+  if (!branch && branch.error().code == Code::kNotFound && if_missing == IfMissing::kCreate) {
+    PFS_TRY(create_on_demand(store.catalog(), ref));
+    branch = store.catalog().branch(ref);
+  }
+  if (!branch) return std::move(branch).error();
+  if (!branch->output_of.empty()) {
+    return Error{
+        Code::kReadOnly,
+        fmt::format(
+            "branch {}: is written by pipeline {} alone; write to its input, or to another branch",
+            ref.str(), branch->output_of)};
+  }
+  PFS_TRY_ASSIGN(auto tree, store.trees().branch(ref));
+  return LiveBranch(store, ref, caller, std::move(tree));
+}
+
+Result<void> LiveBranch::check_target(const RepoPath& path) const {
+  if (path.is_root()) {
+    return Error{Code::kNotPermitted,
+                 fmt::format("{}:/: is the branch's root; name a path in it", ref_.str())};
+  }
+  const auto& top = path.parts().front();
+  if (top == ".pfs" || top.starts_with(ref_.repo.str() + "@")) {
+    return Error{Code::kNotPermitted,
+                 fmt::format("{}:/{}: names a part of the file system itself; choose another name",
+                             ref_.str(), printable(top))};
+  }
+  return {};
+}
+
+Result<store::NodePtr> LiveBranch::make_directories(const RepoPath& path) {
+  return api::make_directories(
+      store_->trees(), root(), path, caller_,
+      [this](const store::NodePtr& parent, const std::string& name) { tell_mount(parent, name); });
+}
+
+Result<void> LiveBranch::place(const store::NodePtr& source, const store::NodePtr& directory,
+                               const std::string& name) {
+  PFS_TRY(store_->trees().copy_entry(source, directory, name));
+  tell_mount(directory, name);
+  return {};
+}
+
+Result<void> LiveBranch::remove(const RepoPath& path) {
+  auto& trees = store_->trees();
+  if (path.is_root()) {
+    return for_each_entry(trees, root(), [this](const store::ListedEntry& entry) {
+      return remove_name(root(), entry.name);
+    });
+  }
+  PFS_TRY_ASSIGN(const auto directory, trees.walk(root(), path.parent()));
+  return remove_name(directory, path.name());
+}
+
+Result<void> LiveBranch::remove_name(const store::NodePtr& directory, const std::string& name) {
+  auto& trees = store_->trees();
+  PFS_TRY_ASSIGN(const auto node, trees.lookup(directory, name));
+  const bool is_directory = trees.kind(node) == store::Kind::kDirectory;
+  if (is_directory) {
+    // an empty directory in its place, by reference: the cost does not depend on what was in it
+    store::Entry empty;
+    empty.name = name;
+    PFS_TRY_ASSIGN(const auto stat, trees.stat(node));
+    empty.attributes = stat.attributes;
+    empty.subtree = store::empty_subtree();
+    PFS_TRY(trees.put_entry(directory, name, empty));
+  }
+  auto removed = trees.remove(directory, name, is_directory);
+  tell_mount(directory, name);
+  return removed;
+}
+
+Result<CommitId> LiveBranch::commit() {
+  PFS_TRY_ASSIGN(const auto branch, store_->catalog().branch(ref_));
+  if (branch.opened_by_hand) return branch.open;
+  store::FinishOptions options;
+  options.author = caller_.name();
+  options.keep_unchanged = true;
+  PFS_TRY_ASSIGN(const auto finished, store_->catalog().finish(ref_, options));
+  return finished.commit;
+}
+
+void LiveBranch::tell_mount(const store::NodePtr& directory, const std::string& name) {
+  if (auto* observer = store_->observer()) observer->name_changed(directory, name);
+}
+
+}  // namespace pfs::api

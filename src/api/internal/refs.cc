@@ -1,0 +1,53 @@
+#include "api/internal/refs.h"
+
+#include <fmt/format.h>
+
+namespace pfs::api {
+
+Result<BranchRef> branch_ref(const std::string& repo, const std::string& branch) {
+  BranchRef ref;
+  PFS_TRY_ASSIGN(ref.repo, RepoName::parse(repo));
+  PFS_TRY_ASSIGN(ref.branch, BranchName::parse(branch));
+  return ref;
+}
+
+Result<CommitRef> commit_ref(const std::string& repo, const std::string& ref) {
+  PFS_TRY_ASSIGN(const auto name, RepoName::parse(repo));
+  return CommitRef::parse_in(name, ref);
+}
+
+Result<BranchRef> FileRef::branch() const {
+  if (!commit.branch || commit.ancestry.direction != Ancestry::Direction::kNone) {
+    return Error{Code::kReadOnly, fmt::format("{}: a commit never changes; name a branch", str())};
+  }
+  return BranchRef{commit.repo, *commit.branch};
+}
+
+Result<FileRef> file_ref(const v1::FileRef& ref) {
+  FileRef file;
+  PFS_TRY_ASSIGN(file.commit, commit_ref(ref.repo(), ref.ref()));
+  PFS_TRY_ASSIGN(file.path, RepoPath::parse(ref.path()));
+  return file;
+}
+
+Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const RepoName& repo,
+                                                  const CommitId& open) {
+  PFS_TRY_ASSIGN(const auto branches, catalog.branches(repo));
+  for (const auto& branch : branches) {
+    if (branch.open == open) return std::optional(branch.ref);
+  }
+  return std::optional<BranchRef>();
+}
+
+Result<store::TreePtr> tree_of(store::Store& store, const CommitRef& ref) {
+  auto& catalog = store.catalog();
+  if (ref.ancestry.direction == Ancestry::Direction::kNone) {
+    if (ref.branch) return store.trees().branch(BranchRef{ref.repo, *ref.branch});
+    PFS_TRY_ASSIGN(const auto live, branch_with_open(catalog, ref.repo, *ref.id));
+    if (live) return store.trees().branch(*live);
+  }
+  PFS_TRY_ASSIGN(const auto commit, catalog.resolve(ref));
+  return store.trees().commit(commit);
+}
+
+}  // namespace pfs::api

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/names.h"
+#include "base/result.h"
+#include "pfs/v1/file.pb.h"
+#include "store/store.h"
+
+namespace pfs::api {
+
+/// Names as they come over the wire, checked. Errors: kInvalid, kNameTooLong.
+Result<BranchRef> branch_ref(const std::string& repo, const std::string& branch);
+Result<CommitRef> commit_ref(const std::string& repo, const std::string& ref);
+
+/// A checked v1::FileRef.
+struct FileRef {
+  CommitRef commit;
+  RepoPath path;
+
+  std::string str() const { return commit.str() + ":" + path.str(); }
+  /// The branch whose live content it names. Errors: kReadOnly (it names a commit).
+  Result<BranchRef> branch() const;
+};
+Result<FileRef> file_ref(const v1::FileRef& ref);
+
+/// The branch of `repo` whose next commit has that id.
+Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const RepoName& repo,
+                                                  const CommitId& open);
+
+/// The tree that a ref means to its readers: a branch's live content, or a commit's; the id of an
+/// open commit is its branch's live content, too. Errors: kNotFound. Source: docs/semantics.md S1
+/// to S4.
+Result<store::TreePtr> tree_of(store::Store& store, const CommitRef& ref);
+
+}  // namespace pfs::api

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/result.h"
+#include "pfs/v1/pipeline.grpc.pb.h"
+#include "trigger/pipelines.h"
+
+namespace pfs::api {
+
+/// Pipelines, over the wire. Thread-safe.
+class PipelineService final : public v1::PipelineService::Service {
+ public:
+  /// nullptr: this daemon runs none, which every call says (kUnavailable).
+  explicit PipelineService(trigger::Pipelines* pipelines) : pipelines_(pipelines) {}
+
+  grpc::Status CreatePipelines(grpc::ServerContext* context,
+                               const v1::CreatePipelinesRequest* request,
+                               v1::CreatePipelinesResponse* response) override;
+  grpc::Status InspectPipeline(grpc::ServerContext* context,
+                               const v1::InspectPipelineRequest* request,
+                               v1::PipelineInfo* response) override;
+  grpc::Status ListPipelines(grpc::ServerContext* context, const v1::ListPipelinesRequest* request,
+                             grpc::ServerWriter<v1::PipelineInfo>* writer) override;
+  grpc::Status DeletePipeline(grpc::ServerContext* context,
+                              const v1::DeletePipelineRequest* request,
+                              v1::DeletePipelineResponse* response) override;
+
+ private:
+  Result<void> create(const v1::CreatePipelinesRequest& request,
+                      v1::CreatePipelinesResponse& response);
+  Result<void> inspect(const v1::InspectPipelineRequest& request, v1::PipelineInfo& info);
+  Result<void> list(grpc::ServerWriter<v1::PipelineInfo>& writer);
+  Result<void> remove(const v1::DeletePipelineRequest& request);
+
+  trigger::Pipelines* pipelines_;
+};
+
+}  // namespace pfs::api

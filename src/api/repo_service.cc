@@ -1,0 +1,60 @@
+#include "api/repo_service.h"
+
+#include "api/internal/answer.h"
+#include "api/wire/time.h"
+
+namespace pfs::api {
+
+grpc::Status RepoService::CreateRepo(grpc::ServerContext* context,
+                                     const v1::CreateRepoRequest* request,
+                                     v1::CreateRepoResponse*) {
+  return answer(*context, create(*request));
+}
+
+grpc::Status RepoService::InspectRepo(grpc::ServerContext* context,
+                                      const v1::InspectRepoRequest* request,
+                                      v1::RepoInfo* response) {
+  return answer(*context, inspect(request->name(), *response));
+}
+
+grpc::Status RepoService::ListRepos(grpc::ServerContext* context, const v1::ListReposRequest*,
+                                    grpc::ServerWriter<v1::RepoInfo>* writer) {
+  return answer(*context, list(*writer));
+}
+
+Result<void> RepoService::create(const v1::CreateRepoRequest& request) {
+  PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
+  return store_.catalog().create_repo(name, request.description());
+}
+
+Result<void> RepoService::inspect(const std::string& name, v1::RepoInfo& info) {
+  PFS_TRY_ASSIGN(const auto checked, RepoName::parse(name));
+  PFS_TRY_ASSIGN(const auto repo, store_.catalog().repo(checked));
+  return describe(repo, info);
+}
+
+Result<void> RepoService::list(grpc::ServerWriter<v1::RepoInfo>& writer) {
+  PFS_TRY_ASSIGN(const auto repos, store_.catalog().repos());
+  for (const auto& repo : repos) {
+    v1::RepoInfo info;
+    PFS_TRY(describe(repo, info));
+    if (!writer.Write(info)) break;  // the client has hung up
+  }
+  return {};
+}
+
+Result<void> RepoService::describe(const store::Repo& repo, v1::RepoInfo& info) {
+  info.set_name(repo.name.str());
+  info.set_description(repo.description);
+  set_time(info.mutable_created(), repo.created);
+  PFS_TRY_ASSIGN(const auto master, BranchName::parse("master"));
+  const auto branch = store_.catalog().branch(BranchRef{repo.name, master});
+  if (!branch && branch.error().code != Code::kNotFound) return branch.error();
+  if (branch && branch->head) {
+    PFS_TRY_ASSIGN(const auto commit, store_.catalog().commit(*branch->head));
+    info.set_master_size(commit.root.totals.bytes);
+  }
+  return {};
+}
+
+}  // namespace pfs::api

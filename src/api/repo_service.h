@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/result.h"
+#include "pfs/v1/repo.grpc.pb.h"
+#include "store/store.h"
+
+namespace pfs::api {
+
+/// Repos, over the wire. Thread-safe, as every service here: gRPC calls it from its own threads.
+class RepoService final : public v1::RepoService::Service {
+ public:
+  explicit RepoService(store::Store& store) : store_(store) {}
+
+  grpc::Status CreateRepo(grpc::ServerContext* context, const v1::CreateRepoRequest* request,
+                          v1::CreateRepoResponse* response) override;
+  grpc::Status InspectRepo(grpc::ServerContext* context, const v1::InspectRepoRequest* request,
+                           v1::RepoInfo* response) override;
+  grpc::Status ListRepos(grpc::ServerContext* context, const v1::ListReposRequest* request,
+                         grpc::ServerWriter<v1::RepoInfo>* writer) override;
+
+ private:
+  Result<void> create(const v1::CreateRepoRequest& request);
+  Result<void> inspect(const std::string& name, v1::RepoInfo& info);
+  Result<void> list(grpc::ServerWriter<v1::RepoInfo>& writer);
+  Result<void> describe(const store::Repo& repo, v1::RepoInfo& info);
+
+  store::Store& store_;
+};
+
+}  // namespace pfs::api

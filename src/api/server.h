@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+
+namespace pfs::store {
+class Store;
+}
+namespace pfs::trigger {
+class Pipelines;
+}
+
+namespace pfs::api {
+
+struct ServerOptions {
+  std::string socket_path;
+  /// Who may connect is decided by the directory and this; who is asking is known by the peer's
+  /// credentials.
+  unsigned socket_mode = 0666;
+  store::Store* store = nullptr;  ///< must outlive the server
+  trigger::Pipelines* pipelines =
+      nullptr;          ///< as `store`; nullptr: every call about pipelines is kUnavailable
+  std::string version;  ///< the daemon's, for `pfs version`
+};
+
+/// The daemon's gRPC service on a unix socket.
+///
+/// Owns its threads and the socket file. stop() and the destructor may be called from any one
+/// thread.
+class Server {
+ public:
+  /// Listens and answers from then on. A socket file that nobody answers on is replaced, and the
+  /// directory that it is in is made if only that is missing. Errors: kBusy (another daemon answers
+  /// there), kExists (a file that is no socket), kNameTooLong (108 bytes are the limit of unix(7)),
+  /// kDenied, kIo.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options);
+  virtual ~Server() = default;
+
+  /// Ends the calls that are under way (clients see kCancelled or kUnavailable), then removes the
+  /// socket. A second call does nothing.
+  virtual void stop() = 0;
+};
+
+}  // namespace pfs::api

@@ -1,0 +1,132 @@
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "api/client/admin.h"
+#include "api/client/pipelines.h"
+#include "base/names.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/output.h"
+#include "cli/states.h"
+
+namespace pfs::cli {
+namespace {
+
+struct Arguments {
+  bool client_only = false;
+  OutputFlags output;
+};
+
+Result<void> version(Session& session, const Arguments& arguments) {
+  Table table(stdout, session.terminal(), {"COMPONENT", "VERSION"});
+  table.add({Cell("pfs"), Cell(PFS_VERSION)});
+  if (arguments.client_only) return {};
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto daemon, client::Admin(*connection).version());
+  table.add({Cell("pfsd"), Cell(daemon)});
+  return {};
+}
+
+Json json_of(const client::DaemonStatus::OpenCommit& open) {
+  return {{"repo", open.repo},
+          {"branch", open.branch},
+          {"commit", open.id},
+          {"by_hand", open.by_hand},
+          {"changed", open.changed},
+          {"description", open.description},
+          {"last_change", json_time(open.changed ? std::optional(open.last_change) : std::nullopt)},
+          {"being_written", open.being_written},
+          {"finishing", open.finishing}};
+}
+
+Json json_of(const client::DaemonStatus& status, const std::vector<client::Pipeline>& pipelines) {
+  Json object = {{"version", status.version},
+                 {"store", status.store_id},
+                 {"total_bytes", status.total_bytes},
+                 {"free_bytes", status.free_bytes},
+                 {"container_runtime", status.container_runtime},
+                 {"open_commits", Json::array()},
+                 {"pipelines", Json::array()}};
+  for (const auto& open : status.open_commits) object["open_commits"].push_back(json_of(open));
+  for (const auto& pipeline : pipelines) {
+    object["pipelines"].push_back({{"name", pipeline.name},
+                                   {"state", pipeline.state},
+                                   {"reason", pipeline.reason},
+                                   {"last_job", pipeline.last_job}});
+  }
+  return object;
+}
+
+/// What the next commit of a branch waits for, in a few words.
+std::string waits_for(const client::DaemonStatus::OpenCommit& open) {
+  if (open.by_hand) return "finish commit " + open.repo + "@" + open.branch;
+  if (!open.finishing.empty()) return "commit " + open.finishing + ", which is being finished";
+  if (open.being_written.empty()) return "a quiet moment";
+  const auto others = open.being_written.size() - 1;
+  const auto first = printable(open.being_written.front());
+  return others == 0 ? first + ", which is being written"
+                     : fmt::format("{} and {} more, which are being written", first, others);
+}
+
+void print_open_commits(const Session& session, const OutputFlags& output,
+                        const client::DaemonStatus& status) {
+  Table table(stdout, session.terminal(), {"BRANCH", "OPEN COMMIT", "LAST CHANGE", "WAITS FOR"});
+  for (const auto& open : status.open_commits) {
+    table.add({open.repo + "@" + open.branch, open.id,
+               open.changed ? output.time(open.last_change) : "-", waits_for(open)});
+  }
+}
+
+void print_pipelines(const Session& session, const std::vector<client::Pipeline>& pipelines) {
+  Table table(stdout, session.terminal(),
+              {"PIPELINE", "INPUT", "OUTPUT", "STATE / LAST JOB", "REASON"});
+  for (const auto& pipeline : pipelines) {
+    const auto states =
+        pipeline.state + " / " + (pipeline.last_job.empty() ? "-" : pipeline.last_job);
+    table.add({pipeline.name, pipeline.input, pipeline.output_repo + "@" + pipeline.output_branch,
+               Cell(states, colour_of(pipeline.state)), pipeline.reason});
+  }
+}
+
+Result<void> status(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto found, client::Admin(*connection).status());
+  const bool runs_pipelines = !found.container_runtime.empty();
+  std::vector<client::Pipeline> pipelines;
+  if (runs_pipelines) {
+    PFS_TRY_ASSIGN(pipelines, client::Pipelines(*connection).list());
+  }
+  if (arguments.output.json()) {
+    print_json(json_of(found, pipelines));
+    return {};
+  }
+  print_labels(
+      {{"Daemon", "pfsd " + found.version},
+       {"Store", fmt::format("{}, {} of {} free", found.store_id, format_size(found.free_bytes),
+                             format_size(found.total_bytes))},
+       {"Containers", runs_pipelines ? found.container_runtime : "this daemon runs no pipelines"}});
+  fmt::print("\n");
+  print_open_commits(session, arguments.output, found);
+  if (runs_pipelines) {
+    fmt::print("\n");
+    print_pipelines(session, pipelines);
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_admin_commands(Grammar& grammar, Session& session) {
+  const auto arguments = std::make_shared<Arguments>();
+  auto& versions = grammar.command("version", "Show the versions of this program and of the daemon",
+                                   [&session, arguments] { return version(session, *arguments); });
+  versions.add_flag("--client-only", arguments->client_only, "Do not ask the daemon");
+
+  auto& statuses = grammar.command(
+      "status", "Show what is going on: open commits, files being written, pipelines",
+      [&session, arguments] { return status(session, *arguments); });
+  add_output_flags(statuses, arguments->output);
+}
+
+}  // namespace pfs::cli

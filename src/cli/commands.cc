@@ -1,0 +1,79 @@
+#include "cli/commands.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace pfs::cli {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kInterrupted = 130;
+
+}  // namespace
+
+void add_commands(Grammar& grammar, Session& session) {
+  add_repo_commands(grammar, session);
+  add_branch_commands(grammar, session);
+  add_commit_commands(grammar, session);
+  add_file_commands(grammar, session);
+  add_put_file_command(grammar, session);
+  add_get_file_command(grammar, session);
+  add_pipeline_commands(grammar, session);
+  add_job_commands(grammar, session);
+  add_logs_command(grammar, session);
+  add_admin_commands(grammar, session);
+  add_doctor_command(grammar, session);
+}
+
+int exit_status(Code code) {
+  switch (code) {
+    case Code::kCancelled: return kInterrupted;
+    case Code::kNotFound:
+    case Code::kExists:
+    case Code::kInvalid:
+    case Code::kNotDirectory:
+    case Code::kIsDirectory:
+    case Code::kNotEmpty:
+    case Code::kReadOnly:
+    case Code::kBusy:
+    case Code::kNotPermitted:
+    case Code::kDenied:
+    case Code::kNoSpace:
+    case Code::kQuota:
+    case Code::kStale:
+    case Code::kCrossDevice:
+    case Code::kNameTooLong:
+    case Code::kTooLarge:
+    case Code::kNoData:
+    case Code::kConflict:
+    case Code::kUnavailable:
+    case Code::kUnsupported:
+    case Code::kCorrupt:
+    case Code::kIo:
+    case Code::kInternal: return kFailed;
+  }
+  return kFailed;
+}
+
+int run(const std::string& program, std::vector<std::string> arguments) {
+  Grammar grammar(program);
+  Session session(grammar);
+  add_commands(grammar, session);
+  const auto outcome = grammar.parse(std::move(arguments));
+  if (!outcome.action) return outcome.status;
+
+  const auto done = outcome.action();
+  // what was printed counts as done only once it is out: a full disk or a closed pipe shows here
+  const bool printed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (!done) {
+    const auto& error = done.error();
+    const auto kind = session.verbose() ? fmt::format(" ({})", name_of(error.code)) : std::string();
+    fmt::print(stderr, "{}: {}{}\n", program, error.message, kind);
+    return exit_status(error.code);
+  }
+  if (!printed) fmt::print(stderr, "{}: stdout: what was printed could not be written\n", program);
+  return printed ? 0 : kFailed;
+}
+
+}  // namespace pfs::cli

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "base/result.h"
+
+namespace pfs::cli {
+
+/// What a command does once its arguments have been read.
+using Action = std::function<Result<void>()>;
+
+/// The language of `pfs`: VERB NOUN ARGUMENTS, and a few words that stand alone.
+///
+/// Nouns are known in the plural, too. The hyphened forms of old (`create-repo`) still work, with a
+/// hint on stderr.
+class Grammar {
+ public:
+  /// `program`: the name that it was called by.
+  explicit Grammar(const std::string& program);
+
+  /// For options that every command takes.
+  CLI::App& app() { return app_; }
+  /// Adds `verb noun`; the caller adds its options. `action` runs when that command was given.
+  CLI::App& command(const std::string& verb, const std::string& noun,
+                    const std::string& description, Action action);
+  CLI::App& command(const std::string& word, const std::string& description, Action action);
+
+  /// Reads the arguments, without the program's name. Shape: the action of the command that was
+  /// given, or the exit status when there is nothing to do: 0 for help, kUsage for arguments that
+  /// make no sense (told on stderr).
+  struct Outcome {
+    Action action;
+    int status = 0;
+  };
+  Outcome parse(std::vector<std::string> arguments);
+
+  static constexpr int kUsage = 2;
+
+ private:
+  CLI::App& verb(const std::string& name);
+  /// Splits the first argument that is a known `verb-noun`.
+  void split_hyphened(std::vector<std::string>& arguments) const;
+  void explain(const CLI::ParseError& error) const;
+
+  CLI::App app_;
+  std::map<std::string, CLI::App*> verbs_;
+  std::map<std::string, std::pair<std::string, std::string>>
+      hyphened_;  // create-repo: create, repo
+  Action chosen_;
+};
+
+/// An argument that is parsed by `T::parse` into a T or a std::optional of one; what cannot be
+/// parsed is an error of usage. `out` must live as long as the command.
+template <class T, class Out>
+CLI::Option* add_argument(CLI::App& command, const std::string& name, Out& out,
+                          const std::string& description) {
+  const auto check = [](const std::string& text) {
+    const auto parsed = T::parse(text);
+    return parsed ? std::string() : parsed.error().message;
+  };
+  const auto take = [&out](const std::string& text) {
+    if (auto parsed = T::parse(text)) out = *std::move(parsed);
+  };
+  return command.add_option_function<std::string>(name, take, description)->check(check);
+}
+
+template <class T>
+CLI::Option* add_parsed(CLI::App& command, const std::string& name, T& out,
+                        const std::string& description) {
+  return add_argument<T>(command, name, out, description);
+}
+template <class T>
+CLI::Option* add_parsed(CLI::App& command, const std::string& name, std::optional<T>& out,
+                        const std::string& description) {
+  return add_argument<T>(command, name, out, description);
+}
+
+}  // namespace pfs::cli

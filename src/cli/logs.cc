@@ -1,0 +1,63 @@
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "api/client/jobs.h"
+#include "cli/commands.h"
+#include "cli/job_id.h"
+#include "cli/output.h"
+
+namespace pfs::cli {
+namespace {
+
+struct Arguments {
+  std::optional<RepoName> pipeline;
+  std::optional<JobIdArgument> job;
+  std::string datum;
+  bool follow = false;
+  bool raw = false;
+};
+
+/// One line of JSON a line of log.
+std::string json_line(const client::LogLine& line) {
+  const Json object = {
+      {"time", json_time(line.time)}, {"pipeline", line.pipeline}, {"job", line.job},
+      {"datum", line.datum},          {"user", line.user},         {"message", line.text}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<void> logs(Session& session, const Arguments& arguments) {
+  if (!arguments.pipeline && !arguments.job)
+    return Error{Code::kInvalid, "logs: of what? add -p PIPELINE or -j JOB"};
+  client::LogsRequest request;
+  request.pipeline = arguments.pipeline;
+  if (arguments.job) request.job = arguments.job->id;
+  request.datum = arguments.datum;
+  request.follow = arguments.follow;
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Jobs(*connection)
+      .logs(request, [&arguments](const client::LogLine& line) -> Result<void> {
+        const auto text = (arguments.raw ? json_line(line) : line.text) + "\n";
+        std::fwrite(text.data(), 1, text.size(), stdout);
+        if (arguments.follow) std::fflush(stdout);
+        if (std::ferror(stdout) != 0)
+          return Error{Code::kIo, "stdout: what was printed could not be written"};
+        return {};
+      });
+}
+
+}  // namespace
+
+void add_logs_command(Grammar& grammar, Session& session) {
+  const auto arguments = std::make_shared<Arguments>();
+  auto& command = grammar.command("logs", "Print what jobs wrote",
+                                  [&session, arguments] { return logs(session, *arguments); });
+  add_parsed(command, "-p,--pipeline", arguments->pipeline, "Of this pipeline");
+  add_parsed(command, "-j,--job", arguments->job, "Of this job");
+  command.add_option("--datum", arguments->datum, "Of this datum");
+  command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended");
+  command.add_flag("--raw", arguments->raw, "Print JSON, one object a line");
+}
+
+}  // namespace pfs::cli

@@ -1,0 +1,61 @@
+#include "cli/output.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "cli/format.h"
+
+namespace pfs::cli {
+namespace {
+
+/// Bytes that are no UTF-8 are replaced: names of files may hold any.
+std::string dumped(const Json& object) {
+  return object.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+}  // namespace
+
+std::string OutputFlags::time(Timestamp time) const {
+  return full_timestamps ? format_time(time) : format_ago(time, SystemClock().now());
+}
+
+void add_output_flags(CLI::App& command, OutputFlags& flags) {
+  command.add_flag("--raw", flags.raw, "Print JSON objects, one after another");
+  command.add_option("-o,--output", flags.format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}));
+  command.add_flag("--full-timestamps", flags.full_timestamps, "Print times in full");
+}
+
+Listing::Listing(const OutputFlags& flags, Terminal terminal, std::vector<std::string> header)
+    : array_(!flags.raw && flags.format == "json") {
+  if (!flags.json()) table_.emplace(stdout, terminal, std::move(header));
+}
+
+Listing::~Listing() {
+  if (array_) print(first_ ? "[]\n" : "\n]\n");
+}
+
+void Listing::add_object(const Json& object) {
+  if (array_) print(first_ ? "[\n" : ",\n");
+  print(dumped(object));
+  if (!array_) print("\n");
+  first_ = false;
+}
+
+void print_labels(const std::vector<std::pair<std::string, std::string>>& lines) {
+  for (const auto& [label, value] : lines) {
+    if (!value.empty()) print(fmt::format("{}: {}\n", label, value));
+  }
+}
+
+void print_json(const Json& object) { print(dumped(object) + "\n"); }
+
+Json json_time(const std::optional<Timestamp>& time) {
+  if (!time) return nullptr;
+  return format_time(*time);
+}
+
+}  // namespace pfs::cli

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "cli/table.h"
+
+namespace pfs::cli {
+
+/// Keys stay in the order written, as people read them.
+using Json = nlohmann::ordered_json;
+
+/// How a command was asked to print what it found.
+struct OutputFlags {
+  bool raw = false;              ///< JSON objects, one after another
+  std::string format = "table";  ///< -o: `table`, or `json`: one array (of `inspect`: one object)
+  bool full_timestamps = false;
+
+  bool json() const { return raw || format == "json"; }
+  /// A time as tables show it: how long ago, or in full.
+  std::string time(Timestamp time) const;
+};
+
+/// --raw, -o/--output, --full-timestamps. `flags` must live as long as the command.
+void add_output_flags(CLI::App& command, OutputFlags& flags);
+
+/// A list on stdout, as a table or as JSON. Complete when it is destroyed.
+class Listing {
+ public:
+  Listing(const OutputFlags& flags, Terminal terminal, std::vector<std::string> header);
+  ~Listing();
+  Listing(const Listing&) = delete;
+  Listing& operator=(const Listing&) = delete;
+
+  /// Whether rows are to be given as JSON; else as cells.
+  bool json() const { return !table_; }
+  void add_row(std::vector<Cell> row) { table_->add(std::move(row)); }
+  void add_object(const Json& object);
+
+ private:
+  const bool array_;
+  bool first_ = true;
+  std::optional<Table> table_;
+};
+
+/// Labelled lines, `Name: value`, of what `inspect` found; those with an empty value are left out.
+void print_labels(const std::vector<std::pair<std::string, std::string>>& lines);
+void print_json(const Json& object);
+/// RFC 3339, or null.
+Json json_time(const std::optional<Timestamp>& time);
+
+}  // namespace pfs::cli

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trigger/pipelines.h"
+
+namespace pfs::test {
+
+/// Pipelines and jobs as a test has written them down; nothing runs.
+class RecordedPipelines final : public trigger::Pipelines {
+ public:
+  std::vector<trigger::PipelineInfo> pipelines;
+  std::vector<trigger::JobInfo> recorded_jobs;
+  std::vector<trigger::LogLine> lines;
+  std::vector<std::string> created;  ///< specs, as create() was given them
+
+  Result<void> on_moves(std::span<const store::HeadMove>, store::RefTxn&) override { return {}; }
+  void after_moves(std::span<const store::HeadMove>) override {}
+  Result<void> on_delete(const BranchRef&) override { return {}; }
+
+  Result<void> start() override { return {}; }
+  void stop() override {}
+  Result<trigger::PipelineInfo> create(const std::string& spec_json, bool update,
+                                       bool reprocess) override {
+    if (spec_json.find("bad") != spec_json.npos) return Error{Code::kInvalid, "pipeline spec: bad"};
+    created.push_back(spec_json + (update ? " update" : "") + (reprocess ? " reprocess" : ""));
+    return trigger::PipelineInfo{};
+  }
+  Result<std::vector<trigger::PipelineInfo>> list() const override { return pipelines; }
+  Result<trigger::PipelineInfo> get(const RepoName& name) const override {
+    for (const auto& pipeline : pipelines) {
+      if (pipeline.name == name) return pipeline;
+    }
+    return Error{Code::kNotFound, "pipeline " + name.str() + ": not found"};
+  }
+  Result<void> remove(const RepoName& name) override {
+    PFS_TRY(get(name));
+    std::erase_if(pipelines, [&name](const auto& pipeline) { return pipeline.name == name; });
+    return {};
+  }
+  Result<std::vector<trigger::JobInfo>> jobs(const std::optional<RepoName>& pipeline,
+                                             std::size_t limit) const override {
+    std::vector<trigger::JobInfo> found;
+    for (const auto& job : recorded_jobs) {
+      if ((!pipeline || job.pipeline == *pipeline) && found.size() < limit) found.push_back(job);
+    }
+    return found;
+  }
+  Result<trigger::JobInfo> job(const JobId& id) const override {
+    for (const auto& job : recorded_jobs) {
+      if (job.id == id) return job;
+    }
+    return Error{Code::kNotFound, "job " + id.hex() + ": not found"};
+  }
+  Result<trigger::JobInfo> wait(const JobId& id, const std::function<bool()>&) const override {
+    return job(id);
+  }
+  Result<void> logs(const trigger::LogFilter&,
+                    const std::function<bool(const trigger::LogLine&)>& visit) const override {
+    for (const auto& line : lines) {
+      if (!visit(line)) break;
+    }
+    return {};
+  }
+  std::string runtime_report() const override { return "no containers are run"; }
+};
+
+}  // namespace pfs::test

@@ -1,0 +1,109 @@
+// What a person meets first: repos, branches, errors and how they are told.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <catch2/catch.hpp>
+
+#include "cli/pfs_session.h"
+
+namespace pfs::test {
+namespace {
+
+TEST_CASE("repos are listed newest first, in the columns that pachctl's users know",
+          "[cli][session]") {
+  PfsSession session;
+  CHECK(session.ok({"list", "repo"}) == "NAME CREATED SIZE (MASTER) DESCRIPTION\n");
+  CHECK(session.ok({"create", "repo", "images", "-d", "pictures"}).empty());
+  session.ok({"create", "repo", "edges"});
+  CHECK(session.ok({"list", "repo"}) ==
+        "NAME   CREATED                SIZE (MASTER) DESCRIPTION\n"
+        "edges  Less than a second ago 0B            \n"
+        "images Less than a second ago 0B            pictures\n");
+}
+
+TEST_CASE("a repo's JSON is an array for -o json and an object for --raw", "[cli][session]") {
+  PfsSession session;
+  CHECK(session.ok({"list", "repo", "-o", "json"}) == "[]\n");
+  session.ok({"create", "repo", "data"});
+  const auto array = session.ok({"list", "repo", "-o", "json"});
+  CHECK(array.substr(0, 2) == "[\n");
+  const auto raw = session.ok({"list", "repo", "--raw"});
+  CHECK(raw.substr(0, 21) == "{\n  \"name\": \"data\",\n ");
+  CHECK(session.ok({"inspect", "repo", "data", "--raw"}) == raw);
+}
+
+TEST_CASE("errors name the object on stderr, and the status says what kind of failure it was",
+          "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto again = session.pfs({"create", "repo", "data"});
+  CHECK(again.status == 1);
+  CHECK(again.out.empty());
+  CHECK(again.err.find("data") != again.err.npos);
+  CHECK(session.pfs({"inspect", "repo", "nothing"}).status == 1);
+  CHECK(session.pfs({"create", "repo", "no/name"}).status == 2);
+  CHECK(session.pfs({"create", "repo"}).status == 2);
+  CHECK(session.pfs({"-v", "inspect", "repo", "nothing"}).err.find("(not found)") !=
+        std::string::npos);
+}
+
+TEST_CASE("without a daemon one line says how to start it", "[cli][session]") {
+  PfsSession session;
+  session.stop();
+  const auto said = session.pfs({"list", "repo"});
+  CHECK(said.status == 1);
+  CHECK(said.err == "pfs: daemon at unix:" + session.socket() +
+                        ": is not running; start it with: pfsd --store DIR --mount DIR --socket " +
+                        session.socket() + "\n");
+}
+
+TEST_CASE("a socket that a killed daemon left is replaced, one that answers is not",
+          "[cli][session]") {
+  PfsSession session;
+  const auto second = api::Server::start(session.server_options());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == Code::kBusy);
+
+  session.stop();
+  make_file(session.path("not-a-socket"), "kept");
+  auto options = session.server_options();
+  options.socket_path = session.path("not-a-socket");
+  const auto on_a_file = api::Server::start(options);
+  REQUIRE_FALSE(on_a_file);
+  CHECK(on_a_file.error().code == Code::kExists);
+  CHECK(text_of_file(session.path("not-a-socket")) == "kept");
+
+  const int left = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  session.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(left, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  ::close(left);
+  session.open();
+  CHECK(session.pfs({"list", "repo"}).status == 0);
+  struct stat found {};
+  REQUIRE(::stat(session.socket().c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777) == 0666);
+  session.stop();
+  CHECK(::stat(session.socket().c_str(), &found) != 0);
+}
+
+TEST_CASE("the versions of both ends are shown", "[cli][session]") {
+  PfsSession session;
+  CHECK(session.ok({"version"}).find("pfsd      9.9.9\n") != std::string::npos);
+  const auto status = session.ok({"status"});
+  CHECK(status.find("Daemon: pfsd 9.9.9\n") == 0);
+}
+
+TEST_CASE("a daemon without a scheduler says so", "[cli][session]") {
+  PfsSession session;
+  for (const auto* noun : {"pipeline", "job"}) {
+    const auto said = session.pfs({"list", noun});
+    CHECK(said.status == 1);
+    CHECK(said.err == "pfs: this daemon runs no pipelines\n");
+  }
+}
+
+}  // namespace
+}  // namespace pfs::test
