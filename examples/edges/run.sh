@@ -1,0 +1,83 @@
+#!/bin/sh
+# The story of the README on a running pfsd: pictures are copied into /pfs/images@staging, HEAD of images@master is moved
+# there, and their edges appear in /pfs/edges@master. With cp and ln alone; every result is checked.
+#
+# Usage: run.sh            from nothing to the results
+#        run.sh --clean    takes away what it made: the pipeline edges, and the branches images@* and edges@*
+#
+# PFS_MOUNT is where pfs is mounted (default /pfs), PFS_ADDRESS how `pfs` reaches pfsd, PFS_PICTURES where the pictures are
+# kept (default ~/.cache/pfs/pictures).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+mount=${PFS_MOUNT:-/pfs}
+pictures=${PFS_PICTURES:-${XDG_CACHE_HOME:-$HOME/.cache}/pfs/pictures}
+PATH=$PATH:$here/../../build/bin
+patience=120 # seconds until a job must be done
+
+fail() {
+  echo "edges: $*" >&2
+  exit 1
+}
+
+if [ "${1:-}" = --clean ]; then
+  pfs delete pipeline edges || true
+  rm -rf "$mount/edges@master" "$mount/images@master" "$mount/images@staging"
+  exit 0
+fi
+[ $# -eq 0 ] || { echo "usage: run.sh [--clean]" >&2; exit 2; }
+
+[ -d "$mount/.pfs" ] || fail "no pfs is mounted at $mount; start it with make run, or set PFS_MOUNT"
+[ ! -e "$mount/images@staging" ] || fail "there is an images@staging already; run.sh --clean takes it away"
+
+# The size of a PNG, from its header: a signature of 8 bytes, the length and the name of the first chunk, then 2 numbers.
+png_size() {
+  [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] || return 1
+  od -A n -t u1 -j 16 -N 8 "$1" | awk '{ print ($1 * 256 + $2) * 65536 + $3 * 256 + $4, ($5 * 256 + $6) * 65536 + $7 * 256 + $8 }'
+}
+
+# Waits for the edges of the pictures named, and compares their sizes with the pictures'.
+expect_edges() {
+  for name in "$@"; do
+    made=$mount/edges@master/${name%.*}.png
+    waited=0
+    until [ -e "$made" ]; do
+      [ "$waited" -lt $((patience * 10)) ] || { pfs list job || true; pfs logs -p edges || true; fail "no $made"; }
+      waited=$((waited + 1))
+      sleep 0.1
+    done
+    expected=$(sed -n "s/^$name  *//p" "$here/pictures.txt")
+    size=$(png_size "$made") || fail "$made is no PNG"
+    [ "$size" = "$expected" ] || fail "$made is $size, not $expected"
+    echo "$made: $size"
+  done
+}
+
+# The newest job's column PROGRESS without its spaces: processed+skipped/total.
+expect_progress() {
+  newest=$(pfs list job --pipeline edges | sed -n 2p)
+  echo "$newest" | tr -d ' ' | grep -qF "$1" || fail "expected a job with $1: $newest"
+  echo "$newest"
+}
+
+"$here/build-image.sh"
+"$here/pictures.sh" "$pictures"
+
+names=$(sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$here/pictures.txt")
+last=$(echo "$names" | tail -n 1)
+first=$(echo "$names" | sed '$d')
+count=$(echo "$first" | wc -l)
+
+mkdir "$mount/images@staging"
+pfs create pipeline -f "$here/edges.json"
+
+for name in $first; do cp "$pictures/$name" "$mount/images@staging/"; done
+ln -s images@staging "$mount/images@master"
+# shellcheck disable=SC2086 # a list of words
+expect_edges $first
+expect_progress "$count+0/$count"
+
+cp "$pictures/$last" "$mount/images@staging/"
+ln -s images@staging "$mount/images@master"
+expect_edges "$last"
+expect_progress "1+$count/$((count + 1))"
+echo "edges: everything as it should be"

@@ -1,0 +1,302 @@
+#include "trigger/internal/job_run.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/fault.h"
+#include "trigger/internal/output_merge.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{100};
+constexpr int kPublishAgain = 8;
+constexpr std::chrono::milliseconds kTryContainerEvery{2000};
+
+Error cancelled() { return Error{Code::kCancelled, "asked to stop"}; }
+
+/// False when it was asked to stop before the time was over.
+bool wait_a_while(std::chrono::milliseconds time, const KeepGoing& keep_going) {
+  for (std::chrono::milliseconds waited{0}; waited < time; waited += kAskEvery) {
+    if (!keep_going()) return false;
+    std::this_thread::sleep_for(kAskEvery);
+  }
+  return keep_going();
+}
+
+/// Whether an error ends this run only: the job is still to be done. Everything else ends the job.
+bool goes_on_later(Code code) {
+  switch (code) {
+    case Code::kCancelled:
+    case Code::kUnavailable:
+    case Code::kConflict:  // the job is not as we know it, or is gone
+    case Code::kNoSpace:
+    case Code::kQuota:
+    case Code::kIo:
+      return true;
+    case Code::kNotFound:
+    case Code::kExists:
+    case Code::kInvalid:
+    case Code::kNotDirectory:
+    case Code::kIsDirectory:
+    case Code::kNotEmpty:
+    case Code::kReadOnly:
+    case Code::kBusy:
+    case Code::kNotPermitted:
+    case Code::kDenied:
+    case Code::kStale:
+    case Code::kCrossDevice:
+    case Code::kNameTooLong:
+    case Code::kTooLarge:
+    case Code::kNoData:
+    case Code::kUnsupported:
+    case Code::kCorrupt:
+    case Code::kInternal:
+      return false;
+  }
+  return false;
+}
+
+/// The lines of the spec, each with its newline.
+std::string standard_input(const PipelineSpec::Transform& transform) {
+  std::string text;
+  for (const std::string& line : transform.stdin_lines) text += line + "\n";
+  return text;
+}
+
+}  // namespace
+
+JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, PipelineSpec spec,
+               Versioned<JobRecord> job)
+    : around_(around),
+      pipeline_(pipeline),
+      spec_(std::move(spec)),
+      job_(std::move(job)),
+      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt) {}
+
+Result<void> JobRun::run() {
+  PFS_TRY(begin());
+  auto done = work();
+  if (done || goes_on_later(done.error().code)) return done;
+  return fail(done.error().message);
+}
+
+Result<void> JobRun::work() {
+  PFS_TRY_ASSIGN(const store::Commit input, around_.store.catalog().commit(job_.record.input_commit));
+  PFS_TRY_ASSIGN(const auto datums, list_datums(around_.store.tree_reader(), input.root, spec_, pipeline_.salt));
+  job_.record.total = datums.size();
+
+  auto processed = process(datums);
+  around_.container.show(nullptr);
+  PFS_TRY(table_.flush());
+  PFS_TRY(processed);
+  if (!first_failure_.empty()) return fail(first_failure_);
+
+  job_.record.state = JobState::kMerging;
+  note();
+  PFS_TRY_ASSIGN(const store::Subtree output, merge());
+  return succeed(output);
+}
+
+Result<void> JobRun::begin() {
+  PFS_TRY_ASSIGN(log_, around_.logs.job(pipeline_.name, job_.record.id));
+  JobRecord& job = job_.record;
+  if (job.state != JobState::kStarting) ++job.restarts;
+  job.state = JobState::kRunning;
+  job.pipeline_version = pipeline_.version;
+  job.processed = job.skipped = job.failed = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
+  PFS_TRY(around_.ledger.put_job(job_));
+  note();
+  return {};
+}
+
+Result<void> JobRun::process(const std::vector<Datum>& datums) {
+  for (const Datum& datum : datums) {
+    if (!around_.keep_going()) return cancelled();
+    PFS_TRY(process_one(datum));
+    note();
+    if (command_cannot_start_) break;
+  }
+  return {};
+}
+
+Result<void> JobRun::process_one(const Datum& datum) {
+  PFS_TRY_ASSIGN(const bool done, find_done(datum));
+  if (done) return {};
+  PFS_TRY_ASSIGN(const Failure failure, attempt_all(datum));
+  if (failure.empty()) {
+    ++job_.record.processed;
+    return {};
+  }
+  ++job_.record.failed;
+  if (!first_failure_.empty()) return {};
+  first_failure_ =
+      command_cannot_start_ ? failure : fmt::format("datum {}: {}", printable(datum.path.str()), failure);
+  return {};
+}
+
+Result<bool> JobRun::find_done(const Datum& datum) {
+  PFS_TRY_ASSIGN(const auto record, table_.find(datum.id));
+  if (!record) return false;
+  const bool ours = record->job == job_.record.id;
+  if (!ours && spec_.reprocess_every_job) return false;
+  outputs_.push_back(record->output);
+  ++(ours ? job_.record.processed : job_.record.skipped);
+  if (ours) {
+    job_.record.downloaded_bytes += record->input_bytes;
+    job_.record.uploaded_bytes += record->output.totals.bytes;
+  }
+  return true;
+}
+
+Result<JobRun::Failure> JobRun::attempt_all(const Datum& datum) {
+  Failure failure;
+  for (std::uint64_t number = 1; number <= spec_.datum_tries; ++number) {
+    if (!around_.keep_going()) return cancelled();
+    PFS_TRY_ASSIGN(failure, attempt(datum));
+    if (failure.empty() || command_cannot_start_) return failure;
+    log_->system(datum.id.hex(), fmt::format("datum {}: {} (attempt {} of {})", printable(datum.path.str()), failure,
+                                             number, spec_.datum_tries));
+  }
+  return failure;
+}
+
+Result<JobRun::Failure> JobRun::attempt(const Datum& datum) {
+  if (spec_.transform.cmd.empty()) {
+    command_cannot_start_ = true;
+    return Failure("transform.cmd is empty: there is nothing to run");
+  }
+  auto ready = ensure_container();
+  if (!ready) {
+    if (ready.error().code != Code::kNotFound && ready.error().code != Code::kInvalid) return std::move(ready).error();
+    command_cannot_start_ = true;
+    return Failure(ready.error().message);
+  }
+  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(around_.store.trees(), spec_.input.name, datum));
+  around_.container.show(view.tree);
+  const std::string id = datum.id.hex();
+  const auto end = around_.container.run(
+      command_for(datum), [&](std::string_view piece) { log_->output(id, piece); }, around_.keep_going);
+  log_->end_of_output(id);
+  if (!end && end.error().code == Code::kCancelled) return end.error();
+  if (!end) return Failure(end.error().message);
+  if (Failure failure = failure_of(*end); !failure.empty()) {
+    command_cannot_start_ = end->how == worker::End::kNotStarted;
+    if (command_cannot_start_) log_->system(id, failure);
+    return failure;
+  }
+  return keep_output(datum, view);
+}
+
+Result<void> JobRun::ensure_container() {
+  while (true) {
+    auto ready = around_.container.ensure(spec_, around_.keep_going);
+    if (ready) note();
+    if (ready || ready.error().code != Code::kUnavailable) return ready;
+    log_->system({}, "waiting: " + ready.error().message);
+    note(ready.error().message);
+    if (!wait_a_while(kTryContainerEvery, around_.keep_going)) return cancelled();
+  }
+}
+
+worker::CommandRequest JobRun::command_for(const Datum& datum) const {
+  const std::string& input = spec_.input.name.str();
+  const std::string path = datum.path.is_root() ? "" : datum.path.str();
+  worker::CommandRequest request;
+  request.arguments = spec_.transform.cmd;
+  request.input = standard_input(spec_.transform);
+  request.environment = {
+      input + "=/pfs/" + input + path,
+      input + "_COMMIT=" + job_.record.input_commit.hex(),
+      "PACH_JOB_ID=" + job_.record.id.hex(),
+      "PACH_DATUM_ID=" + datum.id.hex(),
+  };
+  request.directory = spec_.transform.working_dir;
+  return request;
+}
+
+JobRun::Failure JobRun::failure_of(const worker::CommandEnd& end) const {
+  switch (end.how) {
+    case worker::End::kExited: {
+      const auto& accepted = spec_.transform.accept_return_code;
+      const int code = static_cast<int>(end.code);
+      if (code == 0 || std::find(accepted.begin(), accepted.end(), code) != accepted.end()) return {};
+      return fmt::format("the command ended with status {}", code);
+    }
+    case worker::End::kSignalled:
+      return fmt::format("the command was killed by signal {}", end.code);
+    case worker::End::kNotStarted:
+      return fmt::format("{} in image {}", end.why, spec_.transform.image);
+  }
+  return "the command ended in no known way";
+}
+
+Result<JobRun::Failure> JobRun::keep_output(const Datum& datum, const DatumTree& view) {
+  auto output = collect_output(around_.store.trees(), view);
+  if (!output && output.error().code == Code::kInvalid) return output.error().message;
+  if (!output) return std::move(output).error();
+  const DatumRecord record{*output, job_.record.id, datum.entry.size()};
+  PFS_TRY(table_.put(datum.id, record));
+  job_.record.downloaded_bytes += record.input_bytes;
+  job_.record.uploaded_bytes += output->totals.bytes;
+  outputs_.push_back(*std::move(output));
+  return Failure();
+}
+
+Result<store::Subtree> JobRun::merge() {
+  if (outputs_.empty()) return store::empty_subtree();
+  if (outputs_.size() == 1) return outputs_.front();
+  PFS_TRY_ASSIGN(OutputMerge merge, OutputMerge::begin(around_.store.trees(), around_.store.tree_reader()));
+  for (const store::Subtree& output : outputs_) {
+    if (!around_.keep_going()) return cancelled();
+    PFS_TRY(merge.add(output));
+  }
+  return merge.finish();
+}
+
+Result<void> JobRun::succeed(const store::Subtree& output) {
+  job_.record.state = JobState::kSuccess;
+  job_.record.finished = around_.clock.now();
+  store::FinishOptions options;
+  options.author = "pipeline " + pipeline_.name.str();
+  options.description = "job " + job_.record.id.hex();
+  options.keep_unchanged = true;
+  PFS_FAULT_POINT("trigger.job.publish");
+  const auto publish = [&] {
+    return around_.store.catalog().publish_tree(
+        spec_.output(), output, {{job_.record.input_branch, job_.record.input_commit}}, options,
+        [this](const store::Commit& commit, store::RefTxn& txn) -> Result<void> {
+          job_.record.output_commit = commit.id;
+          around_.ledger.add_put_job(job_.record, job_.version, txn);
+          return {};
+        });
+  };
+  auto published = publish();
+  for (int again = 0; !published && published.error().code == Code::kConflict && again < kPublishAgain; ++again) {
+    PFS_TRY_ASSIGN(const auto now, around_.ledger.job(job_.record.id));
+    if (!now || now->version != job_.version) break;  // the job itself is another's now; else it was a race of branches
+    published = publish();
+  }
+  PFS_TRY(published);
+  PFS_FAULT_POINT("trigger.job.published");
+  note();
+  return {};
+}
+
+Result<void> JobRun::fail(const std::string& reason) {
+  job_.record.output_commit.reset();
+  job_.record.state = JobState::kFailure;
+  job_.record.reason = reason;
+  job_.record.finished = around_.clock.now();
+  log_->system({}, "the job failed: " + reason);
+  spdlog::info("pipeline {}: job {}: {}", pipeline_.name.str(), job_.record.id.hex(), reason);
+  PFS_TRY(around_.ledger.put_job(job_));
+  note();
+  return {};
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,144 @@
+#include "trigger/internal/pipeline_driver.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "trigger/internal/job_run.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kShortestPause = 1s;
+constexpr std::chrono::milliseconds kLongestPause = 30s;
+constexpr std::chrono::milliseconds kTryContainerEvery = 5s;
+constexpr std::size_t kThreadNameBytes = 15;
+
+}  // namespace
+
+PipelineDriver::PipelineDriver(const DriverHouse& house, RepoName name)
+    : house_(house), name_(std::move(name)), container_(house.workers) {
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), ("pfs-" + name_.str()).substr(0, kThreadNameBytes).c_str());
+    work_until_stopped();
+  });
+}
+
+void PipelineDriver::wake() {
+  Lock lock(mutex_);
+  wake_ = true;
+  woken_.notify_one();
+}
+
+void PipelineDriver::ask_to_stop() {
+  Lock lock(mutex_);
+  stop_ = true;
+  woken_.notify_one();
+}
+
+void PipelineDriver::stop() {
+  ask_to_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+PipelineDriver::Health PipelineDriver::health() const {
+  Lock lock(mutex_);
+  return health_;
+}
+
+std::optional<JobRecord> PipelineDriver::running_job() const {
+  Lock lock(mutex_);
+  return running_job_;
+}
+
+bool PipelineDriver::keep_going() const {
+  Lock lock(mutex_);
+  return !stop_;
+}
+
+void PipelineDriver::show_progress(const JobRecord& job, const std::string& waiting_for) {
+  {
+    Lock lock(mutex_);
+    running_job_ = job;
+    if (!waiting_for.empty()) running_job_->reason = "waiting: " + waiting_for;
+  }
+  if (job.ended()) house_.changed();
+}
+
+void PipelineDriver::show_health(PipelineState state, const std::string& reason) {
+  Lock lock(mutex_);
+  health_ = {state, reason};
+}
+
+void PipelineDriver::work_until_stopped() {
+  std::chrono::milliseconds pause = kShortestPause;
+  while (keep_going()) {
+    auto worked = work();
+    if (worked) {
+      pause = kShortestPause;
+      if (*worked != Rest(0ms)) rest(*worked);
+      continue;
+    }
+    if (worked.error().code == Code::kCancelled) continue;
+    spdlog::error("pipeline {}: {}", name_.str(), worked.error().message);
+    show_health(PipelineState::kFailure, worked.error().message);
+    rest(pause);
+    pause = std::min(2 * pause, kLongestPause);
+  }
+  container_.stop();
+}
+
+Result<PipelineDriver::Rest> PipelineDriver::work() {
+  PFS_TRY_ASSIGN(const auto pipeline, house_.ledger.pipeline(name_));
+  if (!pipeline) return Rest();
+  PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
+  PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
+  if (!job) return prepare(spec);
+
+  const JobSurroundings around{
+      house_.store,  house_.ledger,          house_.logs,
+      house_.clock,  container_,             [this] { return keep_going(); },
+      [this](const JobRecord& record, const std::string& waiting_for) {
+        show_health(container_.trouble().empty() ? PipelineState::kRunning : PipelineState::kFailure,
+                       container_.trouble());
+        show_progress(record, waiting_for);
+      }};
+  auto done = JobRun(around, pipeline->record, std::move(spec), *std::move(job)).run();
+  {
+    Lock lock(mutex_);
+    running_job_.reset();
+  }
+  PFS_TRY(done);
+  return Rest(0ms);
+}
+
+/// Nothing to do: the container is made ready, so that the next job need not wait for it.
+Result<PipelineDriver::Rest> PipelineDriver::prepare(const PipelineSpec& spec) {
+  const std::string before = container_.trouble();
+  auto ready = container_.ensure(spec, [this] { return keep_going(); });
+  if (!ready && ready.error().code == Code::kCancelled) return std::move(ready).error();
+  show_health(ready ? PipelineState::kRunning : PipelineState::kFailure, container_.trouble());
+  if (ready) return Rest();
+  if (container_.trouble() != before) {
+    spdlog::warn("pipeline {}: {}", name_.str(), container_.trouble());
+    if (auto log = house_.logs.pipeline(name_)) log->system({}, container_.trouble());
+  }
+  return ready.error().code == Code::kUnavailable ? Rest(kTryContainerEvery) : Rest();
+}
+
+void PipelineDriver::rest(const Rest& time) {
+  Lock lock(mutex_);
+  if (!time) {
+    while (!wake_ && !stop_) woken_.wait(mutex_);
+  } else if (!wake_ && !stop_) {
+    woken_.wait_for(mutex_, *time);
+  }
+  wake_ = false;
+}
+
+}  // namespace pfs::trigger

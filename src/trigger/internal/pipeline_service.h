@@ -1,0 +1,77 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/sync.h"
+#include "trigger/internal/ledger.h"
+#include "trigger/internal/log_book.h"
+#include "trigger/internal/pipeline_driver.h"
+#include "trigger/pipelines.h"
+#include "trigger/runner.h"
+
+namespace pfs::trigger {
+
+/// Pipelines on this machine: requests change the ledger, drivers do what it says.
+class PipelineService final : public Pipelines {
+ public:
+  PipelineService(const PipelinesOptions& options, std::unique_ptr<Runner> runner);
+  ~PipelineService() override { stop(); }
+
+  /// Makes the directories below `state_path`.
+  Result<void> make_directories() const;
+
+  Result<void> start() override;
+  void stop() override;
+
+  Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess) override;
+  Result<std::vector<PipelineInfo>> list() const override;
+  Result<PipelineInfo> get(const RepoName& name) const override;
+  Result<void> remove(const RepoName& name) override;
+
+  Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const override;
+  Result<JobInfo> job(const JobId& id) const override;
+  Result<JobInfo> wait(const JobId& id, const std::function<bool()>& keep_waiting) const override;
+  Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
+  std::string runtime_report() const override { return runner_->report(); }
+
+  Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) override;
+  void after_moves(std::span<const store::HeadMove> moves) override;
+  Result<void> on_delete(const BranchRef& branch) override;
+
+ private:
+  using DriverPtr = std::shared_ptr<PipelineDriver>;  // shared: a request may still ask one that remove() has taken out
+
+  Result<void> remove_leftovers();
+  Result<void> mend_branches(const std::vector<PipelineRecord>& pipelines);
+  Result<bool> put_spec(const PipelineSpec& spec, bool update, bool reprocess);
+  Result<void> leave(const PipelineRecord& old, const PipelineRecord& now, const PipelineSpec& spec);
+  Result<void> check_branches(const PipelineSpec& spec);
+  Result<void> check_no_cycle(const PipelineSpec& spec) const;
+  Result<void> make_branches(const PipelineSpec& spec);
+  void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
+  DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
+  DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
+
+  Result<PipelineInfo> info(const PipelineRecord& record) const;
+  JobInfo info(const JobRecord& record) const;
+  Result<void> pipeline_logs(const RepoName& pipeline, const std::function<bool(const LogLine&)>& visit) const;
+
+  store::Store& store_;
+  const std::unique_ptr<Runner> runner_;
+  const std::string state_path_;
+  mutable Ledger ledger_;
+  const LogBook logs_;
+  const Clock& clock_;
+  const WorkerHouse workers_;
+  const DriverHouse house_;
+
+  mutable Mutex mutex_{LockRank::kLeaf};
+  mutable Condition changed_;  ///< a job has ended
+  bool started_ PFS_GUARDED_BY(mutex_) = false;
+  std::map<RepoName, DriverPtr> drivers_ PFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace pfs::trigger

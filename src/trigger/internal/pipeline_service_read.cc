@@ -1,0 +1,152 @@
+// What is asked of pipelines and jobs, without changing them.
+
+#include <algorithm>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include "trigger/internal/pipeline_service.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{100};
+
+Error no_such_job(const JobId& id) { return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())}; }
+
+Error no_such_pipeline(const RepoName& name) {
+  return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", name.str())};
+}
+
+}  // namespace
+
+Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
+  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(record.spec_json));
+  PipelineInfo info;
+  info.name = record.name;
+  info.version = record.version;
+  info.spec_json = record.spec_json;
+  info.description = spec.description;
+  info.input = spec.input_shorthand();
+  info.output = spec.output();
+  info.created = record.created;
+  if (const DriverPtr found = driver(record.name)) {
+    PipelineDriver::Health health = found->health();
+    info.state = health.state;
+    info.reason = std::move(health.reason);
+  }
+  PFS_TRY_ASSIGN(const auto newest, ledger_.jobs(record.name, 1));
+  if (!newest.empty()) info.last_job = this->info(newest.front()).state;
+  return info;
+}
+
+JobInfo PipelineService::info(const JobRecord& record) const {
+  if (!record.ended()) {
+    const DriverPtr found = driver(record.pipeline);
+    const auto running = found ? found->running_job() : std::nullopt;
+    // what only the driver knows yet; an end is not the job's before it is in the ledger
+    if (running && running->id == record.id && !running->ended()) return running->info();
+  }
+  return record.info();
+}
+
+Result<std::vector<PipelineInfo>> PipelineService::list() const {
+  PFS_TRY_ASSIGN(const std::vector<PipelineRecord> records, ledger_.pipelines());
+  std::vector<PipelineInfo> infos;
+  for (const PipelineRecord& record : records) {
+    PFS_TRY_ASSIGN(PipelineInfo one, info(record));
+    infos.push_back(std::move(one));
+  }
+  return infos;
+}
+
+Result<PipelineInfo> PipelineService::get(const RepoName& name) const {
+  PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(name));
+  if (!found) return no_such_pipeline(name);
+  return info(found->record);
+}
+
+Result<std::vector<JobInfo>> PipelineService::jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const {
+  std::vector<RepoName> names;
+  if (pipeline) {
+    PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(*pipeline));
+    if (!found) return no_such_pipeline(*pipeline);
+    names.push_back(*pipeline);
+  } else {
+    PFS_TRY_ASSIGN(const auto records, ledger_.pipelines());
+    for (const PipelineRecord& record : records) names.push_back(record.name);
+  }
+  std::vector<JobInfo> infos;
+  for (const RepoName& name : names) {
+    PFS_TRY_ASSIGN(const auto records, ledger_.jobs(name, limit));
+    for (const JobRecord& record : records) infos.push_back(info(record));
+  }
+  if (names.size() > 1) {
+    std::stable_sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return a.started > b.started; });
+  }
+  if (infos.size() > limit) infos.resize(limit);
+  return infos;
+}
+
+Result<JobInfo> PipelineService::job(const JobId& id) const {
+  PFS_TRY_ASSIGN(const auto found, ledger_.job(id));
+  if (!found) return no_such_job(id);
+  return info(found->record);
+}
+
+Result<JobInfo> PipelineService::wait(const JobId& id, const std::function<bool()>& keep_waiting) const {
+  while (true) {
+    PFS_TRY_ASSIGN(const auto found, ledger_.job(id));
+    if (!found) return no_such_job(id);
+    if (found->record.ended()) return found->record.info();
+    if (!keep_waiting()) return Error{Code::kCancelled, fmt::format("job {}: it goes on without us", id.hex())};
+    // an end between the look and the wait costs one turn
+    Lock lock(mutex_);
+    changed_.wait_for(mutex_, kAskEvery);
+  }
+}
+
+Result<void> PipelineService::logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const {
+  const auto wanted = [&](const LogLine& line) {
+    return filter.datum.empty() || line.datum == filter.datum ? visit(line) : true;
+  };
+  if (filter.job) {
+    PFS_TRY_ASSIGN(const auto found, ledger_.job(*filter.job));
+    if (!found || (filter.pipeline && found->record.pipeline != *filter.pipeline)) return no_such_job(*filter.job);
+    PFS_TRY(logs_.read(found->record.pipeline, filter.job->hex(), wanted));
+    return {};
+  }
+  if (!filter.pipeline) return Error{Code::kInvalid, "logs: of which pipeline or job?"};
+  PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(*filter.pipeline));
+  if (!found) return no_such_pipeline(*filter.pipeline);
+  return pipeline_logs(*filter.pipeline, wanted);
+}
+
+/// The jobs' lines, oldest job first, with the pipeline's own between them by their time.
+Result<void> PipelineService::pipeline_logs(const RepoName& pipeline,
+                                            const std::function<bool(const LogLine&)>& visit) const {
+  std::deque<LogLine> own;
+  PFS_TRY(logs_.read(pipeline, "", [&](const LogLine& line) {
+    own.push_back(line);
+    return true;
+  }));
+  const auto own_until = [&](Timestamp when) {
+    for (; !own.empty() && own.front().when <= when; own.pop_front()) {
+      if (!visit(own.front())) return false;
+    }
+    return true;
+  };
+  PFS_TRY_ASSIGN(auto records, ledger_.jobs(pipeline, SIZE_MAX));
+  std::reverse(records.begin(), records.end());
+  for (const JobRecord& record : records) {
+    PFS_TRY_ASSIGN(const bool go_on, logs_.read(pipeline, record.id.hex(), [&](const LogLine& line) {
+                     return own_until(line.when) && visit(line);
+                   }));
+    if (!go_on) return {};
+  }
+  own_until(Timestamp{INT64_MAX});
+  return {};
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,112 @@
+#include "trigger/internal/podman_arguments.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace pfs::trigger {
+
+namespace {
+
+using nlohmann::json;
+
+Result<void> only(const json& object, std::string_view where, std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return Error{Code::kUnsupported, fmt::format("pod: {}.{}: podman's runner does not know it", where, name)};
+    }
+  }
+  return {};
+}
+
+/// The host's path of each volume.
+Result<std::map<std::string, std::string>> host_paths(const json& spec) {
+  std::map<std::string, std::string> paths;
+  for (const json& volume : spec.value("volumes", json::array())) {
+    PFS_TRY(only(volume, "volumes", {"name", "hostPath"}));
+    PFS_TRY(only(volume.at("hostPath"), "volumes.hostPath", {"path", "type"}));
+    const auto path = volume.at("hostPath").at("path").get<std::string>();
+    // podman splits the value of --mount at commas and knows no escape
+    if (path.find_first_of(",\n") != std::string::npos) {
+      return Error{Code::kInvalid, fmt::format("'{}': a path with a comma cannot be mounted into a container", path)};
+    }
+    paths[volume.at("name").get<std::string>()] = path;
+  }
+  return paths;
+}
+
+Result<void> add_mounts(const json& container, const std::map<std::string, std::string>& paths,
+                        std::vector<std::string>& out) {
+  for (const json& mount : container.value("volumeMounts", json::array())) {
+    PFS_TRY(only(mount, "volumeMounts", {"name", "mountPath", "readOnly", "mountPropagation"}));
+    const auto found = paths.find(mount.at("name").get<std::string>());
+    if (found == paths.end()) return Error{Code::kInvalid, "pod: volumeMounts: a volume that is not there"};
+    if (mount.value("mountPropagation", "None") != "None") {
+      return Error{Code::kUnsupported, "pod: volumeMounts.mountPropagation: only None"};
+    }
+    out.push_back("--mount");
+    out.push_back(fmt::format("type=bind,src={},dst={},bind-propagation=rprivate{}", found->second,
+                              mount.at("mountPath").get<std::string>(), mount.value("readOnly", false) ? ",ro" : ""));
+  }
+  return {};
+}
+
+Result<void> add_user(const json& container, std::vector<std::string>& out) {
+  const json context = container.value("securityContext", json::object());
+  PFS_TRY(only(context, "securityContext", {"runAsUser", "runAsGroup"}));
+  if (!context.contains("runAsUser")) return {};
+  out.push_back("--user");
+  out.push_back(fmt::format("{}:{}", context.at("runAsUser").get<std::uint32_t>(),
+                            context.value("runAsGroup", std::uint32_t{0})));
+  return {};
+}
+
+Result<std::vector<std::string>> translate(const PodRequest& request) {
+  const json spec = json::parse(request.spec_json);
+  PFS_TRY(only(spec, "spec", {"containers", "volumes", "restartPolicy"}));
+  if (spec.value("restartPolicy", "Never") != "Never") return Error{Code::kUnsupported, "pod: restartPolicy: only Never"};
+  if (spec.at("containers").size() != 1) return Error{Code::kUnsupported, "pod: containers: exactly one"};
+  const json& container = spec.at("containers").front();
+  PFS_TRY(only(container, "containers",
+               {"name", "image", "command", "args", "env", "workingDir", "securityContext", "volumeMounts"}));
+
+  std::vector<std::string> out{"--name", request.name};
+  for (const auto& [name, value] : request.labels) {
+    out.push_back("--label");
+    out.push_back(name + "=" + value);
+  }
+  PFS_TRY_ASSIGN(const auto paths, host_paths(spec));
+  PFS_TRY(add_mounts(container, paths, out));
+  PFS_TRY(add_user(container, out));
+  for (const json& variable : container.value("env", json::array())) {
+    PFS_TRY(only(variable, "env", {"name", "value"}));
+    out.push_back("--env");
+    out.push_back(variable.at("name").get<std::string>() + "=" + variable.at("value").get<std::string>());
+  }
+  if (container.contains("workingDir")) {
+    out.push_back("--workdir");
+    out.push_back(container.at("workingDir").get<std::string>());
+  }
+  const auto command = container.at("command").get<std::vector<std::string>>();
+  if (command.empty()) return Error{Code::kUnsupported, "pod: command: the image's own cannot be asked for"};
+  out.push_back("--entrypoint");
+  out.push_back(json(command).dump());  // a JSON list, so that nothing in it is split at spaces
+  out.push_back(container.at("image").get<std::string>());
+  for (const json& argument : container.value("args", json::array())) out.push_back(argument.get<std::string>());
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> podman_run_arguments(const PodRequest& request) {
+  try {
+    return translate(request);
+  } catch (const json::exception& e) {
+    return Error{Code::kInvalid, fmt::format("pod {}: {}", request.name, e.what())};
+  }
+}
+
+}  // namespace pfs::trigger

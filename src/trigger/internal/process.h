@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "trigger/runner.h"
+
+namespace pfs::trigger {
+
+struct ProcessResult {
+  int exit_code = 0;   ///< 128 + signal when it was killed
+  std::string output;  ///< standard output
+  std::string errors;  ///< standard error
+
+  bool succeeded() const { return exit_code == 0; }
+  /// The last line of its standard error that says something: what tools put their reason in.
+  std::string last_error_line() const;
+};
+
+struct ProcessOptions {
+  std::chrono::milliseconds timeout{60'000};
+  KeepGoing keep_going;  ///< empty: until the end
+};
+
+/// Runs a program to its end, with our environment, no input, and none of our descriptors.
+/// Shape: `arguments[0]` is looked for in PATH. Output beyond 1 MiB each is dropped.
+/// Errors: kNotFound (no such program), kUnavailable (it took longer than `timeout` and was killed), kCancelled, kIo.
+/// Source: posix_spawn(3); a fork that goes on would copy other threads' locks.
+Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const ProcessOptions& options = {});
+
+}  // namespace pfs::trigger

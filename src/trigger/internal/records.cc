@@ -1,0 +1,198 @@
+#include "trigger/internal/records.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/codec.h"
+#include "trigger/internal/hash.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr std::uint8_t kRecordVersion = 1;
+
+Decoder open_record(std::string_view value) {
+  Decoder in(value);
+  if (in.u8() != kRecordVersion) in.fail();
+  return in;
+}
+
+RepoName read_repo(Decoder& in) {
+  auto name = RepoName::parse(in.bytes());
+  if (!name) in.fail();
+  return name ? std::move(*name) : RepoName();
+}
+
+BranchRef read_branch(Decoder& in) {
+  BranchRef ref;
+  ref.repo = read_repo(in);
+  auto name = BranchName::parse(in.bytes());
+  if (!name) in.fail();
+  if (name) ref.branch = std::move(*name);
+  return ref;
+}
+
+template <class Id>
+Id read_id(Decoder& in) {
+  const std::string_view raw = in.raw(Id::kSize);
+  return in.ok() ? Id::from_bytes(raw) : Id();
+}
+
+void write_time(Encoder& out, const Timestamp& time) { out.signed_varint(time.nanoseconds); }
+Timestamp read_time(Decoder& in) { return Timestamp{in.signed_varint()}; }
+
+JobState read_state(Decoder& in) {
+  const std::uint8_t value = in.u8();
+  if (value > static_cast<std::uint8_t>(JobState::kKilled)) in.fail();
+  return in.ok() ? static_cast<JobState>(value) : JobState::kStarting;
+}
+
+/// The counters, in the order of their bytes.
+template <class Record>
+auto counters(Record& job) {
+  return std::array{&job.restarts, &job.processed,        &job.skipped,       &job.failed,
+                    &job.total,    &job.downloaded_bytes, &job.uploaded_bytes};
+}
+
+std::string place(std::uint64_t version, std::uint64_t log_number) {
+  return fmt::format("{:016x}-{:016x}", version, log_number);
+}
+
+}  // namespace
+
+JobInfo JobRecord::info() const {
+  JobInfo info;
+  info.id = id;
+  info.pipeline = pipeline;
+  info.pipeline_version = pipeline_version;
+  info.state = state;
+  info.reason = reason;
+  info.started = created;
+  info.finished = finished;
+  info.processed = processed;
+  info.skipped = skipped;
+  info.failed = failed;
+  info.total = total;
+  info.restarts = restarts;
+  info.downloaded_bytes = downloaded_bytes;
+  info.uploaded_bytes = uploaded_bytes;
+  info.input_branch = input_branch;
+  info.input_commit = input_commit;
+  info.output_commit = output_commit;
+  return info;
+}
+
+std::string encode(const PipelineRecord& record) {
+  Encoder out;
+  out.u8(kRecordVersion).bytes(record.name.str()).varint(record.version).bytes(record.spec_json).bytes(record.salt);
+  write_time(out, record.created);
+  return std::move(out).str();
+}
+
+Result<PipelineRecord> decode_pipeline(std::string_view value) {
+  Decoder in = open_record(value);
+  PipelineRecord record;
+  record.name = read_repo(in);
+  record.version = in.varint();
+  record.spec_json = in.bytes();
+  record.salt = in.bytes();
+  record.created = read_time(in);
+  PFS_TRY(in.finish("a pipeline's record"));
+  return record;
+}
+
+std::string encode(const JobRecord& record) {
+  Encoder out;
+  out.u8(kRecordVersion).raw(record.id.bytes()).bytes(record.pipeline.str());
+  out.varint(record.caused_by_version).varint(record.log_number).varint(record.pipeline_version);
+  out.u8(static_cast<std::uint8_t>(record.state)).bytes(record.reason);
+  write_time(out, record.created);
+  out.u8(record.finished ? 1 : 0);
+  if (record.finished) write_time(out, *record.finished);
+  out.bytes(record.input_branch.repo.str()).bytes(record.input_branch.branch.str()).raw(record.input_commit.bytes());
+  out.u8(record.output_commit ? 1 : 0);
+  if (record.output_commit) out.raw(record.output_commit->bytes());
+  for (const std::uint64_t* counter : counters(record)) out.varint(*counter);
+  return std::move(out).str();
+}
+
+Result<JobRecord> decode_job(std::string_view value) {
+  Decoder in = open_record(value);
+  JobRecord record;
+  record.id = read_id<JobId>(in);
+  record.pipeline = read_repo(in);
+  record.caused_by_version = in.varint();
+  record.log_number = in.varint();
+  record.pipeline_version = in.varint();
+  record.state = read_state(in);
+  record.reason = in.bytes();
+  record.created = read_time(in);
+  if (in.u8() != 0) record.finished = read_time(in);
+  record.input_branch = read_branch(in);
+  record.input_commit = read_id<CommitId>(in);
+  if (in.u8() != 0) record.output_commit = read_id<CommitId>(in);
+  for (std::uint64_t* counter : counters(record)) *counter = in.varint();
+  PFS_TRY(in.finish("a job's record"));
+  return record;
+}
+
+std::string encode(const DatumRecord& record) {
+  Encoder out;
+  out.u8(kRecordVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
+  out.varint(record.output.totals.files).varint(record.output.totals.bytes).varint(record.output.totals.links);
+  out.raw(record.job.bytes()).varint(record.input_bytes);
+  return std::move(out).str();
+}
+
+Result<DatumRecord> decode_datum(std::string_view value) {
+  Decoder in = open_record(value);
+  DatumRecord record;
+  record.output.root = read_id<Digest>(in);
+  record.output.data_digest = read_id<Digest>(in);
+  record.output.totals.files = in.varint();
+  record.output.totals.bytes = in.varint();
+  record.output.totals.links = in.varint();
+  record.job = read_id<JobId>(in);
+  record.input_bytes = in.varint();
+  PFS_TRY(in.finish("a datum's record"));
+  return record;
+}
+
+std::string encode_names(const std::vector<RepoName>& names) {
+  Encoder out;
+  out.u8(kRecordVersion).varint(names.size());
+  for (const RepoName& name : names) out.bytes(name.str());
+  return std::move(out).str();
+}
+
+Result<std::vector<RepoName>> decode_names(std::string_view value) {
+  Decoder in = open_record(value);
+  std::vector<RepoName> names;
+  for (std::uint64_t count = in.varint(); count > 0 && in.ok(); --count) names.push_back(read_repo(in));
+  PFS_TRY(in.finish("a list of pipelines"));
+  return names;
+}
+
+std::string pipeline_key(const RepoName& name) { return "pipeline/" + name.str(); }
+std::string input_key(const BranchRef& branch) { return "input/" + branch.str(); }
+std::string job_key(const JobId& id) { return "job/" + id.hex(); }
+std::string jobs_prefix(const RepoName& pipeline) { return "jobs/" + pipeline.str() + "/"; }
+std::string jobs_key(const JobRecord& job) {
+  // all bits turned around: a scan meets the newest first
+  return jobs_prefix(job.pipeline) + place(~job.caused_by_version, ~job.log_number);
+}
+std::string queue_prefix(const RepoName& pipeline) { return "queue/" + pipeline.str() + "/"; }
+std::string queue_key(const JobRecord& job) {
+  return queue_prefix(job.pipeline) + place(job.caused_by_version, job.log_number);
+}
+
+JobId job_id(const PipelineRecord& pipeline, const CommitId& input, std::uint64_t log_number) {
+  Encoder in;
+  in.bytes("pfs.job.1").bytes(pipeline.name.str()).varint(pipeline.version).bytes(pipeline.salt);
+  in.raw(input.bytes()).varint(log_number);
+  return JobId::from_bytes(sha256(in.str()).bytes().substr(0, JobId::kSize));
+}
+
+}  // namespace pfs::trigger

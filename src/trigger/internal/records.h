@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "store/types.h"
+#include "trigger/pipelines.h"
+
+namespace pfs::trigger {
+
+// The rows of this room. Values begin with a version byte. Source: docs/pipelines.md "Rows".
+//
+//   pipeline/<name>                     PipelineRecord
+//   input/<repo>@<branch>               the names of the pipelines that read the branch; written whenever that changes,
+//                                       so that a moving HEAD can expect it and misses no pipeline
+//   job/<id>                            JobRecord
+//   jobs/<pipeline>/<newest first>      the job's id
+//   queue/<pipeline>/<oldest first>     the job's id, until it has ended
+//   family datum: prefix of the salt 16, key 32     DatumRecord
+
+struct PipelineRecord {
+  RepoName name;
+  std::uint64_t version = 1;
+  std::string spec_json;  ///< as to_json() gives it
+  std::string salt;       ///< kept over updates unless they reprocess
+  Timestamp created;
+};
+
+struct JobRecord {
+  JobId id;
+  RepoName pipeline;
+  std::uint64_t caused_by_version = 1;  ///< with the log number, its place among the pipeline's jobs
+  std::uint64_t log_number = 0;         ///< of the move of the input's HEAD that caused it
+  std::uint64_t pipeline_version = 1;   ///< whose spec it runs, or ran, with
+  JobState state = JobState::kStarting;
+  std::string reason;
+  Timestamp created;
+  std::optional<Timestamp> finished;
+  std::uint64_t restarts = 0;
+  BranchRef input_branch;
+  CommitId input_commit;
+  std::optional<CommitId> output_commit;
+  std::uint64_t processed = 0;
+  std::uint64_t skipped = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t total = 0;
+  std::uint64_t downloaded_bytes = 0;
+  std::uint64_t uploaded_bytes = 0;
+
+  bool ended() const {
+    return state == JobState::kSuccess || state == JobState::kFailure || state == JobState::kKilled;
+  }
+  JobInfo info() const;
+};
+
+/// What a datum put out: never made again while the row is there.
+struct DatumRecord {
+  store::Subtree output;
+  JobId job;  ///< that ran it
+  std::uint64_t input_bytes = 0;
+};
+
+std::string encode(const PipelineRecord& record);
+std::string encode(const JobRecord& record);
+std::string encode(const DatumRecord& record);
+std::string encode_names(const std::vector<RepoName>& names);
+
+/// Errors: kCorrupt.
+Result<PipelineRecord> decode_pipeline(std::string_view value);
+Result<JobRecord> decode_job(std::string_view value);
+Result<DatumRecord> decode_datum(std::string_view value);
+Result<std::vector<RepoName>> decode_names(std::string_view value);
+
+std::string pipeline_key(const RepoName& name);
+std::string input_key(const BranchRef& branch);
+std::string job_key(const JobId& id);
+std::string jobs_prefix(const RepoName& pipeline);
+std::string jobs_key(const JobRecord& job);
+std::string queue_prefix(const RepoName& pipeline);
+std::string queue_key(const JobRecord& job);
+
+/// A job's name, a function of what caused it: the pipeline (its version and salt, which a pipeline made again does not
+/// share), the input commit, and the number of the move in the log of the input's branch.
+JobId job_id(const PipelineRecord& pipeline, const CommitId& input, std::uint64_t log_number);
+
+}  // namespace pfs::trigger

@@ -1,0 +1,202 @@
+#include "trigger/internal/spec_fields.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "base/names.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+using nlohmann::json;
+
+enum class Type { kString, kBool, kInteger, kNumber, kNumberOrString, kObject, kStrings, kIntegers, kObjects, kStringMap };
+
+/// What a field does here.
+enum class Support {
+  kYes,
+  kNoEffect,  ///< accepted; there is nothing here that it could change, `note` says why
+  kNotYet,    ///< refused, unless it has the value that it would have anyway
+};
+
+struct Field {
+  std::string_view name;
+  Type type;
+  Support support = Support::kYes;
+  std::string_view note = {};
+  std::span<const Field> children = {};  ///< of an object; empty where anything may be in it
+};
+
+constexpr Field kPipelineFields[] = {
+    {"name", Type::kString},
+};
+
+constexpr Field kTransformFields[] = {
+    {"image", Type::kString},
+    {"cmd", Type::kStrings},
+    {"stdin", Type::kStrings},
+    {"env", Type::kStringMap},
+    {"user", Type::kString},
+    {"working_dir", Type::kString},
+    {"accept_return_code", Type::kIntegers},
+    {"dockerfile", Type::kString, Support::kNoEffect, "is for `--build`, which has happened by now"},
+    {"debug", Type::kBool, Support::kNoEffect, "logs always hold what it would add"},
+    {"err_cmd", Type::kStrings, Support::kNotYet},
+    {"err_stdin", Type::kStrings, Support::kNotYet},
+    {"secrets", Type::kObjects, Support::kNotYet},
+    {"image_pull_secrets", Type::kStrings, Support::kNotYet},
+    {"build", Type::kObject, Support::kNotYet},
+};
+
+constexpr Field kPfsInputFields[] = {
+    {"name", Type::kString},
+    {"repo", Type::kString},
+    {"branch", Type::kString},
+    {"glob", Type::kString},
+    {"lazy", Type::kBool, Support::kNoEffect, "files are always fetched when they are read"},
+    {"commit", Type::kString, Support::kNoEffect, "is filled in for each job"},
+    {"join_on", Type::kString, Support::kNotYet},
+    {"outer_join", Type::kBool, Support::kNotYet},
+    {"group_by", Type::kString, Support::kNotYet},
+    {"empty_files", Type::kBool, Support::kNotYet},
+    {"s3", Type::kBool, Support::kNotYet},
+    {"trigger", Type::kObject, Support::kNotYet},
+};
+
+constexpr Field kInputFields[] = {
+    {"pfs", Type::kObject, Support::kYes, {}, kPfsInputFields},
+    {"cross", Type::kObjects, Support::kNotYet},
+    {"union", Type::kObjects, Support::kNotYet},
+    {"join", Type::kObjects, Support::kNotYet},
+    {"group", Type::kObjects, Support::kNotYet},
+    {"cron", Type::kObject, Support::kNotYet},
+    {"git", Type::kObject, Support::kNotYet},
+};
+
+constexpr Field kParallelismFields[] = {
+    {"constant", Type::kInteger},
+    {"coefficient", Type::kNumber, Support::kNotYet},
+};
+
+constexpr Field kSpecFields[] = {
+    {"pipeline", Type::kObject, Support::kYes, {}, kPipelineFields},
+    {"description", Type::kString},
+    {"transform", Type::kObject, Support::kYes, {}, kTransformFields},
+    {"parallelism_spec", Type::kObject, Support::kYes, {}, kParallelismFields},
+    {"input", Type::kObject, Support::kYes, {}, kInputFields},
+    {"output_branch", Type::kString},
+    {"datum_tries", Type::kInteger},
+    {"reprocess_spec", Type::kString},
+    {"salt", Type::kString},
+    {"cache_size", Type::kNumberOrString, Support::kNoEffect, "there is no sidecar with a cache"},
+    {"sidecar_resource_limits", Type::kObject, Support::kNoEffect, "there is no sidecar"},
+    {"resource_requests", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from"},
+    {"hashtree_spec", Type::kObject, Support::kNoEffect, "outputs are not sharded"},
+    {"max_queue_size", Type::kInteger, Support::kNoEffect, "nothing is fetched ahead"},
+    {"chunk_spec", Type::kObject, Support::kNoEffect, "a datum costs too little to be handed out in chunks"},
+    {"spec_commit", Type::kObject, Support::kNoEffect, "belongs to the request, not to the spec"},
+    {"update", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
+    {"reprocess", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
+    {"metadata", Type::kObject, Support::kNotYet},
+    {"resource_limits", Type::kObject, Support::kNotYet},
+    {"datum_timeout", Type::kString, Support::kNotYet},
+    {"job_timeout", Type::kString, Support::kNotYet},
+    {"s3_out", Type::kBool, Support::kNotYet},
+    {"egress", Type::kObject, Support::kNotYet},
+    {"standby", Type::kBool, Support::kNotYet},
+    {"autoscaling", Type::kBool, Support::kNotYet},
+    {"enable_stats", Type::kBool, Support::kNotYet},
+    {"scheduling_spec", Type::kObject, Support::kNotYet},
+    {"pod_spec", Type::kString, Support::kNotYet},
+    {"pod_patch", Type::kString, Support::kNotYet},
+    {"service", Type::kObject, Support::kNotYet},
+    {"spout", Type::kObject, Support::kNotYet},
+    {"tf_job", Type::kObject, Support::kNotYet},
+};
+
+std::string_view name_of(Type type) {
+  switch (type) {
+    case Type::kString: return "a string";
+    case Type::kBool: return "true or false";
+    case Type::kInteger: return "a whole number from 0 on";
+    case Type::kNumber: return "a number";
+    case Type::kNumberOrString: return "a size, as a number or a string";
+    case Type::kObject: return "an object";
+    case Type::kStrings: return "a list of strings";
+    case Type::kIntegers: return "a list of whole numbers";
+    case Type::kObjects: return "a list of objects";
+    case Type::kStringMap: return "an object of strings";
+  }
+  return "something else";
+}
+
+bool all_of(const json& value, bool (json::*is)() const noexcept) {
+  return std::all_of(value.begin(), value.end(), [&](const json& item) { return (item.*is)(); });
+}
+
+bool has_type(const json& value, Type type) {
+  switch (type) {
+    case Type::kString: return value.is_string();
+    case Type::kBool: return value.is_boolean();
+    case Type::kInteger: return value.is_number_unsigned();
+    case Type::kNumber: return value.is_number();
+    case Type::kNumberOrString: return value.is_number() || value.is_string();
+    case Type::kObject: return value.is_object();
+    case Type::kStrings: return value.is_array() && all_of(value, &json::is_string);
+    case Type::kIntegers: return value.is_array() && all_of(value, &json::is_number_integer);
+    case Type::kObjects: return value.is_array() && all_of(value, &json::is_object);
+    case Type::kStringMap: return value.is_object() && all_of(value, &json::is_string);
+  }
+  return false;
+}
+
+/// false, 0, "", [], {}: the value of a field that is not there.
+bool is_default(const json& value) {
+  if (value.is_boolean()) return !value.get<bool>();
+  if (value.is_number()) return value.get<double>() == 0;
+  return value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty());
+}
+
+Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix) {
+  for (const auto& member : object.items()) {
+    const json& value = member.value();
+    const std::string path = prefix + member.key();
+    const auto field =
+        std::find_if(fields.begin(), fields.end(), [&](const Field& known) { return known.name == member.key(); });
+    if (field == fields.end()) {
+      return Error{Code::kInvalid, fmt::format("pipeline spec: {}: no such field", printable(path))};
+    }
+    if (value.is_null()) continue;
+    if (!has_type(value, field->type)) {
+      return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(field->type))};
+    }
+    switch (field->support) {
+      case Support::kYes:
+        if (!field->children.empty()) PFS_TRY(check_object(value, field->children, path + "."));
+        break;
+      case Support::kNoEffect:
+        if (!is_default(value)) spdlog::info("pipeline spec: {} has no effect: {}", path, field->note);
+        break;
+      case Support::kNotYet:
+        if (is_default(value)) break;
+        return Error{Code::kUnsupported, fmt::format("pipeline spec: {}: not supported yet; leave it out", path)};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_spec_fields(const json& spec) {
+  if (!spec.is_object()) return Error{Code::kInvalid, "pipeline spec: expected a JSON object"};
+  return check_object(spec, kSpecFields, "");
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,98 @@
+#include "trigger/internal/worker_container.h"
+
+#include <boost/filesystem.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/codec.h"
+#include "base/ids.h"
+#include "trigger/internal/worker_pod.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr std::chrono::seconds kConnectTimeout{60};
+
+/// What a container is made with: when any of it changes, another is needed. The rest goes with each command.
+std::string container_parts(const PipelineSpec& spec) {
+  Encoder out;
+  out.bytes(spec.transform.image).bytes(spec.transform.user);
+  for (const auto& [name, value] : spec.transform.env) out.bytes(name).bytes(value);
+  return std::move(out).str();
+}
+
+}  // namespace
+
+Result<void> WorkerContainer::ensure(const PipelineSpec& spec, const KeepGoing& keep_going) {
+  if (link_ && made_for_ == container_parts(spec)) {
+    trouble_.clear();
+    return {};
+  }
+  stop();
+  auto started = start(spec, keep_going);
+  trouble_ = started ? "" : started.error().message;
+  if (!started) stop();
+  return started;
+}
+
+Result<void> WorkerContainer::start(const PipelineSpec& spec, const KeepGoing& keep_going) {
+  PFS_TRY_ASSIGN(const PodUser user, house_.runner->user_of(spec.transform.image, spec.transform.user, keep_going));
+  PFS_TRY_ASSIGN(view_, house_.views->add_view(user.uid, user.gid));
+
+  const std::string suffix = new_commit_id().hex().substr(0, 12);
+  link_directory_ = house_.links_path + "/" + suffix;
+  boost::system::error_code error;
+  boost::filesystem::create_directories(link_directory_, error);
+  if (error) return error_from_errno(error.value(), "make " + link_directory_);
+  // searched by the container's user, whoever that is; its parent keeps others of this machine out
+  boost::filesystem::permissions(link_directory_, boost::filesystem::perms(0755), error);
+  PFS_TRY_ASSIGN(WorkerLink link, WorkerLink::listen(link_directory_));
+
+  const WorkerPlace place{house_.store_id, house_.worker_path, view_->path(), link_directory_, suffix};
+  PFS_TRY_ASSIGN(pod_, house_.runner->start(worker_pod(spec, user, place), keep_going));
+  if (auto connected = link.accept(kConnectTimeout, keep_going); !connected) return why_lost(connected.error());
+  link_ = std::move(link);
+  made_for_ = container_parts(spec);
+  return {};
+}
+
+void WorkerContainer::show(store::TreePtr tree) {
+  if (view_) view_->show(std::move(tree));
+}
+
+Result<worker::CommandEnd> WorkerContainer::run(const worker::CommandRequest& request,
+                                                const std::function<void(std::string_view piece)>& on_output,
+                                                const KeepGoing& keep_going) {
+  if (!link_) return Error{Code::kUnavailable, "there is no container"};
+  auto end = link_->run(request, on_output, keep_going);
+  if (end) return end;
+  Error error = std::move(end).error();
+  // after any error the two sides do not agree on what runs: begin again with another container
+  if (error.code == Code::kUnavailable) error = why_lost(error);
+  if (error.code != Code::kTooLarge) stop();
+  return error;
+}
+
+Error WorkerContainer::why_lost(const Error& error) const {
+  if (error.code != Code::kUnavailable || !pod_) return error;
+  const auto status = house_.runner->status(*pod_);
+  if (!status || status->running) return error;
+  return Error{Code::kUnavailable, fmt::format("{}: {}", error.message, status->reason)};
+}
+
+void WorkerContainer::stop() {
+  link_.reset();  // the worker ends by itself when it sees this
+  if (pod_) {
+    if (auto stopped = house_.runner->stop(*pod_); !stopped) spdlog::error("{}", stopped.error().message);
+    pod_.reset();
+  }
+  view_.reset();  // after the container, which has it mounted
+  if (!link_directory_.empty()) {
+    boost::system::error_code ignored;  // start() of the next pfsd removes what is left
+    boost::filesystem::remove_all(link_directory_, ignored);
+    link_directory_.clear();
+  }
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "trigger/internal/spec.h"
+#include "trigger/internal/worker_link.h"
+#include "trigger/runner.h"
+#include "trigger/views.h"
+
+namespace pfs::trigger {
+
+/// What all workers of a store have in common.
+struct WorkerHouse {
+  Runner* runner = nullptr;
+  ViewHost* views = nullptr;
+  std::string store_id;
+  std::string worker_path;
+  std::string links_path;  ///< a directory with one of its own for each container's socket
+};
+
+/// A pipeline's container, its view and the connection to the worker in it. Lives across datums and jobs; started when
+/// it is first needed, and again when it was lost.
+///
+/// Used by one thread.
+class WorkerContainer {
+ public:
+  explicit WorkerContainer(const WorkerHouse& house) : house_(house) {}
+  WorkerContainer(const WorkerContainer&) = delete;
+  WorkerContainer& operator=(const WorkerContainer&) = delete;
+  ~WorkerContainer() { stop(); }
+
+  /// The container runs, with the image, user and environment of `spec`; one that runs with others is replaced.
+  /// Errors: kNotFound (the image), kInvalid (the user), kUnavailable (nothing is mounted; no container runtime), kCancelled.
+  Result<void> ensure(const PipelineSpec& spec, const KeepGoing& keep_going);
+
+  /// Why the last ensure() failed; empty when it did not.
+  const std::string& trouble() const { return trouble_; }
+
+  /// What /pfs shows from now on; nullptr: nothing.
+  void show(store::TreePtr tree);
+
+  /// Runs a command in it. Errors: kUnavailable (the container is lost, says why; ensure() makes another), kCancelled.
+  Result<worker::CommandEnd> run(const worker::CommandRequest& request,
+                                 const std::function<void(std::string_view piece)>& on_output,
+                                 const KeepGoing& keep_going);
+
+  void stop();
+
+ private:
+  Result<void> start(const PipelineSpec& spec, const KeepGoing& keep_going);
+  Error why_lost(const Error& error) const;
+
+  const WorkerHouse& house_;
+  std::string trouble_;
+  std::string made_for_;  ///< the parts of the spec that the container was made with
+  std::unique_ptr<View> view_;
+  std::string link_directory_;
+  std::optional<WorkerLink> link_;
+  std::optional<PodId> pod_;
+};
+
+}  // namespace pfs::trigger

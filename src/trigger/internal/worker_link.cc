@@ -1,0 +1,134 @@
+#include "trigger/internal/worker_link.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr int kAskEveryMs = 100;
+
+Error lost() { return Error{Code::kUnavailable, "the connection to the container was lost"}; }
+
+}  // namespace
+
+Result<WorkerLink> WorkerLink::listen(const std::string& directory) {
+  WorkerLink link;
+  link.path_ = directory + "/" + kSocketName;
+  link.directory_ = UniqueFd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!link.directory_) return error_from_errno(errno, "open " + directory);
+  ::unlinkat(link.directory_.get(), kSocketName, 0);
+  link.listener_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!link.listener_) return error_from_errno(errno, "socket");
+  // a socket's address has room for 107 bytes only; the way through /proc has always enough
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", link.directory_.get(), kSocketName);
+  if (::bind(link.listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return error_from_errno(errno, "bind " + link.path_);
+  }
+  // the container's user, whoever that is, must be able to connect; others do not get as far as the directory
+  if (::fchmodat(link.directory_.get(), kSocketName, 0666, 0) != 0) return error_from_errno(errno, "chmod " + link.path_);
+  if (::listen(link.listener_.get(), 1) != 0) return error_from_errno(errno, "listen " + link.path_);
+  return link;
+}
+
+Result<WorkerLink::Wait> WorkerLink::wait(int fd) const {
+  pollfd watched{fd, POLLIN, 0};
+  const int ready = ::poll(&watched, 1, kAskEveryMs);
+  if (ready < 0 && errno != EINTR) return error_from_errno(errno, "poll " + path_);
+  return ready > 0 ? Wait::kReady : Wait::kTimeout;
+}
+
+Result<void> WorkerLink::accept(std::chrono::milliseconds timeout, const KeepGoing& keep_going) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (!connection_) {
+    PFS_TRY_ASSIGN(const Wait waited, wait(listener_.get()));
+    if (waited == Wait::kReady) {
+      connection_ = UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    } else if (!keep_going()) {
+      return Error{Code::kCancelled, "asked to stop"};
+    } else if (std::chrono::steady_clock::now() > deadline) {
+      return Error{Code::kUnavailable, "the worker in the container did not connect"};
+    }
+  }
+  listener_.reset();
+  ::unlinkat(directory_.get(), kSocketName, 0);
+  PFS_TRY_ASSIGN(const worker::Frame hello, receive(keep_going));
+  if (hello.type != worker::FrameType::kHello || worker::FrameReader(hello.fields).number() != worker::kProtocol) {
+    return Error{Code::kUnavailable, "the worker in the container is of another version than pfsd"};
+  }
+  return {};
+}
+
+Result<void> WorkerLink::send(std::string bytes) const {
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    const ssize_t wrote = ::send(connection_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return lost();
+    rest.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return {};
+}
+
+Result<worker::Frame> WorkerLink::receive(const KeepGoing& keep_going) {
+  std::array<char, 64 << 10> piece;
+  while (true) {
+    if (auto frame = received_.next()) return *std::move(frame);
+    if (received_.oversized()) return lost();
+    PFS_TRY_ASSIGN(const Wait waited, wait(connection_.get()));
+    if (waited == Wait::kTimeout) {
+      if (!keep_going()) return Error{Code::kCancelled, "asked to stop"};
+      continue;
+    }
+    const ssize_t got = ::read(connection_.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return lost();
+    received_.append({piece.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+Result<worker::CommandEnd> WorkerLink::run(const worker::CommandRequest& request,
+                                           const std::function<void(std::string_view piece)>& on_output,
+                                           const KeepGoing& keep_going) {
+  std::string frame = worker::FrameWriter(worker::FrameType::kRun)
+                          .list(request.arguments)
+                          .string(request.input)
+                          .list(request.environment)
+                          .string(request.directory)
+                          .finish();
+  if (frame.size() > worker::kMaxFrameBytes) {
+    return Error{Code::kTooLarge, "the command, its input and its environment are over 16 MiB"};
+  }
+  PFS_TRY(send(std::move(frame)));
+  while (true) {
+    PFS_TRY_ASSIGN(const worker::Frame answer, receive(keep_going));
+    worker::FrameReader fields(answer.fields);
+    if (answer.type == worker::FrameType::kOutput) {
+      on_output(fields.string());
+    } else if (answer.type == worker::FrameType::kEnded) {
+      worker::CommandEnd end;
+      end.how = static_cast<worker::End>(fields.number());
+      end.code = fields.number();
+      end.why = fields.string();
+      if (!fields.ok() || end.how > worker::End::kNotStarted) return lost();
+      return end;
+    } else {
+      return lost();
+    }
+  }
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "trigger/runner.h"
+#include "trigger/worker/frames.h"
+
+namespace pfs::trigger {
+
+/// Our end of the connection to the worker in a container: one socket, for one container, in a directory that only that
+/// container has mounted. Once the worker has connected the socket's name is gone, so nothing else in there can.
+///
+/// Used by one thread.
+class WorkerLink {
+ public:
+  static constexpr const char* kSocketName = "socket";
+
+  /// Listens at `directory`/socket; the directory is there already. Errors: kIo, kNoSpace.
+  static Result<WorkerLink> listen(const std::string& directory);
+
+  /// Waits for the worker. `keep_going` is asked about every 100 ms.
+  /// Errors: kCancelled, kUnavailable (`timeout` passed, or it speaks another protocol).
+  Result<void> accept(std::chrono::milliseconds timeout, const KeepGoing& keep_going);
+
+  /// Runs a command to its end; its output comes in pieces as they are written. When `keep_going` says no it goes on
+  /// without us: the caller ends the container.
+  /// Errors: kCancelled, kUnavailable (the connection is lost: the container has ended).
+  Result<worker::CommandEnd> run(const worker::CommandRequest& request,
+                                 const std::function<void(std::string_view piece)>& on_output,
+                                 const KeepGoing& keep_going);
+
+ private:
+  enum class Wait { kReady, kTimeout };
+  Result<Wait> wait(int fd) const;
+  Result<void> send(std::string bytes) const;
+  /// The next frame; asks `keep_going` while there is none.
+  Result<worker::Frame> receive(const KeepGoing& keep_going);
+
+  std::string path_;
+  UniqueFd directory_;
+  UniqueFd listener_;
+  UniqueFd connection_;
+  worker::FrameBuffer received_;
+};
+
+}  // namespace pfs::trigger

@@ -1,0 +1,63 @@
+#include "trigger/internal/worker_pod.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <nlohmann/json.hpp>
+
+#include "trigger/internal/worker_link.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kWorker = "/.pfs-worker/worker";
+constexpr const char* kLink = "/.pfs-worker/link";
+
+json host_path(const char* name, const std::string& path, const char* type) {
+  return {{"name", name}, {"hostPath", {{"path", path}, {"type", type}}}};
+}
+
+json variable(const std::string& name, const std::string& value) { return {{"name", name}, {"value", value}}; }
+
+/// A pipeline's name as a part of a pod's, which knows lower-case letters, digits and '-' only.
+std::string pod_name(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return std::isalnum(c) != 0 ? static_cast<char>(std::tolower(c)) : '-';
+  });
+  return text;
+}
+
+}  // namespace
+
+PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const WorkerPlace& place) {
+  json env = json::array();
+  env.push_back(variable("PACH_IN_WORKER", "true"));
+  env.push_back(variable("PPS_PIPELINE_NAME", spec.name.str()));
+  for (const auto& [name, value] : spec.transform.env) env.push_back(variable(name, value));
+
+  const json pod{
+      {"restartPolicy", "Never"},
+      {"volumes",
+       {host_path("view", place.view_path, "Directory"), host_path("worker", place.worker_path, "File"),
+        host_path("link", place.link_directory, "Directory")}},
+      {"containers",
+       json::array({{{"name", "user"},
+                     {"image", spec.transform.image},
+                     {"command", {kWorker}},
+                     {"args", {std::string(kLink) + "/" + WorkerLink::kSocketName}},
+                     {"env", std::move(env)},
+                     {"securityContext", {{"runAsUser", user.uid}, {"runAsGroup", user.gid}}},
+                     {"volumeMounts",
+                      {{{"name", "view"}, {"mountPath", "/pfs"}},
+                       {{"name", "worker"}, {"mountPath", kWorker}, {"readOnly", true}},
+                       {{"name", "link"}, {"mountPath", kLink}, {"readOnly", true}}}}}})},
+  };
+  return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix,
+                    {{kStoreLabel, place.store_id}, {kPipelineLabel, spec.name.str()}},
+                    pod.dump()};
+}
+
+}  // namespace pfs::trigger

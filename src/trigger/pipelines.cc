@@ -1,0 +1,37 @@
+#include "trigger/pipelines.h"
+
+#include "trigger/internal/pipeline_service.h"
+#include "trigger/podman_runner.h"
+
+namespace pfs::trigger {
+
+std::string_view name_of(PipelineState state) {
+  switch (state) {
+    case PipelineState::kStarting: return "starting";
+    case PipelineState::kRunning: return "running";
+    case PipelineState::kFailure: return "failure";
+    case PipelineState::kStandby: return "standby";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(JobState state) {
+  switch (state) {
+    case JobState::kStarting: return "starting";
+    case JobState::kRunning: return "running";
+    case JobState::kMerging: return "merging";
+    case JobState::kSuccess: return "success";
+    case JobState::kFailure: return "failure";
+    case JobState::kKilled: return "killed";
+  }
+  return "unknown";
+}
+
+Result<std::unique_ptr<Pipelines>> Pipelines::open(const PipelinesOptions& options) {
+  auto runner = std::make_unique<PodmanRunner>(PodmanRunner::Options{options.worker_path, options.state_path});
+  auto service = std::make_unique<PipelineService>(options, std::move(runner));
+  PFS_TRY(service->make_directories());
+  return std::unique_ptr<Pipelines>(std::move(service));
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,252 @@
+#include "trigger/podman_runner.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/file.h"
+#include "trigger/internal/podman_arguments.h"
+#include "trigger/internal/process.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr std::chrono::minutes kPullTimeout{30};
+constexpr const char* kWorkerInContainer = "/.pfs-worker/worker";
+
+/// How many processes this kernel can have at all; podman lowers its own limit to it before it starts a container.
+rlim_t most_processes() {
+  const auto text = read_file("/proc/sys/kernel/pid_max");
+  const rlim_t most = text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+  return most > 0 ? most : 32'768;
+}
+
+/// podman gives containers limits of its own choice, which it may not raise above its own hard ones without
+/// CAP_SYS_RESOURCE; these are what the kernel allows us anyway.
+std::vector<std::string> allowed_limits() {
+  struct Limit {
+    const char* name;
+    decltype(RLIMIT_NOFILE) resource;
+    rlim_t most;
+  };
+  std::vector<std::string> arguments;
+  for (const Limit& limit :
+       {Limit{"nofile", RLIMIT_NOFILE, 1'048'576}, Limit{"nproc", RLIMIT_NPROC, most_processes()}}) {
+    rlimit now{};
+    if (::getrlimit(limit.resource, &now) != 0) continue;
+    const rlim_t value = std::min(now.rlim_max, limit.most);
+    arguments.push_back("--ulimit");
+    arguments.push_back(fmt::format("{}={}:{}", limit.name, value, value));
+  }
+  return arguments;
+}
+
+std::vector<std::string> command(const std::vector<std::string>& global, std::vector<std::string> rest) {
+  std::vector<std::string> all{"podman"};
+  all.insert(all.end(), global.begin(), global.end());
+  all.insert(all.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+  return all;
+}
+
+void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+std::string worker_mount(const std::string& worker_path) {
+  return fmt::format("type=bind,src={},dst={},ro", worker_path, kWorkerInContainer);
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+std::optional<std::uint32_t> number_in(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// Whom a user names when no image needs to be asked: nobody (root), or numbers with a group.
+std::optional<PodUser> user_without_image(std::string_view user) {
+  if (user.empty() || user == "root" || user == "0") return PodUser{};
+  const auto colon = user.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto uid = number_in(user.substr(0, colon));
+  const auto gid = number_in(user.substr(colon + 1));
+  if (!uid || !gid) return std::nullopt;
+  return PodUser{*uid, *gid};
+}
+
+}  // namespace
+
+std::vector<PodmanRunner::Setting> PodmanRunner::settings_to_try() {
+  std::vector<Setting> settings;
+  const std::vector<std::string> limits = allowed_limits();
+  const auto add = [&](const std::string& description, const std::vector<std::string>& global) {
+    settings.push_back({description, global, {}});
+    settings.push_back({description + ", with our own limits", global, limits});
+  };
+  add("as configured", {});
+  for (const char* runtime : {"runc", "crun"}) {
+    add(fmt::format("runtime {}, cgroupfs", runtime), {"--runtime", runtime, "--cgroup-manager", "cgroupfs"});
+  }
+  return settings;
+}
+
+Result<void> PodmanRunner::try_setting(const Setting& setting) const {
+  // a container without an image: an empty directory, with the worker mounted into it
+  const std::string root = options_.scratch_path + "/probe";
+  if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return error_from_errno(errno, "make " + root);
+  std::vector<std::string> run{"run", "--rm", "--network", "none", "--log-driver", "none"};
+  append(run, setting.run);
+  append(run, {"--mount", worker_mount(options_.worker_path), "--rootfs", root, kWorkerInContainer, "--version"});
+  PFS_TRY_ASSIGN(const ProcessResult result, run_process(command(setting.global, run)));
+  if (result.succeeded()) return {};
+  return Error{Code::kUnavailable, result.last_error_line()};
+}
+
+Result<PodmanRunner::Setting> PodmanRunner::setting() {
+  {
+    Lock lock(mutex_);
+    if (works_) return *works_;
+  }
+  // Two threads may both try; they find the same.
+  std::optional<Error> first;
+  for (const Setting& candidate : settings_to_try()) {
+    auto tried = try_setting(candidate);
+    if (tried) {
+      Lock lock(mutex_);
+      works_ = candidate;
+      report_ = "podman works (" + candidate.description + ")";
+      return candidate;
+    }
+    spdlog::debug("podman, {}: {}", candidate.description, tried.error().message);
+    if (!first) first = std::move(tried).error();
+    if (first->code == Code::kNotFound) break;  // no podman at all
+  }
+  const std::string message =
+      first->code == Code::kNotFound
+          ? "podman is not installed; pipelines need it (Debian: apt-get install podman runc)"
+          : fmt::format("podman cannot start a container: {}; try `podman run` by hand", first->message);
+  Lock lock(mutex_);
+  report_ = message;
+  return Error{Code::kUnavailable, message};
+}
+
+Result<void> PodmanRunner::probe() {
+  PFS_TRY(setting());
+  return {};
+}
+
+std::string PodmanRunner::report() const {
+  Lock lock(mutex_);
+  return report_;
+}
+
+Result<std::string> PodmanRunner::image_user(const Setting& setting, const std::string& image,
+                                             const KeepGoing& keep_going) const {
+  const auto inspect = command(setting.global, {"image", "inspect", "--format", "{{.Config.User}}", "--", image});
+  PFS_TRY_ASSIGN(ProcessResult found, run_process(inspect, {.keep_going = keep_going}));
+  if (found.succeeded()) return trimmed(found.output);
+  PFS_TRY_ASSIGN(const ProcessResult pulled, run_process(command(setting.global, {"pull", "--quiet", "--", image}),
+                                                         {.timeout = kPullTimeout, .keep_going = keep_going}));
+  if (!pulled.succeeded()) {
+    return Error{Code::kNotFound, fmt::format("image {}: not on this machine, and cannot be pulled: {}; build it or "
+                                              "check its name", image, pulled.last_error_line())};
+  }
+  PFS_TRY_ASSIGN(found, run_process(inspect, {.keep_going = keep_going}));
+  if (found.succeeded()) return trimmed(found.output);
+  return Error{Code::kUnavailable, fmt::format("image {}: {}", image, found.last_error_line())};
+}
+
+Result<PodUser> PodmanRunner::user_of(const std::string& image, const std::string& user, const KeepGoing& keep_going) {
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  PFS_TRY_ASSIGN(std::string name, image_user(how, image, keep_going));
+  if (!user.empty()) name = user;
+  if (const auto known = user_without_image(name)) return *known;
+  // a name, or a number whose group is in the image's passwd: let podman look
+  std::vector<std::string> run{"run", "--rm", "--network", "none"};
+  append(run, how.run);
+  append(run, {"--mount", worker_mount(options_.worker_path), "--user", name, "--entrypoint", kWorkerInContainer, image,
+               "--whoami"});
+  PFS_TRY_ASSIGN(const ProcessResult told, run_process(command(how.global, run), {.keep_going = keep_going}));
+  PodUser found;
+  if (!told.succeeded() || std::sscanf(told.output.c_str(), "%u %u", &found.uid, &found.gid) != 2) {
+    return Error{Code::kInvalid, fmt::format("image {}: user '{}': {}", image, name, told.last_error_line())};
+  }
+  return found;
+}
+
+Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& keep_going) {
+  PFS_TRY_ASSIGN(const std::vector<std::string> pod, podman_run_arguments(request));
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  std::vector<std::string> run{"run", "--detach", "--network", "none", "--log-driver", "none"};
+  append(run, how.run);
+  append(run, pod);
+  auto started = run_process(command(how.global, run), {.timeout = kPullTimeout, .keep_going = keep_going});
+  if (started && started->succeeded()) return PodId{request.name};
+  (void)stop({request.name});  // podman may have made it before it failed
+  if (!started) return std::move(started).error();
+  return Error{Code::kUnavailable, fmt::format("container {}: {}", request.name, started->last_error_line())};
+}
+
+Result<PodStatus> PodmanRunner::status(const PodId& pod) {
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  PFS_TRY_ASSIGN(const ProcessResult told,
+                 run_process(command(how.global, {"container", "inspect", "--format",
+                                                  "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}", "--",
+                                                  pod.value})));
+  PodStatus status;
+  if (!told.succeeded()) {
+    status.reason = "the container is gone";
+    return status;
+  }
+  char state[32] = "";
+  char killed[8] = "";
+  int exit_code = 0;
+  if (std::sscanf(told.output.c_str(), "%31s %d %7s", state, &exit_code, killed) != 3) {
+    return Error{Code::kUnavailable, fmt::format("container {}: podman says '{}'", pod.value, trimmed(told.output))};
+  }
+  status.running = std::string_view(state) == "running";
+  if (status.running) return status;
+  status.exit_code = exit_code;
+  status.reason = std::string_view(killed) == "true" ? "the container was out of memory"
+                                                     : fmt::format("the container {} with status {}", state, exit_code);
+  return status;
+}
+
+Result<void> PodmanRunner::stop(const PodId& pod) {
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  PFS_TRY_ASSIGN(const ProcessResult removed,
+                 run_process(command(how.global, {"rm", "--force", "--ignore", "--time", "0", "--", pod.value})));
+  if (removed.succeeded()) return {};
+  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", pod.value, removed.last_error_line())};
+}
+
+Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& labels) {
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  std::vector<std::string> list{"ps", "--all", "--quiet", "--no-trunc"};
+  for (const auto& [name, value] : labels) append(list, {"--filter", "label=" + name + "=" + value});
+  PFS_TRY_ASSIGN(const ProcessResult found, run_process(command(how.global, list)));
+  if (!found.succeeded()) return Error{Code::kUnavailable, "list containers: " + found.last_error_line()};
+  std::string_view ids = found.output;
+  while (!ids.empty()) {
+    const auto end = std::min(ids.find('\n'), ids.size());
+    if (end > 0) PFS_TRY(stop({std::string(ids.substr(0, end))}));
+    ids.remove_prefix(std::min(end + 1, ids.size()));
+  }
+  return {};
+}
+
+}  // namespace pfs::trigger

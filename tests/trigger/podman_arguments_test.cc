@@ -1,0 +1,61 @@
+#include "trigger/internal/podman_arguments.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "trigger/internal/worker_pod.h"
+
+using namespace pfs;
+using namespace pfs::trigger;
+
+namespace {
+
+PipelineSpec sample_spec() {
+  return *parse_spec(R"({
+    "pipeline": {"name": "Edge_Finder"},
+    "transform": {"image": "localhost/x", "cmd": ["/edges"], "env": {"A": "b c=d"}},
+    "input": {"pfs": {"repo": "images", "glob": "/*"}}
+  })");
+}
+
+bool has_pair(const std::vector<std::string>& all, const std::string& first, const std::string& second) {
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+    if (all[i] == first && all[i + 1] == second) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a worker's pod becomes podman's arguments", "[trigger]") {
+  const WorkerPlace place{"store", "/usr/bin/pfs-worker", "/pfs/.pfs/views/v", "/s/jobs/links/1", "0123"};
+  const auto arguments = podman_run_arguments(worker_pod(sample_spec(), PodUser{1000, 100}, place));
+  REQUIRE(arguments);
+  CHECK(has_pair(*arguments, "--name", "pfs-edge-finder-0123"));
+  CHECK(has_pair(*arguments, "--label", "pfs.store=store"));
+  CHECK(has_pair(*arguments, "--label", "pfs.pipeline=Edge_Finder"));
+  CHECK(has_pair(*arguments, "--user", "1000:100"));
+  CHECK(has_pair(*arguments, "--env", "A=b c=d"));
+  CHECK(has_pair(*arguments, "--mount", "type=bind,src=/pfs/.pfs/views/v,dst=/pfs,bind-propagation=rprivate"));
+  CHECK(has_pair(*arguments, "--mount",
+                 "type=bind,src=/usr/bin/pfs-worker,dst=/.pfs-worker/worker,bind-propagation=rprivate,ro"));
+  CHECK(has_pair(*arguments, "--entrypoint", "[\"/.pfs-worker/worker\"]"));
+  CHECK(has_pair(*arguments, "localhost/x", "/.pfs-worker/link/socket"));
+}
+
+TEST_CASE("a field of a pod that podman's runner does not know is refused by name", "[trigger]") {
+  const WorkerPlace place{"store", "/w", "/v", "/l", "0123"};
+  PodRequest request = worker_pod(sample_spec(), PodUser{}, place);
+  auto spec = nlohmann::json::parse(request.spec_json);
+  spec["hostNetwork"] = true;
+  request.spec_json = spec.dump();
+  const auto arguments = podman_run_arguments(request);
+  REQUIRE_FALSE(arguments);
+  CHECK(arguments.error().code == Code::kUnsupported);
+  CHECK(arguments.error().message.find("hostNetwork") != std::string::npos);
+}
+
+TEST_CASE("a path that podman would split is refused", "[trigger]") {
+  const WorkerPlace place{"store", "/w", "/v,dst=/etc", "/l", "0123"};
+  CHECK(podman_run_arguments(worker_pod(sample_spec(), PodUser{}, place)).error().code == Code::kInvalid);
+}

@@ -1,0 +1,141 @@
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <thread>
+
+#include "support/killed_child.h"
+#include "support/temporary_directory.h"
+#include "trigger/internal/worker_link.h"
+
+using namespace pfs;
+using namespace pfs::trigger;
+using worker::CommandEnd;
+using worker::CommandRequest;
+using worker::End;
+
+namespace {
+
+const KeepGoing kAlways = [] { return true; };
+
+/// The real worker, outside of a container, at the other end of a link.
+struct Connected {
+  Connected()
+      : link(*WorkerLink::listen(directory.path())),
+        child({PFS_WORKER, directory / WorkerLink::kSocketName}) {
+    REQUIRE(link.accept(std::chrono::seconds(20), kAlways));
+  }
+
+  Result<CommandEnd> run(const CommandRequest& request) {
+    output.clear();
+    return link.run(request, [this](std::string_view piece) { output += piece; }, kAlways);
+  }
+  Result<CommandEnd> shell(const std::string& script) { return run({{"/bin/sh", "-c", script}, {}, {}, {}}); }
+
+  test::TemporaryDirectory directory;
+  WorkerLink link;
+  test::KilledChild child;
+  std::string output;
+};
+
+}  // namespace
+
+TEST_CASE("the worker runs a command and reports its output and its end", "[trigger]") {
+  Connected worker;
+  const auto end = worker.shell("echo out; echo err >&2; exit 3");
+  REQUIRE(end);
+  CHECK(end->how == End::kExited);
+  CHECK(end->code == 3);
+  CHECK(worker.output == "out\nerr\n");
+}
+
+TEST_CASE("the worker runs one command after another", "[trigger]") {
+  Connected worker;
+  for (int i = 0; i < 20; ++i) {
+    const auto end = worker.shell("echo " + std::to_string(i));
+    REQUIRE(end);
+    CHECK(worker.output == std::to_string(i) + "\n");
+  }
+}
+
+TEST_CASE("a command gets its input, environment and directory", "[trigger]") {
+  Connected worker;
+  CommandRequest request;
+  request.arguments = {"sh", "-c", "pwd; echo $NAME; cat"};
+  request.input = std::string(300'000, 'x');
+  request.environment = {"NAME=a b"};
+  request.directory = "/usr";
+  const auto end = worker.run(request);
+  REQUIRE(end);
+  CHECK(end->code == 0);
+  CHECK(worker.output == "/usr\na b\n" + request.input);
+}
+
+TEST_CASE("a command need not read its input", "[trigger]") {
+  Connected worker;
+  CommandRequest request;
+  request.arguments = {"true"};
+  request.input = std::string(1'000'000, 'x');
+  const auto end = worker.run(request);
+  REQUIRE(end);
+  CHECK(end->code == 0);
+}
+
+TEST_CASE("a command that is not there, or no program, is told apart from one that fails", "[trigger]") {
+  Connected worker;
+  auto end = worker.run({{"no-such-program"}, {}, {}, {}});
+  REQUIRE(end);
+  CHECK(end->how == End::kNotStarted);
+  CHECK(end->why == "exec: \"no-such-program\": not found");
+  end = worker.run({{"/etc/passwd"}, {}, {}, {}});
+  REQUIRE(end);
+  CHECK(end->how == End::kNotStarted);
+  end = worker.run({{"true"}, {}, {}, "/no/such/directory"});
+  REQUIRE(end);
+  CHECK(end->how == End::kNotStarted);
+  CHECK(end->why.find("/no/such/directory") != std::string::npos);
+}
+
+TEST_CASE("a command killed by a signal says which", "[trigger]") {
+  Connected worker;
+  const auto end = worker.shell("kill -TERM $$");
+  REQUIRE(end);
+  CHECK(end->how == End::kSignalled);
+  CHECK(end->code == SIGTERM);
+}
+
+TEST_CASE("what a command leaves running is killed, and does not hold up its end", "[trigger]") {
+  Connected worker;
+  const auto began = std::chrono::steady_clock::now();
+  const auto end = worker.shell("sleep 600 & echo $!");
+  REQUIRE(end);
+  CHECK(end->code == 0);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(60));
+  // its pid is there until init has collected it
+  const pid_t left = std::stoi(worker.output);
+  while (::kill(left, 0) == 0 && std::chrono::steady_clock::now() - began < std::chrono::seconds(60)) {
+    std::this_thread::yield();
+  }
+  CHECK(::kill(left, 0) != 0);
+}
+
+TEST_CASE("much output arrives whole and in order", "[trigger]") {
+  Connected worker;
+  const auto end = worker.shell("i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done");
+  REQUIRE(end);
+  std::string expected;
+  for (int i = 0; i < 20000; ++i) expected += std::to_string(i) + "\n";
+  CHECK(worker.output == expected);
+}
+
+TEST_CASE("a worker that dies is noticed", "[trigger]") {
+  Connected worker;
+  worker.child.kill();
+  const auto end = worker.shell("true");
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Code::kUnavailable);
+}
+
+TEST_CASE("the socket has no name once the worker is connected", "[trigger]") {
+  Connected worker;
+  CHECK(::access((worker.directory / WorkerLink::kSocketName).c_str(), F_OK) != 0);
+}
