@@ -33,7 +33,9 @@ bool soon(std::chrono::milliseconds patience, Condition&& holds) {
   return true;
 }
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error(what + ": " + std::strerror(errno)); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error(what + ": " + std::strerror(errno));
+}
 
 dev_t device_of(const std::string& path) {
   struct stat about {};
@@ -44,7 +46,8 @@ dev_t device_of(const std::string& path) {
 
 std::string Mounted::why_not() {
   if (::access("/dev/fuse", R_OK | W_OK) != 0) return "no /dev/fuse for this user";
-  if (::geteuid() != 0 && ::access("/usr/bin/fusermount3", X_OK) != 0) return "not root, and no fusermount3";
+  if (::geteuid() != 0 && ::access("/usr/bin/fusermount3", X_OK) != 0)
+    return "not root, and no fusermount3";
   return {};
 }
 
@@ -55,7 +58,8 @@ Mounted::Mounted(std::vector<std::string> environment) : mount_(directory_ / "mn
 }
 
 void Mounted::start(std::vector<std::string> environment) {
-  std::vector<std::string> words{PFS_PFSD, "--store", store(), "--mount", mount_, "--socket", socket()};
+  std::vector<std::string> words{PFS_PFSD, "--store",  store(), "--mount",
+                                 mount_,   "--socket", socket()};
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -66,11 +70,14 @@ void Mounted::start(std::vector<std::string> environment) {
 
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 2, (directory_ / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  const int failed = ::posix_spawn(&pid_, PFS_PFSD, &actions, nullptr, arguments.data(), variables.data());
+  ::posix_spawn_file_actions_addopen(&actions, 2, (directory_ / "log").c_str(),
+                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
+  const int failed =
+      ::posix_spawn(&pid_, PFS_PFSD, &actions, nullptr, arguments.data(), variables.data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) throw std::runtime_error("cannot start " PFS_PFSD);
-  const bool ready = soon(kStart, [this] { return has_answered() || wait_for_end(std::chrono::milliseconds(0)); });
+  const bool ready =
+      soon(kStart, [this] { return has_answered() || wait_for_end(std::chrono::milliseconds(0)); });
   if (!ready || pid_ == 0) throw std::runtime_error("pfsd did not start: " + log());
   connection_ = minor(device_of(mount_));
 }
@@ -128,7 +135,8 @@ std::string contents(const std::string& path) {
   std::string text;
   char buffer[65536];
   ssize_t got = 0;
-  while ((got = ::read(file.get(), buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(got));
+  while ((got = ::read(file.get(), buffer, sizeof buffer)) > 0)
+    text.append(buffer, static_cast<std::size_t>(got));
   if (got < 0) fail(path);
   return text;
 }
@@ -136,7 +144,8 @@ std::string contents(const std::string& path) {
 void put(const std::string& path, const std::string& text) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!file) fail(path);
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) fail(path);
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    fail(path);
 }
 
 int outcome(long returned) { return returned < 0 ? errno : 0; }

@@ -12,11 +12,12 @@ namespace pfs::test {
 
 /// A pfsd on a store and a mount of its own, for tests with the kernel in the loop.
 ///
-/// Cleans up whatever happened: a daemon that does not end is killed, a connection that hangs is aborted through
-/// fusectl, the mount is taken away.
+/// Cleans up whatever happened: a daemon that does not end is killed, a connection that hangs is
+/// aborted through fusectl, the mount is taken away.
 class Mounted {
  public:
-  /// Starts pfsd; `environment` is added to its own (`PFS_FAULT=…`). Throws with pfsd's words when it does not start.
+  /// Starts pfsd; `environment` is added to its own (`PFS_FAULT=…`). Throws with pfsd's words when
+  /// it does not start.
   explicit Mounted(std::vector<std::string> environment = {});
   ~Mounted();
   Mounted(const Mounted&) = delete;
@@ -52,13 +53,14 @@ class Mounted {
 
   TemporaryDirectory directory_;
   std::string mount_;
-  dev_t outside_ = 0;      ///< the device of the empty mount point
+  dev_t outside_ = 0;  ///< the device of the empty mount point
   unsigned connection_ = 0;
   pid_t pid_ = 0;
   int status_ = 0;
 };
 
-/// Small files by name, for what tests do most. They throw where a test expects success; errno is in the message.
+/// Small files by name, for what tests do most. They throw where a test expects success; errno is
+/// in the message.
 std::string contents(const std::string& path);
 void put(const std::string& path, const std::string& text);
 /// What a system call left: 0, or errno of one that returned a negative value.

@@ -1,0 +1,54 @@
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "daemon/daemon.h"
+#include "daemon/launcher.h"
+#include "daemon/options.h"
+
+namespace {
+
+constexpr int kHelperSocket = 3;
+
+int fail(const pfs::Error& error) {
+  std::fprintf(stderr, "pfsd: %s\n", error.message.c_str());
+  return 1;
+}
+
+void start_log(const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("pfsd"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l [%t] %v");
+  spdlog::set_level(spdlog::level::from_str(level));
+}
+
+int run(int argc, char** argv) {
+  const auto options = pfs::daemon::parse_options(argc, argv);
+  if (!options) return fail(options.error());
+  if (options->help) return std::fputs(pfs::daemon::kUsage, stdout) < 0 ? 1 : 0;
+  if (options->version) return std::puts("pfsd " PFS_VERSION) < 0 ? 1 : 0;
+  if (options->daemonize) {
+    const auto status = pfs::daemon::launch(*options);
+    return status ? *status : fail(status.error());
+  }
+  start_log(options->log_level);
+  auto daemon = pfs::daemon::Daemon::start(*options);
+  if (!daemon) return fail(daemon.error());
+  if (auto waited = (*daemon)->wait(); !waited) return fail(waited.error());
+  if (auto stopped = (*daemon)->stop(); !stopped) return fail(stopped.error());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc == 2 && std::strcmp(argv[1], pfs::fs::kNotifyHelperArgument) == 0) {
+    return pfs::fs::run_notify_helper(kHelperSocket);
+  }
+  return run(argc, argv);
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "pfsd: %s\n", e.what());
+  return 1;
+}

@@ -1,0 +1,196 @@
+#include "fs/fuse/mount_point.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/file.h"
+
+extern char** environ;
+
+namespace pfs::fs {
+
+namespace {
+
+struct MountLine {
+  std::uint32_t minor = 0;
+  std::string type;
+  std::string source;
+};
+
+// \040 and the like. Source: proc(5), mountinfo.
+std::string unescaped(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)));
+      i += 3;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+// The uppermost mount at `path`, without touching it: a dead or hung one would not answer.
+std::optional<MountLine> mount_at(const std::string& path) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::optional<MountLine> found;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point;
+    fields >> id >> parent >> device >> root >> point;
+    if (unescaped(point) != path) continue;
+    std::string field;
+    while (fields >> field && field != "-") {
+    }
+    MountLine mount;
+    fields >> mount.type >> mount.source;
+    mount.source = unescaped(mount.source);
+    mount.minor = static_cast<std::uint32_t>(
+        std::strtoul(device.substr(device.find(':') + 1).c_str(), nullptr, 10));
+    found = mount;
+  }
+  return found;
+}
+
+// The mount point itself may be dead, so only its parent is resolved.
+Result<std::string> absolute(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const auto slash = path.rfind('/');
+  const std::string name = slash == path.npos ? path : path.substr(slash + 1);
+  const std::string parent = slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  const bool whole = name.empty() || name == "." || name == "..";
+  std::array<char, PATH_MAX> resolved{};
+  if (!realpath(whole ? path.c_str() : parent.c_str(), resolved.data()))
+    return error_from_errno(errno, path);
+  if (whole) return std::string(resolved.data());
+  const std::string prefix = resolved.data();
+  return prefix == "/" ? "/" + name : prefix + "/" + name;
+}
+
+std::optional<std::string> fusermount() {
+  for (const char* path : {"/usr/bin/fusermount3", "/bin/fusermount3"}) {
+    if (access(path, X_OK) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+Result<void> run_fusermount(std::vector<std::string> arguments) {
+  const auto program = fusermount();
+  if (!program)
+    return Error{Code::kUnsupported,
+                 "no fusermount3: install it (Debian: apt install fuse3), or run as root"};
+  arguments.insert(arguments.begin(), *program);
+  std::vector<char*> pointers;
+  for (auto& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  pid_t pid = 0;
+  const int failed =
+      posix_spawn(&pid, program->c_str(), nullptr, nullptr, pointers.data(), environ);
+  if (failed != 0) return error_from_errno(failed, *program);
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0) return Error{Code::kIo, fmt::format("{} failed", *program)};
+  return {};
+}
+
+// Ends what waits in a dead mount for the daemon that was killed. As root by umount(2), which works
+// without the control file system; EBUSY then says no more than that somebody is inside.
+void abort_connection(const std::string& path, std::uint32_t connection) {
+  if (geteuid() == 0) {
+    umount2(path.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
+    return;
+  }
+  auto file = File::open(fmt::format("/sys/fs/fuse/connections/{}/abort", connection), O_WRONLY);
+  if (!file || !file->write_at(0, as_bytes("1")))
+    spdlog::debug("{}: the dead connection is not aborted", path);
+}
+
+Result<void> clear_dead_mount(const std::string& path, const std::string& source) {
+  while (const auto mount = mount_at(path)) {
+    if (!mount->type.starts_with("fuse") || mount->source != source) {
+      return Error{
+          Code::kBusy,
+          fmt::format("{}: {} ({}) is mounted there; unmount it or choose another directory", path,
+                      mount->source, mount->type)};
+    }
+    abort_connection(path, mount->minor);
+    if (mount_at(path)) PFS_TRY(detach_mount(path));
+    spdlog::info("{}: took away the mount of a daemon that has ended", path);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> prepare_mount_point(const std::string& path, const std::string& source) {
+  if (access("/dev/fuse", F_OK) != 0) {
+    return Error{Code::kUnsupported,
+                 "no /dev/fuse: load the kernel module with `modprobe fuse`, or give the container "
+                 "`--device /dev/fuse`"};
+  }
+  if (access("/dev/fuse", R_OK | W_OK) != 0) {
+    return Error{Code::kDenied,
+                 "/dev/fuse: not allowed to this user; `ls -l /dev/fuse` should say crw-rw-rw-"};
+  }
+  if (geteuid() != 0 && !fusermount()) {
+    return Error{Code::kUnsupported,
+                 "no fusermount3: install it (Debian: apt install fuse3), or run as root"};
+  }
+  PFS_TRY_ASSIGN(auto point, absolute(path));
+  PFS_TRY(clear_dead_mount(point, source));
+  struct stat about {};
+  if (stat(point.c_str(), &about) != 0) {
+    if (errno == ENOENT)
+      return Error{Code::kNotFound,
+                   fmt::format("{}: no such directory; make it with `mkdir {}`", point, point)};
+    return error_from_errno(errno, point);
+  }
+  if (!S_ISDIR(about.st_mode))
+    return Error{Code::kNotDirectory,
+                 fmt::format("{}: not a directory, so nothing can be mounted on it", point)};
+  return point;
+}
+
+Result<void> detach_mount(const std::string& path) {
+  if (geteuid() != 0) return run_fusermount({"-u", "-q", "-z", "--", path});
+  if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+    return error_from_errno(errno, "unmount " + path);
+  return {};
+}
+
+Result<std::uint32_t> connection_of_mount(const std::string& path) {
+  const auto mount = mount_at(path);
+  if (!mount) return Error{Code::kNotFound, path + ": not mounted"};
+  return mount->minor;
+}
+
+bool others_may_enter() {
+  if (geteuid() == 0) return true;
+  std::ifstream configuration("/etc/fuse.conf");
+  for (std::string line; std::getline(configuration, line);) {
+    std::istringstream words(line);
+    std::string word;
+    if (words >> word && word == "user_allow_other") return true;
+  }
+  return false;
+}
+
+}  // namespace pfs::fs

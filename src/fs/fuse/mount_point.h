@@ -1,0 +1,30 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace pfs::fs {
+
+/// Prepares `path` to be mounted on: absolute, a directory, not in use. A dead mount of the same
+/// `source` (its daemon was killed) is taken away; the caller holds the store's lock, so nobody
+/// serves it any more. Shape: returns the absolute path. Errors, each saying what to do: kNotFound,
+/// kNotDirectory, kBusy (something else is mounted there), kUnsupported (no /dev/fuse, no
+/// fusermount3), kDenied.
+Result<std::string> prepare_mount_point(const std::string& path, const std::string& source);
+
+/// Takes the mount at `path` away; processes that are inside keep it until they leave.
+Result<void> detach_mount(const std::string& path);
+
+/// The number of the mount below /sys/fs/fuse/connections. Source: the minor device number in
+/// proc(5), mountinfo.
+Result<std::uint32_t> connection_of_mount(const std::string& path);
+
+/// Whether this user's mounts can be entered by others: root's always, else with user_allow_other
+/// in /etc/fuse.conf.
+bool others_may_enter();
+
+}  // namespace pfs::fs

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/names.h"
+#include "fs/ids.h"
+#include "store/live_trees.h"
+#include "store/types.h"
+
+namespace pfs::fs {
+
+/// As whom the files of a job's view appear.
+struct Ownership {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+/// The tree through which a stored node was first reached; all nodes below one root share it.
+struct TreeContext {
+  std::optional<store::Commit> commit;  ///< set in the tree of a finished commit
+  std::optional<Ownership> ownership;   ///< set in a job's view
+  /// A view shows another tree now: nodes of this one are orphans. (A branch's orphans are known to
+  /// the store.)
+  std::atomic<bool> replaced = false;
+};
+
+/// A directory below `.pfs/views`.
+class ViewRoot;
+
+/// What a node of the mount is.
+enum class Role {
+  kMountRoot,
+  kControlRoot,    ///< `/.pfs`
+  kHeads,          ///< `/.pfs/heads`
+  kViews,          ///< `/.pfs/views`
+  kViewRoot,       ///< `/.pfs/views/<random>`: `view`
+  kBranchControl,  ///< `repo@branch/.pfs`: `branch`
+  kCommitFile,     ///< `repo@branch/.pfs/commit`: `branch`
+  kLogFile,        ///< `repo@branch/.pfs/log`: `branch`
+  kHeadLink,       ///< `repo@branch/.pfs/HEAD`, `/.pfs/heads/repo@branch`: `branch`
+  kRefLink,        ///< `repo@branch^3`, `repo@<id of an open commit>`: `text` is the name
+  kPassingLink,    ///< the symlink that a retargeting ln made: `text` is its body
+  kBranchRoot,     ///< the top of a live branch: `node`, `branch`
+  kCommitRoot,     ///< the top of a commit: `node`
+  kStored,         ///< what is below them: `node`
+};
+
+/// What a name was found to be. The members that a role uses are named at Role.
+struct Found {
+  Role role = Role::kStored;
+  BranchRef branch;
+  std::string text;
+  store::NodePtr node;
+  store::TreePtr tree;                   ///< held by the roots of trees
+  std::shared_ptr<TreeContext> context;  ///< shared: by all nodes below one root
+  std::shared_ptr<ViewRoot> view;        ///< shared: with the job that shows trees in it
+};
+
+/// A node that the kernel knows.
+struct Inode {
+  Inode(NodeId node_id, InodeNumber inode_number, Found found)
+      : id(node_id), number(inode_number), what(std::move(found)) {}
+
+  const NodeId id;
+  const InodeNumber number;
+  const Found what;
+  /// A write has found that no set-id bit and no capability is there to clear; false again when a
+  /// mode or an attribute is set. atomic: a hint between writers, each of which may look for
+  /// itself.
+  std::atomic<bool> unprivileged = false;
+
+  bool is_stored() const { return what.node != nullptr; }
+};
+
+/// shared: a handler may still use an inode that the kernel has just forgotten.
+using InodePtr = std::shared_ptr<Inode>;
+
+}  // namespace pfs::fs

@@ -1,0 +1,140 @@
+#include "fs/vfs.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace pfs::fs {
+
+namespace {
+
+constexpr unsigned kParkingThreads = 4;
+constexpr std::chrono::milliseconds kWriteBackTimeout{5000};
+
+Found mount_root() {
+  Found root;
+  root.role = Role::kMountRoot;
+  return root;
+}
+
+// The first of owner, group and others that the caller is decides. Source: path_resolution(7),
+// "Permissions".
+bool may_write(const store::Attributes& directory, const Caller& caller) {
+  if (caller.uid == 0) return true;
+  if (caller.uid == directory.uid) return (directory.mode & 0200U) != 0;
+  bool in_group = caller.gid == directory.gid;
+  if (!in_group && caller.groups) {
+    const auto groups = caller.groups();
+    in_group = std::find(groups.begin(), groups.end(), directory.gid) != groups.end();
+  }
+  return (directory.mode & (in_group ? 0020U : 0002U)) != 0;
+}
+
+}  // namespace
+
+Vfs::Vfs(const VfsOptions& options)
+    : store_(*options.store),
+      catalog_(store_.catalog()),
+      trees_(store_.trees()),
+      caches_(*options.caches),
+      clock_(*options.clock),
+      uid_(options.uid),
+      gid_(options.gid),
+      started_(clock_.now()),
+      inodes_(mount_root()),
+      parking_(kParkingThreads) {}
+
+Vfs::~Vfs() = default;
+
+Result<Vfs::Stored> Vfs::stored_directory(const Inode& inode) const {
+  if (inode.what.role != Role::kViewRoot) return Stored{inode.what.node, inode.what.context};
+  auto shown = inode.what.view->shown();
+  if (!shown.root) return Error{Code::kNotFound, "view: nothing is shown in it"};
+  return Stored{std::move(shown.root), std::move(shown.context)};
+}
+
+bool Vfs::is_orphan(const Inode& inode) const {
+  if (!inode.is_stored()) return false;
+  if (inode.what.context->replaced) return true;
+  return !inode.what.context->commit &&
+         trees_.state(inode.what.node) == store::NodeState::kOrphaned;
+}
+
+bool Vfs::is_told_of(const Inode& orphan) const {
+  return drops_under_way_ == 0 && handles_.is_open(orphan);
+}
+
+Result<void> Vfs::check_branch_for_people(const BranchRef& branch) const {
+  PFS_TRY_ASSIGN(auto record, catalog_.branch(branch));
+  if (!record.output_of.empty()) {
+    return Error{Code::kReadOnly,
+                 fmt::format("{}: written by pipeline {} alone", branch.str(), record.output_of)};
+  }
+  return {};
+}
+
+Result<void> Vfs::check_changeable(const Inode& inode) {
+  const auto& context = *inode.what.context;
+  if (context.commit)
+    return Error{Code::kReadOnly, fmt::format("{}: a finished commit", where(inode))};
+  if (context.ownership) return {};
+  if (auto branch = trees_.branch_of(inode.what.node)) return check_branch_for_people(*branch);
+  return {};
+}
+
+Result<void> Vfs::check_may_write(const Caller& caller, const BranchRef& branch) {
+  PFS_TRY(check_branch_for_people(branch));
+  PFS_TRY_ASSIGN(auto tree, trees_.branch(branch));
+  PFS_TRY_ASSIGN(auto stat, trees_.stat(trees_.root(tree)));
+  if (!may_write(stat.attributes, caller)) {
+    return Error{Code::kDenied,
+                 fmt::format("{}: uid {} may not write there", branch.str(), caller.uid)};
+  }
+  return {};
+}
+
+bool Vfs::write_back(const std::optional<BranchRef>& branch) {
+  std::vector<NodeId> files;
+  for (const auto& inode : handles_.mappable()) {
+    if (!branch || trees_.branch_of(inode->what.node) == branch) files.push_back(inode->id);
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files.empty() || caches_.write_back(files, kWriteBackTimeout);
+}
+
+std::string Vfs::where(const Inode& inode) const {
+  switch (inode.what.role) {
+    case Role::kMountRoot: return "/";
+    case Role::kControlRoot: return ".pfs";
+    case Role::kHeads: return ".pfs/heads";
+    case Role::kViews: return ".pfs/views";
+    case Role::kViewRoot: return "view";
+    case Role::kBranchControl: return inode.what.branch.str() + "/.pfs";
+    case Role::kCommitFile: return inode.what.branch.str() + "/.pfs/commit";
+    case Role::kLogFile: return inode.what.branch.str() + "/.pfs/log";
+    case Role::kHeadLink: return "HEAD of " + inode.what.branch.str();
+    case Role::kRefLink:
+    case Role::kPassingLink: return printable(inode.what.text);
+    case Role::kBranchRoot: return inode.what.branch.str();
+    case Role::kCommitRoot:
+    case Role::kStored: break;
+  }
+  const auto& context = *inode.what.context;
+  std::string path = trees_.path(inode.what.node);
+  if (path == "/") path.clear();
+  if (context.commit)
+    return fmt::format("{}@{}{}", context.commit->repo.str(), context.commit->id.hex(),
+                       printable(path));
+  if (context.ownership) return "view" + printable(path);
+  const auto branch = trees_.branch_of(inode.what.node);
+  return (branch ? branch->str() : "removed") + printable(path);
+}
+
+std::string Vfs::where(const Inode& directory, std::string_view name) const {
+  const std::string place = where(directory);
+  return place == "/" ? printable(name) : fmt::format("{}/{}", place, printable(name));
+}
+
+}  // namespace pfs::fs

@@ -1,0 +1,269 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "fs/handle_table.h"
+#include "fs/head_links.h"
+#include "fs/ids.h"
+#include "fs/inode_table.h"
+#include "fs/kernel_caches.h"
+#include "fs/parking.h"
+#include "fs/views.h"
+#include "store/store.h"
+
+namespace pfs::fs {
+
+struct VfsOptions {
+  store::Store* store = nullptr;
+  const Clock* clock = nullptr;
+  KernelCaches* caches = nullptr;
+  std::uint32_t uid = 0;  ///< owner of the mount's root and of `.pfs`
+  std::uint32_t gid = 0;
+};
+
+/// What stat(2) tells of a node of the mount, and for how long the kernel may believe it.
+struct NodeStat {
+  InodeNumber number;
+  store::Stat stat;
+  std::chrono::seconds valid{0};
+};
+
+/// A name that was found, made or linked. The kernel has one lookup more of `node` to forget.
+struct NameReply {
+  NodeId node;  ///< none: the name is not there, which the kernel may believe for `name_valid`
+  NodeStat stat;
+  std::chrono::seconds name_valid{0};
+};
+
+struct OpenReply {
+  HandleId handle;
+  bool direct = false;      ///< past the page cache: control files
+  bool keep_pages = false;  ///< what the kernel has cached is still right
+  bool keep_names = false;  ///< directories: the listing may be cached
+  bool flush = false;       ///< close(2) shall reach us
+};
+
+enum class XattrMode { kSet, kCreate, kReplace };
+
+/// Answers a request, now or later, on whatever thread has finished it.
+template <class T>
+using Done = std::function<void(Result<T>)>;
+
+/// The mounted file system without the kernel: what each operation of a mount means, on a store.
+///
+/// One a mount, thread-safe. No lock is held while the store or the kernel is called. Operations
+/// that may have to wait for a commit, a branch or another request take a `Done` and are parked;
+/// all others answer at once. Errors: kStale for a node whose branch points elsewhere now,
+/// kReadOnly below commits and the outputs of pipelines, and those of store::LiveTrees. Source:
+/// docs/semantics.md; fuse_lowlevel.h for what each request carries.
+class Vfs final : public store::TreeObserver {
+ public:
+  explicit Vfs(const VfsOptions& options);
+  ~Vfs() override;
+
+  // ---- names (vfs_names.cc)
+
+  /// Errors: kNotFound (and the kernel shall ask again next time).
+  Result<NameReply> lookup(const Caller& caller, NodeId directory, std::string_view name);
+  void forget(NodeId node, std::uint64_t count);
+  Result<std::string> read_link(NodeId node);
+  Result<OpenReply> open_directory(NodeId directory);
+  /// Up to `limit` names of an open directory from `offset` on.
+  Result<std::vector<Listing::Name>> list(HandleId directory, std::uint64_t offset,
+                                          std::size_t limit);
+  /// The st_ino that a lookup of the name in the directory would give if it was never seen before;
+  /// for `.` its own.
+  Result<InodeNumber> number_at_first_sight(HandleId directory, std::string_view name) const;
+
+  // ---- attributes (vfs_attributes.cc)
+
+  Result<NodeStat> stat(NodeId node, std::optional<HandleId> handle);
+  Result<NodeStat> set_attributes(const Caller& caller, NodeId node, std::optional<HandleId> handle,
+                                  const store::AttributeChange& change);
+  Result<std::string> xattr(NodeId node, std::string_view name);
+  Result<std::vector<std::string>> xattr_names(NodeId node);
+  Result<void> set_xattr(NodeId node, std::string_view name, std::string value, XattrMode mode);
+  Result<void> remove_xattr(NodeId node, std::string_view name);
+  Result<store::Store::Space> space() const;
+  Timestamp now() const { return clock_.now(); }
+
+  // ---- changes of names (vfs_changes.cc)
+
+  /// Files, fifos, sockets and devices. Errors: kInvalid in the mount's root.
+  Result<NameReply> make_node(const Caller& caller, NodeId directory, std::string_view name,
+                              const store::MakeRequest& request);
+  /// A directory; in the mount's root a branch. Errors there: kInvalid (no name of a branch).
+  void make_directory(const Caller& caller, NodeId directory, std::string_view name,
+                      std::uint32_t mode, Done<NameReply> done);
+  /// A symlink; where S17 to S19 of docs/semantics.md say so, a retarget.
+  void make_symlink(const Caller& caller, NodeId directory, std::string_view name,
+                    std::string_view body, Done<NameReply> done);
+  Result<void> remove_file(const Caller& caller, NodeId directory, std::string_view name);
+  /// A directory; in the mount's root a branch. Errors there: kNotEmpty, kBusy.
+  void remove_directory(NodeId directory, std::string_view name, Done<void> done);
+  void rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
+              std::string_view to_name, store::RenameMode mode, Done<void> done);
+  /// Errors: kCrossDevice (between branches), kNotPermitted (a store of this version has no hard
+  /// links).
+  Result<NameReply> link(NodeId node, NodeId directory, std::string_view name);
+
+  // ---- open files (vfs_files.cc)
+
+  struct OpenMode {
+    bool read = false;
+    bool write = false;
+    bool truncate = false;
+  };
+  Result<OpenReply> open(const Caller& caller, NodeId node, OpenMode mode);
+  /// Makes a file, or opens the one that is there unless `request.exclusive`.
+  struct Created {
+    NameReply name;
+    OpenReply open;
+  };
+  Result<Created> create(const Caller& caller, NodeId directory, std::string_view name,
+                         const store::MakeRequest& request, OpenMode mode);
+  Result<std::size_t> read(HandleId handle, std::uint64_t offset, std::span<std::byte> out);
+  struct WriteMode {
+    bool append = false;      ///< at the end as it is, whatever `offset` says
+    bool from_cache = false;  ///< pages of a shared mapping: nobody's write(2)
+  };
+  /// Bytes of a file; or one message for `.pfs/commit`, which is answered when the commit is
+  /// durable.
+  void write(const Caller& caller, HandleId handle, std::uint64_t offset,
+             std::span<const std::byte> bytes, WriteMode mode, Done<std::size_t> done);
+  /// By reference; at most 2 GiB a call, because kernels before 6.18 overflow near 4.
+  Result<std::size_t> copy_range(HandleId source, std::uint64_t source_offset, HandleId target,
+                                 std::uint64_t target_offset, std::size_t length);
+  Result<void> sync(HandleId handle);
+  void release(HandleId handle);
+
+  // ---- for the daemon
+
+  Views& views() { return views_; }
+  /// Sends what shared mappings of the branch's files (nullopt: of all) have changed to the store,
+  /// for at most 5 s. Returns false when that was not enough.
+  bool write_back(const std::optional<BranchRef>& branch);
+  /// Returns when nothing is parked any more.
+  void drain() { parking_.drain(); }
+
+  // ---- store::TreeObserver (vfs_observer.cc)
+
+  void name_changed(const store::NodePtr& directory, const std::string& name) override;
+  void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
+                     const std::vector<store::NodePtr>& orphans) override;
+  void branch_changed(const BranchRef& branch) override;
+
+ private:
+  /// A directory whose names are the store's: itself, or what a view shows at the moment.
+  struct Stored {
+    store::NodePtr node;
+    std::shared_ptr<TreeContext> context;
+  };
+  struct Directory {
+    InodePtr inode;
+    Stored stored;
+  };
+  /// Errors: kNotFound (a view that shows nothing).
+  Result<Stored> stored_directory(const Inode& inode) const;
+
+  // what names in the directories of our own are
+  Result<Found> find_in_root(std::string_view name);
+  Result<Found> find_commit(const CommitRef& ref, std::string_view name);
+  Result<Found> find_branch(const BranchRef& ref);
+  Result<Found> find_head(const Caller& caller, const Inode& directory, std::string_view name);
+  Result<Found> find_in_branch_control(const Caller& caller, const Inode& directory,
+                                       std::string_view name);
+  Result<Found> find_stored(const Inode& directory, std::string_view name);
+  Result<Found> find(const Caller& caller, const Inode& directory, std::string_view name);
+  Listing::Source names_of(const InodePtr& directory);
+  Result<void> list_branches(store::Kind kind, std::string_view after, const Listing::Visit& visit);
+  Result<std::string> body_of(const Inode& inode);
+
+  NameReply reply(const Inode& directory, const Inode& inode, NodeStat stat) const;
+  Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
+  Result<NodeStat> stat_of(const Inode& inode);
+  store::Stat synthetic_stat(const Inode& inode) const;
+  bool is_orphan(const Inode& inode) const;
+  /// Whether attributes of an orphan may be told: to whom has it open, but not to a walk that met
+  /// its old name.
+  bool is_told_of(const Inode& orphan) const;
+  std::chrono::seconds validity(const Inode& inode) const;
+
+  // whether a change is allowed at all; the kernel has checked the modes
+  Result<void> check_changeable(const Inode& inode);
+  Result<void> check_branch_for_people(const BranchRef& branch) const;
+  /// A directory whose names are the store's, to make, remove or rename `name` in.
+  /// Errors: kInvalid (in the mount's root), kNotPermitted (in `.pfs`; a reserved name), kStale,
+  /// kReadOnly.
+  Result<Directory> directory_for_change(NodeId directory, std::string_view name);
+  /// May the caller write in the branch's top directory? For control files, whose own modes let
+  /// everybody in.
+  Result<void> check_may_write(const Caller& caller, const BranchRef& branch);
+  void clear_privileges(const Caller& caller, Inode& inode);
+  Result<std::string> commit_of_last_change(const Inode& inode);
+
+  Result<store::NodePtr> make_stored(const Directory& directory, std::string_view name,
+                                     store::MakeRequest request);
+  Result<NameReply> remember_made(const Directory& directory, std::string_view name,
+                                  store::NodePtr node);
+  Result<NameReply> make_branch(const BranchRef& ref, std::uint32_t uid, std::uint32_t gid,
+                                std::uint32_t mode);
+  Result<void> rename_stored(NodeId from, std::string_view from_name, NodeId to,
+                             std::string_view to_name, store::RenameMode mode);
+  Result<OpenReply> open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode);
+  Result<std::size_t> write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
+                                   std::span<const std::byte> bytes, WriteMode mode);
+  OpenReply add_handle(const InodePtr& inode, OpenMode mode, std::string text);
+
+  // control files and the ways of moving a HEAD (vfs_control.cc)
+  Result<void> retarget(const BranchRef& branch, const CommitRef& target, std::uint32_t uid,
+                        std::int32_t pid);
+  void park_retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target,
+                     const InodePtr& directory, std::string name, std::string body,
+                     Done<NameReply> done);
+  Result<NameReply> passing_link(const Inode& directory, std::string_view name, std::string body);
+  Result<void> remove_head_link(const Caller& caller, const Inode& directory,
+                                std::string_view name);
+  Result<std::string> control_text(const Inode& inode);
+  void make_head_link(const Caller& caller, const InodePtr& directory, std::string_view name,
+                      std::string_view body, Done<NameReply> done);
+  void rename_head_link(const Caller& caller, const Inode& directory, std::string_view from,
+                        std::string_view to, Done<void> done);
+  std::optional<BranchRef> branch_of_pointer(const Inode& directory, std::string_view name) const;
+  void finish_by_message(const Caller& caller, const BranchRef& branch, std::string_view message,
+                         Done<std::size_t> done);
+
+  /// Where a node or a name in it is, for messages: `data@master/a/b`.
+  std::string where(const Inode& inode) const;
+  std::string where(const Inode& directory, std::string_view name) const;
+
+  store::Store& store_;
+  store::Catalog& catalog_;
+  store::LiveTrees& trees_;
+  KernelCaches& caches_;
+  const Clock& clock_;
+  const std::uint32_t uid_;
+  const std::uint32_t gid_;
+  const Timestamp started_;
+  InodeTable inodes_;
+  HandleTable handles_;
+  /// Retargets whose old names a walk may still meet. atomic: a count that readers look at without
+  /// more.
+  std::atomic<int> drops_under_way_ = 0;
+  PassingLinks passing_links_;
+  Views views_;
+  Parking parking_;  // last: its threads use all of the above
+};
+
+}  // namespace pfs::fs

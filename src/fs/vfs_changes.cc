@@ -1,0 +1,206 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "fs/vfs.h"
+
+namespace pfs::fs {
+
+namespace {
+
+constexpr std::uint32_t kSetGid = 02000;
+
+// A directory's set-gid bit gives its group to what is made in it, and itself to directories.
+// Source: inode(7).
+void inherit_group(const store::Attributes& directory, store::MakeRequest& request) {
+  if ((directory.mode & kSetGid) == 0) return;
+  request.gid = directory.gid;
+  if (request.kind == store::Kind::kDirectory) request.mode |= kSetGid;
+}
+
+}  // namespace
+
+Result<Vfs::Directory> Vfs::directory_for_change(NodeId directory, std::string_view name) {
+  PFS_TRY(check_entry_name(name));
+  PFS_TRY_ASSIGN(auto inode, inodes_.find(directory));
+  switch (inode->what.role) {
+    case Role::kMountRoot:
+      return Error{
+          Code::kInvalid,
+          fmt::format("{}: what is made here is a branch: mkdir repo@branch", printable(name))};
+    case Role::kBranchRoot:
+      if (is_reserved_at_top(inode->what.branch, name)) {
+        return Error{Code::kNotPermitted, where(*inode, name) + ": the name is reserved"};
+      }
+      break;
+    case Role::kViewRoot:
+    case Role::kCommitRoot:
+    case Role::kStored: break;
+    case Role::kControlRoot:
+    case Role::kHeads:
+    case Role::kViews:
+    case Role::kBranchControl:
+    case Role::kCommitFile:
+    case Role::kLogFile:
+    case Role::kHeadLink:
+    case Role::kRefLink:
+    case Role::kPassingLink:
+      return Error{Code::kNotPermitted, where(*inode, name) + ": nothing can be made there"};
+  }
+  if (is_orphan(*inode))
+    return Error{Code::kStale, "a directory of a branch that points elsewhere now"};
+  if (inode->is_stored()) PFS_TRY(check_changeable(*inode));
+  PFS_TRY_ASSIGN(auto stored, stored_directory(*inode));
+  return Directory{std::move(inode), std::move(stored)};
+}
+
+Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_view name,
+                                        store::MakeRequest request) {
+  PFS_TRY_ASSIGN(auto stat, trees_.stat(directory.stored.node));
+  inherit_group(stat.attributes, request);
+  auto node = trees_.make(directory.stored.node, name, request);
+  if (!node) return std::move(node).error().within(where(*directory.inode, name));
+  return node;
+}
+
+Result<NameReply> Vfs::remember_made(const Directory& directory, std::string_view name,
+                                     store::NodePtr node) {
+  Found found;
+  found.role = Role::kStored;
+  found.node = std::move(node);
+  found.context = directory.stored.context;
+  return remember(*directory.inode, name, found);
+}
+
+Result<NameReply> Vfs::make_node(const Caller& caller, NodeId directory, std::string_view name,
+                                 const store::MakeRequest& asked) {
+  PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
+  store::MakeRequest request = asked;
+  request.uid = caller.uid;
+  request.gid = caller.gid;
+  PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
+  return remember_made(target, name, std::move(node));
+}
+
+void Vfs::make_directory(const Caller& caller, NodeId directory, std::string_view name,
+                         std::uint32_t mode, Done<NameReply> done) {
+  store::MakeRequest request;
+  request.kind = store::Kind::kDirectory;
+  request.mode = mode;
+  auto branch = BranchRef::parse(name);
+  if (directory != kRootNode || !branch) return done(make_node(caller, directory, name, request));
+  parking_.post([this, branch = *branch, uid = caller.uid, gid = caller.gid, mode,
+                 done = std::move(done)] { done(make_branch(branch, uid, gid, mode)); });
+}
+
+Result<NameReply> Vfs::make_branch(const BranchRef& ref, std::uint32_t uid, std::uint32_t gid,
+                                   std::uint32_t mode) {
+  PFS_TRY(catalog_.create_branch(ref, std::nullopt, true));
+  PFS_TRY_ASSIGN(auto found, find_branch(ref));
+  store::AttributeChange owner;
+  owner.mode = mode;
+  owner.uid = uid;
+  owner.gid = gid;
+  PFS_TRY(trees_.set_attributes(found.node, owner));
+  PFS_TRY_ASSIGN(auto root, inodes_.find(kRootNode));
+  return remember(*root, ref.str(), found);
+}
+
+void Vfs::make_symlink(const Caller& caller, NodeId directory, std::string_view name,
+                       std::string_view body, Done<NameReply> done) {
+  auto inode = inodes_.find(directory);
+  if (!inode) return done(std::move(inode).error());
+  const Role role = (*inode)->what.role;
+  if (role == Role::kHeads || role == Role::kBranchControl) {
+    return make_head_link(caller, *inode, name, body, std::move(done));
+  }
+  if (role == Role::kBranchRoot) {
+    const BranchRef& branch = (*inode)->what.branch;
+    auto target = retarget_by_symlink(branch, name, body);
+    if (!target) return done(std::move(target).error());
+    if (*target) {
+      return park_retarget(caller, branch, **target, *inode, std::string(name), std::string(body),
+                           std::move(done));
+    }
+  }
+  store::MakeRequest request;
+  request.kind = store::Kind::kSymlink;
+  request.mode = 0777;
+  request.target = body;
+  done(make_node(caller, directory, name, request));
+}
+
+Result<void> Vfs::remove_file(const Caller& caller, NodeId directory, std::string_view name) {
+  PFS_TRY_ASSIGN(auto inode, inodes_.find(directory));
+  const Role role = inode->what.role;
+  if (role == Role::kMountRoot)
+    return Error{Code::kNotPermitted, printable(name) + ": cannot be removed"};
+  if (role == Role::kHeads || role == Role::kBranchControl)
+    return remove_head_link(caller, *inode, name);
+  if (role == Role::kBranchRoot && is_reserved_at_top(inode->what.branch, name)) {
+    return Error{Code::kNotFound, where(*inode, name) + ": not there"};
+  }
+  PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
+  auto removed = trees_.remove(target.stored.node, name, false);
+  if (!removed) return std::move(removed).error().within(where(*inode, name));
+  return {};
+}
+
+void Vfs::remove_directory(NodeId directory, std::string_view name, Done<void> done) {
+  if (directory != kRootNode) {
+    auto target = directory_for_change(directory, name);
+    if (!target) return done(std::move(target).error());
+    auto removed = trees_.remove(target->stored.node, name, true);
+    if (!removed) return done(std::move(removed).error().within(where(*target->inode, name)));
+    return done({});
+  }
+  auto branch = BranchRef::parse(name);
+  if (!branch) return done(Error{Code::kNotPermitted, printable(name) + ": cannot be removed"});
+  parking_.post([this, branch = *branch, done = std::move(done)] {
+    done(catalog_.delete_branch(branch, false));
+  });
+}
+
+void Vfs::rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
+                 std::string_view to_name, store::RenameMode mode, Done<void> done) {
+  if (from == to) {
+    auto inode = inodes_.find(from);
+    if (!inode) return done(std::move(inode).error());
+    if ((*inode)->what.role == Role::kHeads || (*inode)->what.role == Role::kBranchControl) {
+      return rename_head_link(caller, **inode, from_name, to_name, std::move(done));
+    }
+  }
+  done(rename_stored(from, from_name, to, to_name, mode));
+}
+
+Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId to,
+                                std::string_view to_name, store::RenameMode mode) {
+  // never kCrossDevice, which would make mv copy the branch and delete it
+  if (from == kRootNode || to == kRootNode) {
+    return Error{Code::kNotPermitted, fmt::format("{} to {}: branches are not renamed or moved",
+                                                  printable(from_name), printable(to_name))};
+  }
+  PFS_TRY_ASSIGN(auto source, directory_for_change(from, from_name));
+  PFS_TRY_ASSIGN(auto target, directory_for_change(to, to_name));
+  // a file of a view appears as its job's; it would keep that outside
+  const auto& source_owner = source.stored.context->ownership;
+  const auto& target_owner = target.stored.context->ownership;
+  if ((source_owner || target_owner) && source.stored.context != target.stored.context) {
+    return Error{Code::kCrossDevice, "into or out of a view"};
+  }
+  auto renamed = trees_.rename(source.stored.node, from_name, target.stored.node, to_name, mode);
+  if (!renamed) return std::move(renamed).error().within(where(*source.inode, from_name));
+  return {};
+}
+
+Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name) {
+  PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
+  PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
+  if (!inode->is_stored() ||
+      trees_.branch_of(inode->what.node) != trees_.branch_of(target.stored.node)) {
+    return Error{Code::kCrossDevice, where(*target.inode, name) + ": a hard link across branches"};
+  }
+  return Error{Code::kNotPermitted, where(*target.inode, name) + ": this store has no hard links"};
+}
+
+}  // namespace pfs::fs

@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "fs/vfs.h"
+
+namespace pfs::fs {
+
+namespace {
+
+// the answer to the kernel is a signed 32 bit number in effect; whole pages keep the next call
+// aligned
+constexpr std::size_t kMaxCopy = (std::size_t{1} << 31) - 4096;
+
+}  // namespace
+
+OpenReply Vfs::add_handle(const InodePtr& inode, OpenMode mode, std::string text) {
+  OpenReply reply;
+  reply.direct = !inode->is_stored();
+  // a node's content never changes behind the kernel: what comes from elsewhere is another node
+  reply.keep_pages = inode->is_stored();
+  reply.flush = mode.write && inode->is_stored();
+  reply.handle = handles_.add(Handle{inode, mode.read, mode.write, std::move(text), nullptr});
+  return reply;
+}
+
+Result<OpenReply> Vfs::open(const Caller& caller, NodeId node, OpenMode mode) {
+  PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
+  const Role role = inode->what.role;
+  if (role == Role::kCommitFile || role == Role::kLogFile) {
+    if (mode.write && role == Role::kLogFile)
+      return Error{Code::kDenied, where(*inode) + ": is only read"};
+    if (mode.write) PFS_TRY(check_may_write(caller, inode->what.branch));
+    std::string text;
+    if (mode.read) {
+      PFS_TRY_ASSIGN(text, control_text(*inode));
+    }
+    return add_handle(inode, mode, std::move(text));
+  }
+  if (!inode->is_stored()) return Error{Code::kInvalid, where(*inode) + ": not a file"};
+  if (is_orphan(*inode)) return Error{Code::kStale, "a file of a branch that points elsewhere now"};
+  if (mode.write || mode.truncate) PFS_TRY(check_changeable(*inode));
+  return open_stored(caller, inode, mode);
+}
+
+Result<OpenReply> Vfs::open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode) {
+  if (mode.truncate) {
+    clear_privileges(caller, *inode);
+    store::AttributeChange empty;
+    empty.size = 0;
+    if (auto cut = trees_.set_attributes(inode->what.node, empty); !cut) {
+      return std::move(cut).error().within(where(*inode));
+    }
+  }
+  if (mode.write) trees_.opened_for_write(inode->what.node);
+  return add_handle(inode, mode, {});
+}
+
+Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::string_view name,
+                                 const store::MakeRequest& asked, OpenMode mode) {
+  PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
+  store::MakeRequest request = asked;
+  request.uid = caller.uid;
+  request.gid = caller.gid;
+  PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
+  Created created;
+  PFS_TRY_ASSIGN(created.name, remember_made(target, name, std::move(node)));
+  auto opened = inodes_.find(created.name.node).and_then([&](InodePtr inode) {
+    return open_stored(caller, inode, mode);
+  });
+  if (!opened) {
+    inodes_.forget(created.name.node, 1);
+    return std::move(opened).error();
+  }
+  created.open = *opened;
+  return created;
+}
+
+Result<std::size_t> Vfs::read(HandleId id, std::uint64_t offset, std::span<std::byte> out) {
+  PFS_TRY_ASSIGN(auto handle, handles_.find(id));
+  if (handle->inode->is_stored()) return trees_.read(handle->inode->what.node, offset, out);
+  const std::string& text = handle->text;
+  if (offset >= text.size()) return std::size_t{0};
+  const std::size_t size = std::min(out.size(), text.size() - static_cast<std::size_t>(offset));
+  std::memcpy(out.data(), text.data() + offset, size);
+  return size;
+}
+
+void Vfs::write(const Caller& caller, HandleId id, std::uint64_t offset,
+                std::span<const std::byte> bytes, WriteMode mode, Done<std::size_t> done) {
+  auto handle = handles_.find(id);
+  if (!handle) return done(std::move(handle).error());
+  Inode& inode = *(*handle)->inode;
+  if (inode.what.role == Role::kCommitFile) {
+    return finish_by_message(caller, inode.what.branch, as_text(bytes), std::move(done));
+  }
+  if (!inode.is_stored()) return done(Error{Code::kInvalid, where(inode) + ": is only read"});
+  done(write_stored(caller, inode, offset, bytes, mode));
+}
+
+Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
+                                      std::span<const std::byte> bytes, WriteMode mode) {
+  const auto& node = inode.what.node;
+  if (!mode.from_cache) clear_privileges(caller, inode);
+  if (mode.append && !mode.from_cache) {
+    auto at = trees_.append(node, bytes);
+    if (!at) return std::move(at).error().within(where(inode));
+  } else if (auto written = trees_.write(node, offset, bytes); !written) {
+    return std::move(written).error().within(where(inode));
+  }
+  return bytes.size();
+}
+
+Result<std::size_t> Vfs::copy_range(HandleId source, std::uint64_t source_offset, HandleId target,
+                                    std::uint64_t target_offset, std::size_t length) {
+  PFS_TRY_ASSIGN(auto from, handles_.find(source));
+  PFS_TRY_ASSIGN(auto to, handles_.find(target));
+  if (!from->inode->is_stored() || !to->inode->is_stored()) {
+    return Error{Code::kInvalid, "a control file is not copied by reference"};
+  }
+  auto copied = trees_.copy_range(from->inode->what.node, source_offset, to->inode->what.node,
+                                  target_offset, std::min(length, kMaxCopy));
+  if (!copied) return std::move(copied).error().within(where(*to->inode));
+  return static_cast<std::size_t>(*copied);
+}
+
+Result<void> Vfs::sync(HandleId id) {
+  PFS_TRY_ASSIGN(auto handle, handles_.find(id));
+  if (!handle->inode->is_stored()) return {};
+  return trees_.sync(handle->inode->what.node);
+}
+
+void Vfs::release(HandleId id) {
+  const HandlePtr handle = handles_.remove(id);
+  if (handle && handle->writes_content()) trees_.released_for_write(handle->inode->what.node);
+}
+
+}  // namespace pfs::fs

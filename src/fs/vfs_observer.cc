@@ -1,0 +1,49 @@
+#include <algorithm>
+
+#include "fs/vfs.h"
+
+namespace pfs::fs {
+
+namespace {
+
+// Each costs less than a microsecond before ln returns; for the rest open(2) is exact all the same,
+// and stat(2) as soon as the names are dropped.
+constexpr std::size_t kMaxOrphans = 4000;
+constexpr std::chrono::milliseconds kDropTimeout{1000};
+
+}  // namespace
+
+void Vfs::name_changed(const store::NodePtr& directory, const std::string& name) {
+  for (const NodeId id : inodes_.known({directory})) {
+    caches_.drop_attributes(id);
+    caches_.drop_listing(id);
+    // a cached absence is corrected under the directory's lock only: wait, so that who put the file
+    // finds it
+    caches_.drop_name_now(id, name, kDropTimeout);
+  }
+}
+
+void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
+                        const std::vector<store::NodePtr>& orphans) {
+  const std::vector<store::NodePtr> recent(
+      orphans.begin(),
+      orphans.begin() + static_cast<std::ptrdiff_t>(std::min(orphans.size(), kMaxOrphans)));
+  for (const NodeId id : inodes_.known(recent)) caches_.drop_attributes(id);
+  for (const NodeId id : inodes_.known({root})) {
+    caches_.drop_attributes(id);
+    caches_.drop_listing(id);
+    // in the background: the link that moves HEAD holds the lock of this directory until we have
+    // answered it
+    ++drops_under_way_;
+    caches_.drop_names(id, names, [this] { --drops_under_way_; });
+  }
+}
+
+void Vfs::branch_changed(const BranchRef& branch) {
+  auto record = catalog_.branch(branch);
+  // the name of a branch that is there is never dropped: what is mounted or bound below it would go
+  if (record || record.error().code != Code::kNotFound) return;
+  caches_.drop_names(kRootNode, {branch.str()}, [] {});
+}
+
+}  // namespace pfs::fs

@@ -1,0 +1,54 @@
+#include "fs/views.h"
+
+#include <utility>
+
+#include "base/ids.h"
+
+namespace pfs::fs {
+
+void ViewRoot::show(store::TreePtr tree, store::NodePtr root) {
+  Shown next{std::move(root), std::make_shared<TreeContext>()};
+  next.context->ownership = owner_;
+  // after the lock: the last reference to a tree drops its rows in the store
+  store::TreePtr old_tree = std::move(tree);
+  {
+    Lock lock(mutex_);
+    if (shown_.context) shown_.context->replaced = true;
+    std::swap(tree_, old_tree);
+    std::swap(shown_, next);
+  }
+}
+
+ViewRoot::Shown ViewRoot::shown() const {
+  Lock lock(mutex_);
+  return shown_;
+}
+
+std::shared_ptr<ViewRoot> Views::add(Ownership owner) {
+  const auto random = random_bytes_16();
+  auto view = std::make_shared<ViewRoot>(
+      to_hex({reinterpret_cast<const char*>(random.data()), random.size()}), owner);
+  Lock lock(mutex_);
+  views_[view->name()] = view;
+  return view;
+}
+
+void Views::remove(const ViewRoot& view) {
+  std::shared_ptr<ViewRoot> removed;
+  {
+    Lock lock(mutex_);
+    auto it = views_.find(view.name());
+    if (it == views_.end()) return;
+    removed = std::move(it->second);
+    views_.erase(it);
+  }
+  removed->show(nullptr, nullptr);
+}
+
+std::shared_ptr<ViewRoot> Views::find(std::string_view name) const {
+  Lock lock(mutex_);
+  auto it = views_.find(name);
+  return it == views_.end() ? nullptr : it->second;
+}
+
+}  // namespace pfs::fs

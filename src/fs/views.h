@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/sync.h"
+#include "fs/inode.h"
+#include "store/live_trees.h"
+
+namespace pfs::fs {
+
+/// A directory of the mount that shows one tree after another: what a worker's container has at
+/// /pfs. Its own node stays the same; its top names are never cached by the kernel, so that a
+/// change needs no notification.
+///
+/// Thread-safe.
+class ViewRoot {
+ public:
+  ViewRoot(std::string name, Ownership owner) : name_(std::move(name)), owner_(owner) {}
+
+  const std::string& name() const { return name_; }
+  const Ownership& owner() const { return owner_; }
+
+  /// From now on the entries of `root`, the root of `tree`; what was shown before is orphaned.
+  /// Null: nothing.
+  void show(store::TreePtr tree, store::NodePtr root) PFS_EXCLUDES(mutex_);
+
+  struct Shown {
+    store::NodePtr root;  ///< null while nothing is shown
+    std::shared_ptr<TreeContext> context;
+  };
+  Shown shown() const PFS_EXCLUDES(mutex_);
+
+ private:
+  const std::string name_;
+  const Ownership owner_;
+  mutable Mutex mutex_{LockRank::kLeaf};
+  store::TreePtr tree_ PFS_GUARDED_BY(mutex_);
+  Shown shown_ PFS_GUARDED_BY(mutex_);
+};
+
+/// The views of a mount, by their names, which nobody can guess. Thread-safe.
+class Views {
+ public:
+  /// A new, empty view.
+  std::shared_ptr<ViewRoot> add(Ownership owner) PFS_EXCLUDES(mutex_);
+  /// Orphans what is open in it.
+  void remove(const ViewRoot& view) PFS_EXCLUDES(mutex_);
+  /// nullptr when there is none of that name.
+  std::shared_ptr<ViewRoot> find(std::string_view name) const PFS_EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_{LockRank::kLeaf};
+  std::map<std::string, std::shared_ptr<ViewRoot>, std::less<>> views_ PFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace pfs::fs

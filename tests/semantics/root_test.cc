@@ -1,0 +1,116 @@
+// The lines of docs/semantics.md about the mount's root, each through a real mount with real tools.
+#include <catch2/catch.hpp>
+
+#include "semantics/shell.h"
+
+using namespace pfs::test;
+
+TEST_CASE("S1: repo@branch is the live directory of that branch, and ls lists it", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master" "$P/data@staging"
+    test "$(ls "$P")" = "data@master
+data@staging"
+    echo hello > "$P/data@master/f"
+    test "$(cat "$P/data@master/f")" = hello
+    test -z "$(ls -A "$P" | grep '^\.pfs$' || true)"
+    test -d "$P/.pfs"
+  )sh");
+}
+
+TEST_CASE("S2: repo@<commit> is that commit, read-only, found by name and not listed", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    echo one > "$P/data@master/f"; commit data@master
+    id=$(head_of data@master)
+    echo two > "$P/data@master/f"; commit data@master
+    test "$(cat "$P/data@$id/f")" = one
+    test "$(errno_of touch "$P/data@$id/new")" = "Read-only file system"
+    test "$(errno_of rm "$P/data@$id/f")" = "Read-only file system"
+    test "$(ls "$P")" = data@master
+  )sh");
+}
+
+TEST_CASE("S3: repo@<id of the open commit> leads to the branch's live directory", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    echo one > "$P/data@master/f"
+    id=$(grep -o '[0-9a-f]\{32\}' "$P/data@master/.pfs/commit" | head -n 1)
+    test "$(readlink "$P/data@$id")" = data@master
+  )sh");
+}
+
+TEST_CASE("S4: repo@branch^, ^^, ^N and .N are symlinks to ancestors of the newest finished commit", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    for i in 1 2 3 4; do echo $i > "$P/data@master/f"; commit data@master; done
+    test "$(cat "$P/data@master^/f")" = 3
+    test "$(cat "$P/data@master^^/f")" = 2
+    test "$(cat "$P/data@master^3/f")" = 1
+    test "$(cat "$P/data@master.2/f")" = 2
+    readlink "$P/data@master^" | grep -q '^data@[0-9a-f]\{32\}$'
+    test ! -e "$P/data@master^4"
+    test ! -e "$P/data@master.5"
+  )sh");
+}
+
+TEST_CASE("S5: .pfs/heads/repo@branch is a symlink to HEAD, dangling while there is none", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    test ! -e "$P/.pfs/heads/data@master"
+    echo one > "$P/data@master/f"; commit data@master
+    readlink "$P/.pfs/heads/data@master" | grep -q '^\.\./\.\./data@[0-9a-f]\{32\}$'
+    test "$(cat "$P/.pfs/heads/data@master/f")" = one
+  )sh");
+}
+
+TEST_CASE("S6: anything else in the root cannot be made and is not found", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    test "$(errno_of touch "$P/x")" = "Invalid argument"
+    test "$(errno_of mkdir "$P/data")" = "Invalid argument"
+    test "$(errno_of mkdir "$P/da.ta@master")" = "Invalid argument"
+    test "$(errno_of cat "$P/x")" = "No such file or directory"
+  )sh");
+}
+
+TEST_CASE("S10: mkdir makes the branch, and its repo if need be", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    mkdir "$P/data@dev"
+    test "$(errno_of mkdir "$P/data@dev")" = "File exists"
+    pfs list repo | grep -q '^data '
+    pfs list branch data | grep -q '^dev '
+  )sh");
+}
+
+TEST_CASE("S11: rmdir deletes an empty branch; its log stays for a branch made again", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@dev"
+    echo one > "$P/data@dev/f"; commit data@dev
+    id=$(head_of data@dev)
+    test "$(errno_of rmdir "$P/data@dev")" = "Directory not empty"
+    rm -rf "$P/data@dev"
+    test ! -e "$P/data@dev"
+    test "$(cat "$P/data@$id/f")" = one
+    mkdir "$P/data@dev"
+    test -z "$(ls -A "$P/data@dev")"
+    grep -q "$id" "$P/data@dev/.pfs/log"
+  )sh");
+}
+
+TEST_CASE("S22: ls -l of .pfs/heads shows every branch and its HEAD", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master" "$P/other@dev"
+    echo one > "$P/data@master/f"; commit data@master
+    ls -l "$P/.pfs/heads" | grep -q "data@master -> ../../data@$(head_of data@master)"
+    ls "$P/.pfs/heads" | grep -q '^other@dev$'
+  )sh");
+}
