@@ -18,7 +18,7 @@ struct ServerOptions {
   std::string socket_path;
   /// Who may connect is decided by the directory and this; who is asking is known by the peer's
   /// credentials.
-  unsigned socket_mode = 0666;
+  unsigned socket_mode = 0600;
   store::Store* store = nullptr;  ///< must outlive the server
   trigger::Pipelines* pipelines =
       nullptr;          ///< as `store`; nullptr: every call about pipelines is kUnavailable

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -81,7 +82,8 @@ class RepoPath {
   /// Errors: kInvalid (`.`, `..`, NUL), kNameTooLong (a component over 255 bytes, the whole over 4096).
   static Result<RepoPath> parse(std::string_view text);
 
-  const std::vector<std::string>& parts() const { return parts_; }
+  const std::vector<std::string>& parts() const& { return parts_; }
+  std::vector<std::string> parts() && { return std::move(parts_); }
   bool is_root() const { return parts_.empty(); }
   /// `/a/b`; `/` for the root.
   std::string str() const;

@@ -101,7 +101,7 @@ Result<void> Daemon::wait() const {
 Result<void> Daemon::stop() {
   if (!store_) return {};
   if (services_) services_->stop();
-  if (session_ && !vfs_->write_back(std::nullopt)) {
+  if (session_ && !vfs_->write_back_all()) {
     spdlog::warn("what is still in shared mappings stays out of the last commits");
   }
   // from here on nothing is told to the kernel: it could wait for requests that nobody will answer

@@ -94,7 +94,11 @@ Result<void> Vfs::check_may_write(const Caller& caller, const BranchRef& branch)
   return {};
 }
 
-bool Vfs::write_back(const std::optional<BranchRef>& branch) {
+bool Vfs::write_back(const BranchRef& branch) { return write_back_files(branch); }
+
+bool Vfs::write_back_all() { return write_back_files(std::nullopt); }
+
+bool Vfs::write_back_files(const std::optional<BranchRef>& branch) {
   std::vector<NodeId> files;
   for (const auto& inode : handles_.mappable()) {
     if (!branch || trees_.branch_of(inode->what.node) == branch) files.push_back(inode->id);

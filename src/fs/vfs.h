@@ -151,9 +151,9 @@ class Vfs final : public store::TreeObserver {
   // ---- for the daemon
 
   Views& views() { return views_; }
-  /// Sends what shared mappings of the branch's files (nullopt: of all) have changed to the store,
-  /// for at most 5 s. Returns false when that was not enough.
-  bool write_back(const std::optional<BranchRef>& branch);
+  /// Sends what shared mappings have changed to the store, for at most 5 s. Returns false when that
+  /// was not enough.
+  bool write_back_all();
   /// Returns when nothing is parked any more.
   void drain() { parking_.drain(); }
 
@@ -163,8 +163,10 @@ class Vfs final : public store::TreeObserver {
   void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                      const std::vector<store::NodePtr>& orphans) override;
   void branch_changed(const BranchRef& branch) override;
+  bool write_back(const BranchRef& branch) override;
 
  private:
+  bool write_back_files(const std::optional<BranchRef>& branch);
   /// A directory whose names are the store's: itself, or what a view shows at the moment.
   struct Stored {
     store::NodePtr node;

@@ -33,11 +33,6 @@ std::string name_of_user(std::uint32_t uid) {
 
 Result<void> Vfs::retarget(const BranchRef& branch, const CommitRef& target, std::uint32_t uid,
                            std::int32_t pid) {
-  for (const auto& source :
-       {branch, target.branch ? BranchRef{target.repo, *target.branch} : branch}) {
-    if (!write_back(source))
-      spdlog::warn("{}: moving HEAD without what is still in shared mappings", source.str());
-  }
   auto moved = catalog_.retarget(branch, target);
   if (!moved) return std::move(moved).error().within(branch.str());
   // an untrusted tree can carry the link that did it: say who made it
@@ -142,10 +137,6 @@ void Vfs::finish_by_message(const Caller& caller, const BranchRef& branch, std::
     store::FinishOptions options;
     options.author = name_of_user(uid);
     options.description = description_of_message(message);
-    if (!write_back(branch)) {
-      spdlog::warn("{}: the commit is made without what is still in shared mappings", branch.str());
-      options.description += "\n(without what was still in shared mappings)";
-    }
     auto finished = catalog_.finish(branch, options);
     if (!finished) return done(std::move(finished).error().within(branch.str()));
     done(message.size());

@@ -94,9 +94,10 @@ class Catalog {
   /// Freezes the branch's changes, publishes them as a commit and moves HEAD; durable when it returns. Branches that
   /// a rename has joined are published in the same transaction.
   virtual Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) = 0;
-  /// A commit with a given tree, on a branch that nobody else writes: what a job does with its output. `extend` may
-  /// add to the transaction (and is called again if it is tried again). Errors: kConflict when an expectation that
-  /// `extend` added fails; nothing was published.
+  /// A commit with a given tree, on a branch that nobody else writes: what a job does with its output. Its id is the
+  /// branch's `open` as it was. `extend` may add to the transaction.
+  /// Errors: kConflict when the transaction lost a race, by what `extend` expects or by the branch's own record: nothing
+  /// was published, and whether to try again is the caller's to say.
   virtual Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
                                       const FinishOptions& options, const std::function<Result<void>(const Commit&, RefTxn&)>& extend) = 0;
 };

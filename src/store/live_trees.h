@@ -121,6 +121,7 @@ class LiveTrees {
   virtual Result<void> rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
                               RenameMode mode) = 0;
   virtual Result<Stat> set_attributes(const NodePtr& node, const AttributeChange& change) = 0;
+  /// Errors: kNoSpace (over 256 bytes in all).
   virtual Result<void> set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) = 0;
 
   /// Writes all of `bytes`.
@@ -164,6 +165,9 @@ class TreeObserver {
                              const std::vector<NodePtr>& orphans) = 0;
   /// A branch was made, deleted or finished a commit: names in the mount's root and `.pfs` may have changed.
   virtual void branch_changed(const BranchRef& branch) = 0;
+  /// A commit of the branch was asked for: what programs have stored through shared mappings of its files is to be
+  /// written first. Returns false when that could not be done in a few seconds; the commit is made without.
+  virtual bool write_back(const BranchRef& branch) = 0;
 };
 
 }  // namespace pfs::store

@@ -285,6 +285,7 @@ TEST_CASE("the mount is told of every name that changes, without locks", "[cli][
     void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,
                        const std::vector<store::NodePtr>&) override {}
     void branch_changed(const BranchRef&) override {}
+    bool write_back(const BranchRef&) override { return true; }
     std::string told;
 
    private:

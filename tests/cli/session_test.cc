@@ -84,7 +84,7 @@ TEST_CASE("a socket that a killed daemon left is replaced, one that answers is n
   CHECK(session.pfs({"list", "repo"}).status == 0);
   struct stat found {};
   REQUIRE(::stat(session.socket().c_str(), &found) == 0);
-  CHECK((found.st_mode & 0777) == 0666);
+  CHECK((found.st_mode & 0777) == 0600);
   session.stop();
   CHECK(::stat(session.socket().c_str(), &found) != 0);
 }

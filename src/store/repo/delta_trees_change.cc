@@ -8,8 +8,10 @@ namespace pfs::store {
 
 namespace {
 
-// What utimes, chmod and chown leave of the setuid and setgid bits when somebody else's write follows. Source: write(2).
+// What chmod(2) can set; the rest of a mode is the entry's kind.
 constexpr std::uint32_t kPermissionBits = 07777;
+// In all, names and values: they lie in the directory's node, whose size is bounded. Source: docs/format.md "Objects".
+constexpr std::size_t kMaxXattrs = 256;
 
 }  // namespace
 
@@ -349,6 +351,15 @@ Result<Stat> DeltaTrees::set_attributes(const NodePtr& node, const AttributeChan
 }
 
 Result<void> DeltaTrees::set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) {
+  if (value) {
+    PFS_TRY_ASSIGN(auto all, xattrs(node));
+    all[std::string(name)] = *value;
+    std::size_t bytes = 0;
+    for (const auto& [key, each] : all) bytes += key.size() + each.size();
+    if (bytes > kMaxXattrs) {
+      return Error{Code::kNoSpace, fmt::format("{}: extended attributes of {} bytes; a file keeps {}", path(node), bytes, kMaxXattrs)};
+    }
+  }
   Lock lock(mutex_);
   return change_attributes(node, [&](Attributes& attributes, Xattrs& all) {
     if (value) {

@@ -74,6 +74,7 @@ class RefCatalog final : public Catalog {
                             Outcome& outcome) PFS_REQUIRES(publish_);
   Result<std::vector<BranchRef>> joined_with(const BranchRef& ref) const;
   Result<void> wait_for_writers(const BranchRef& ref) const;
+  bool write_back(const BranchRef& ref) const PFS_EXCLUDES(publish_);
   Result<bool> retarget_locked(const BranchRef& ref, const CommitRef& target, Outcome& outcome) PFS_REQUIRES(publish_);
   HeadMove add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head, bool is_new,
                     const std::string& why) const;

@@ -92,8 +92,19 @@ Result<std::vector<BranchRef>> RefCatalog::joined_with(const BranchRef& ref) con
   return std::vector<BranchRef>(group.begin(), group.end());
 }
 
-Result<FinishResult> RefCatalog::finish(const BranchRef& ref, const FinishOptions& options) {
+// What programs stored through shared mappings is in the kernel until it is asked for. The quiet rule needs no asking: a
+// mapped file is released when it is unmapped.
+bool RefCatalog::write_back(const BranchRef& ref) const {
+  TreeObserver* observer = observer_;
+  if (observer == nullptr || observer->write_back(ref)) return true;
+  spdlog::warn("branch {}: what is still in shared mappings stays out of the commit", ref.str());
+  return false;
+}
+
+Result<FinishResult> RefCatalog::finish(const BranchRef& ref, const FinishOptions& requested) {
   Outcome outcome;
+  FinishOptions options = requested;
+  if (!options.automatic && !write_back(ref)) options.description += "\n(without what was still in shared mappings)";
   Result<FinishResult> result = FinishResult{};
   {
     Lock lock(publish_);
@@ -266,6 +277,8 @@ Result<bool> RefCatalog::retarget(const BranchRef& ref, const CommitRef& target)
     return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", ref.str(), target.repo.str())};
   }
   PFS_TRY(wait_for_writers(ref));
+  write_back(ref);
+  if (target.branch) write_back(BranchRef{target.repo, *target.branch});
   Outcome outcome;
   Result<bool> moved = false;
   {

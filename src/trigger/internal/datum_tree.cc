@@ -189,7 +189,8 @@ Result<DatumTree> make_datum_tree(LiveTrees& trees, const RepoName& input_name, 
     PFS_TRY(trees.put_entry(root, input_name.str(), whole));
   } else {
     PFS_TRY_ASSIGN(NodePtr parent, make_directory(trees, root, input_name.str()));
-    for (const std::string& name : datum.path.parent().parts()) {
+    const RepoPath above = datum.path.parent();
+    for (const std::string& name : above.parts()) {
       PFS_TRY_ASSIGN(parent, make_directory(trees, parent, name));
     }
     PFS_TRY(trees.put_entry(parent, datum.path.name(), datum.entry));
