@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint8_t kRowVersion = 1;
 constexpr std::uint8_t kStaged = 1;
 constexpr std::uint8_t kSlice = 2;
+constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62U;
 
 void encode_attributes(Encoder& out, const Attributes& attributes) {
   out.u8(static_cast<std::uint8_t>(attributes.kind)).varint(attributes.mode).varint(attributes.uid).varint(attributes.gid);
@@ -164,8 +165,12 @@ Result<FileState> FileState::decode(std::string_view row) {
       } else {
         in.fail();
       }
-      layer.extents.emplace(offset, std::move(extent));
+      // in order and apart, as they were written: whoever reads them counts on it
+      const std::uint64_t end_before = layer.extents.empty() ? 0 : std::prev(layer.extents.end())->first + std::prev(layer.extents.end())->second.length;
+      if (offset < end_before || extent.length == 0 || offset > kMaxOffset || extent.length > kMaxOffset) in.fail();
+      if (in.ok()) layer.extents.emplace_hint(layer.extents.end(), offset, std::move(extent));
     }
+    if (!state.layers.empty() && layer.epoch <= state.layers.back().epoch) in.fail();
     state.layers.push_back(std::move(layer));
   }
   PFS_TRY(in.finish("inode row"));
