@@ -58,7 +58,9 @@ void encode_entry(Encoder& out, const Entry& entry, std::string_view previous_na
   const auto flags = static_cast<std::uint8_t>((entry.link_id != 0 ? kHasLink : 0) | (entry.xattrs.empty() ? 0 : kHasXattrs));
   out.u8(static_cast<std::uint8_t>(attributes.kind)).u8(flags);
   out.varint(attributes.mode).varint(attributes.uid).varint(attributes.gid);
-  out.signed_varint(attributes.mtime.nanoseconds).signed_varint(attributes.ctime.nanoseconds - attributes.mtime.nanoseconds);
+  // unsigned: the difference of two times far apart wraps, and wraps back when it is read
+  const auto ctime_delta = static_cast<std::uint64_t>(attributes.ctime.nanoseconds) - static_cast<std::uint64_t>(attributes.mtime.nanoseconds);
+  out.signed_varint(attributes.mtime.nanoseconds).signed_varint(static_cast<std::int64_t>(ctime_delta));
   switch (attributes.kind) {
     case Kind::kFile:
     case Kind::kSymlink: encode_content(out, entry.content); break;
