@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 
 namespace pfs {
 
@@ -44,6 +45,10 @@ Result<void> fault_point(std::string_view name) {
   static Plan* const plan = read_plan();
   if (plan == nullptr || plan->name != name || plan->countdown.fetch_sub(1) != 1) return {};
   if (plan->action == "kill") ::kill(::getpid(), SIGKILL);
+  if (plan->action == "pause") {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    return {};
+  }
   const Code code = plan->action == "nospace" ? Code::kNoSpace : Code::kIo;
   return Error{code, "fault point " + std::string(name)};
 }

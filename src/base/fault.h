@@ -12,6 +12,7 @@ namespace pfs {
 ///   PFS_FAULT=name:kill[:N]    SIGKILL to ourselves the Nth time it is passed (default: the first)
 ///   PFS_FAULT=name:fail[:N]    the Nth pass returns kIo
 ///   PFS_FAULT=name:nospace[:N] the Nth pass returns kNoSpace
+///   PFS_FAULT=name:pause[:N]   the Nth pass takes two seconds
 /// The variable is read once, at the first fault point; an unset one costs a load and a branch.
 Result<void> fault_point(std::string_view name);
 

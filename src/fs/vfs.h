@@ -76,6 +76,8 @@ class Vfs final : public store::TreeObserver {
 
   /// Errors: kNotFound (and the kernel shall ask again next time).
   Result<NameReply> lookup(const Caller& caller, NodeId directory, std::string_view name);
+  /// The same, and it waits for a commit that is being finished and is asked for by its id.
+  void lookup(const Caller& caller, NodeId directory, std::string_view name, Done<NameReply> done);
   void forget(NodeId node, std::uint64_t count);
   Result<std::string> read_link(NodeId node);
   Result<OpenReply> open_directory(NodeId directory);
@@ -231,6 +233,7 @@ class Vfs final : public store::TreeObserver {
   // control files and the ways of moving a HEAD (vfs_control.cc)
   Result<void> retarget(const BranchRef& branch, const CommitRef& target, std::uint32_t uid,
                         std::int32_t pid);
+  bool is_being_finished(std::string_view name) const;
   void park_retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target,
                      const InodePtr& directory, std::string name, std::string body,
                      Done<NameReply> done);

@@ -33,6 +33,22 @@ Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::strin
   return NameReply{{}, {}, validity(*inode)};
 }
 
+void Vfs::lookup(const Caller& caller, NodeId directory, std::string_view name, Done<NameReply> done) {
+  if (directory != kRootNode || !is_being_finished(name)) return done(lookup(caller, directory, name));
+  parking_.post([this, caller, directory, name = std::string(name), done = std::move(done)] {
+    catalog_.await_finishes();
+    done(lookup(caller, directory, name));
+  });
+}
+
+bool Vfs::is_being_finished(std::string_view name) const {
+  const auto ref = CommitRef::parse(name);
+  if (!ref || !ref->id) return false;
+  const auto branches = catalog_.branches(ref->repo);
+  return branches && std::any_of(branches->begin(), branches->end(),
+                                 [&](const store::Branch& branch) { return branch.finishing == *ref->id; });
+}
+
 void Vfs::forget(NodeId node, std::uint64_t count) { inodes_.forget(node, count); }
 
 Result<Found> Vfs::find(const Caller& caller, const Inode& directory, std::string_view name) {

@@ -91,6 +91,8 @@ class Catalog {
   /// (one is open by hand already), kReadOnly.
   virtual Result<CommitId> start_commit(const BranchRef& ref, const std::string& description) = 0;
   virtual Result<OpenCommit> open_commit(const BranchRef& ref) const = 0;
+  /// Returns when the commits that are being finished now are published, or could not be.
+  virtual void await_finishes() const = 0;
   /// Freezes the branch's changes, publishes them as a commit and moves HEAD; durable when it returns. Branches that
   /// a rename has joined are published in the same transaction.
   virtual Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) = 0;

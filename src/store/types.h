@@ -155,6 +155,7 @@ struct Branch {
   BranchRef ref;
   std::optional<CommitId> head;  ///< the newest finished commit
   CommitId open;                 ///< the id that the next commit will have, known from the start
+  std::optional<CommitId> finishing;  ///< frozen, not published yet; asked of the live trees, not stored
   bool opened_by_hand = false;   ///< by `start commit`: ends with `finish commit` only
   Timestamp opened;              ///< when it was opened by hand
   std::string open_description;

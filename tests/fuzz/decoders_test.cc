@@ -51,7 +51,7 @@ std::vector<std::string> good_records() {
   BranchRow row;
   row.root = DirId(7);
   row.joined.insert(ref);
-  row.frozen = BranchRow::Frozen{Epoch(3), new_commit_id(), "me", "why", true};
+  row.frozen = BranchRow::Frozen{Epoch(3), new_commit_id(), new_commit_id(), "me", "why", true};
   return {leaf.encode(),
           inner.encode(),
           encode_frame({{id, std::string(5000, 'x')}, {id, "y"}}, 1, 1),

@@ -32,6 +32,30 @@ TEST_CASE("S2: repo@<commit> is that commit, read-only, found by name and not li
   )sh");
 }
 
+TEST_CASE("S2: a commit that is being finished is there under its id, and what is written meanwhile has another", "[semantics]") {
+  Mounted mounted({"PFS_FAULT=store.finish.walked:pause"});
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    echo one > "$P/data@master/f"
+    id=$(sed -n 's/^open: //p' "$P/data@master/.pfs/commit")
+    commit data@master &
+    until grep -q "^finishing: $id" "$P/data@master/.pfs/commit"; do sleep 0.01; done
+    echo two > "$P/data@master/f"
+    next=$(sed -n 's/^open: //p' "$P/data@master/.pfs/commit")
+    test "$next" != "$id"
+    test "$(readlink "$P/data@$next")" = data@master
+    test ! -e "$P/.pfs/heads/data@master"
+    test -d "$P/data@$id" -a ! -L "$P/data@$id"
+    test "$(cat "$P/data@$id/f")" = one
+    test "$(errno_of touch "$P/data@$id/new")" = "Read-only file system"
+    wait
+    commit data@master
+    awk '{ print $3 }' "$P/data@master/.pfs/log" > log; printf '%s\n' "$next" "$id" | diff - log
+    test "$(head_of data@master)" = "$next"
+    test "$(cat "$P/data@$next/f")" = two
+  )sh");
+}
+
 TEST_CASE("S3: repo@<id of the open commit> leads to the branch's live directory", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(

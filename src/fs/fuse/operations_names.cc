@@ -18,9 +18,10 @@ constexpr std::size_t kSmallestEntry = 32;
 constexpr std::size_t kSmallestEntryPlus = 160;
 
 void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer(request, "lookup", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.lookup(caller_of(request), NodeId(parent), name),
-                 [&](const NameReply& found) { reply.name(found); });
+  answer_later(request, "lookup", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
+    vfs.lookup(caller_of(request), NodeId(parent), name, [reply](const Result<NameReply>& found) {
+      reply->result(found, [&](const NameReply& entry) { reply->name(entry); });
+    });
   });
 }
 

@@ -137,7 +137,7 @@ std::string BranchRow::encode() const {
   for (const auto& ref : joined) out.bytes(ref.str());
   out.u8(frozen ? 1 : 0);
   if (frozen) {
-    out.u64(frozen->epoch.value()).raw(frozen->commit.bytes()).bytes(frozen->author).bytes(frozen->description);
+    out.u64(frozen->epoch.value()).raw(frozen->commit.bytes()).raw(frozen->next.bytes()).bytes(frozen->author).bytes(frozen->description);
     out.u8(frozen->keep_unchanged ? 1 : 0);
   }
   return std::move(out).str();
@@ -159,6 +159,8 @@ Result<BranchRow> BranchRow::decode(std::string_view value) {
     frozen.epoch = Epoch(in.u64());
     const auto id = in.raw(CommitId::kSize);
     if (in.ok()) frozen.commit = CommitId::from_bytes(id);
+    const auto next = in.raw(CommitId::kSize);
+    if (in.ok()) frozen.next = CommitId::from_bytes(next);
     frozen.author = in.bytes();
     frozen.description = in.bytes();
     frozen.keep_unchanged = in.u8() != 0;

@@ -68,6 +68,7 @@ struct BranchRow {
   struct Frozen {
     Epoch epoch;
     CommitId commit;
+    CommitId next;  ///< the id of the commit that is open from now on
     std::string author;
     std::string description;
     bool keep_unchanged = false;

@@ -112,6 +112,8 @@ class DeltaTrees final : public LiveTrees {
     std::set<BranchRef> joined;
   };
   Activity activity(const BranchRef& ref, std::chrono::milliseconds idle_after);
+  /// Under what the branch is being finished right now.
+  std::optional<BranchRow::Frozen> frozen(const BranchRef& ref);
   /// The branches with rows, frozen ones after a crash included.
   std::vector<BranchRef> changed_branches();
 

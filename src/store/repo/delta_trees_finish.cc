@@ -59,6 +59,13 @@ DeltaTrees::Activity DeltaTrees::activity(const BranchRef& ref, std::chrono::mil
   return activity;
 }
 
+std::optional<BranchRow::Frozen> DeltaTrees::frozen(const BranchRef& ref) {
+  Lock lock(mutex_);
+  if (const auto found = branches_.find(ref); found != branches_.end()) return found->second->info->frozen;
+  const auto row = branch_rows_.find(ref);
+  return row != branch_rows_.end() ? row->second.frozen : std::nullopt;
+}
+
 std::vector<BranchRef> DeltaTrees::changed_branches() {
   std::vector<BranchRef> refs;
   Lock lock(mutex_);

@@ -92,7 +92,7 @@ Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<Com
       if (commit.repo != ref.repo) {
         return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", ref.str(), commit.repo.str())};
       }
-      outcome.moves.push_back(add_move(txn, branch, std::nullopt, commit, false, "created"));
+      outcome.moves.push_back(add_move(txn, branch, std::nullopt, commit, std::nullopt, "created"));
       PFS_TRY(run_hook(outcome.moves, txn));
     } else {
       txn.expect.push_back({branch_key(ref), std::nullopt});
@@ -112,7 +112,18 @@ Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<Com
 
 Result<Branch> RefCatalog::branch(const BranchRef& ref) const {
   PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, ref));
+  add_finishing(branch.record);
   return std::move(branch.record);
+}
+
+// What is written from the freeze on belongs to the next commit, although the record names it only when this one is published.
+void RefCatalog::add_finishing(Branch& branch) const {
+  const auto frozen = parts_.trees->frozen(branch.ref);
+  if (!frozen || frozen->commit != branch.open) return;
+  branch.finishing = frozen->commit;
+  branch.open = frozen->next;
+  branch.opened_by_hand = false;
+  branch.open_description.clear();
 }
 
 Result<std::vector<Branch>> RefCatalog::branches(const std::optional<RepoName>& repo) const {
@@ -122,6 +133,7 @@ Result<std::vector<Branch>> RefCatalog::branches(const std::optional<RepoName>& 
   std::stable_sort(all.begin(), all.end(), [](const Branch& a, const Branch& b) {
     return a.ref.repo != b.ref.repo ? a.ref.repo < b.ref.repo : a.created > b.created;
   });
+  for (auto& branch : all) add_finishing(branch);
   return all;
 }
 
@@ -270,17 +282,19 @@ Result<CommitId> RefCatalog::start_commit(const BranchRef& ref, const std::strin
 }
 
 Result<OpenCommit> RefCatalog::open_commit(const BranchRef& ref) const {
-  PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, ref));
+  PFS_TRY_ASSIGN(const auto record, branch(ref));
   const auto activity = parts_.trees->activity(ref, parts_.idle_after);
   OpenCommit open;
-  open.id = branch.record.open;
-  open.by_hand = branch.record.opened_by_hand;
-  open.description = branch.record.open_description;
+  open.id = record.open;
+  open.by_hand = record.opened_by_hand;
+  open.description = record.open_description;
   open.changed = activity.changed;
   open.last_change = activity.last_change_at;
   open.being_written = activity.being_written;
-  if (activity.frozen && activity.frozen->commit != branch.record.head) open.finishing = activity.frozen->commit;
+  open.finishing = record.finishing;
   return open;
 }
+
+void RefCatalog::await_finishes() const { Lock lock(publish_); }
 
 }  // namespace pfs::store

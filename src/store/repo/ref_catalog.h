@@ -43,6 +43,7 @@ class RefCatalog final : public Catalog {
   Result<std::vector<LogEntry>> log(const BranchRef& ref, std::size_t limit) const override;
   Result<CommitId> start_commit(const BranchRef& ref, const std::string& description) override;
   Result<OpenCommit> open_commit(const BranchRef& ref) const override;
+  void await_finishes() const override;
   Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) override;
   Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
                               const FinishOptions& options,
@@ -70,16 +71,21 @@ class RefCatalog final : public Catalog {
   Result<FinishResult> finish_locked(const BranchRef& ref, const FinishOptions& options, Outcome& outcome)
       PFS_REQUIRES(publish_);
   Result<void> publish_frozen(std::vector<Member> members, Epoch epoch, Outcome& outcome) PFS_REQUIRES(publish_);
-  Result<void> commit_moves(std::vector<Commit>& commits, const std::function<Result<void>(const Commit&, RefTxn&)>& extend,
+  struct Publication {
+    Commit commit;
+    CommitId next_open;  ///< the id of the branch's commit after it
+  };
+  Result<void> commit_moves(std::vector<Publication>& commits, const std::function<Result<void>(const Commit&, RefTxn&)>& extend,
                             Outcome& outcome) PFS_REQUIRES(publish_);
   Result<std::vector<BranchRef>> joined_with(const BranchRef& ref) const;
   Result<void> wait_for_writers(const BranchRef& ref) const;
   bool write_back(const BranchRef& ref) const PFS_EXCLUDES(publish_);
   Result<bool> retarget_locked(const BranchRef& ref, const CommitRef& target, Outcome& outcome) PFS_REQUIRES(publish_);
-  HeadMove add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head, bool is_new,
-                    const std::string& why) const;
+  HeadMove add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head,
+                    std::optional<CommitId> next_open, const std::string& why) const;
   Result<void> run_hook(const std::vector<HeadMove>& moves, RefTxn& txn) const;
   void tell(const Outcome& outcome) const PFS_EXCLUDES(publish_);
+  void add_finishing(Branch& branch) const;
   std::string txn_id() const;
   Result<std::uint64_t> last_log_number(const BranchRef& ref) const;
 

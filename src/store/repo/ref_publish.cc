@@ -52,13 +52,13 @@ Result<void> RefCatalog::run_hook(const std::vector<HeadMove>& moves, RefTxn& tx
 }
 
 // Everything that moving one HEAD changes: the branch, its log, the event.
-HeadMove RefCatalog::add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head, bool is_new,
-                              const std::string& why) const {
+HeadMove RefCatalog::add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head,
+                              std::optional<CommitId> next_open, const std::string& why) const {
   HeadMove move{record.ref, record.head, head, record.log_length + 1};
   record.log_length = move.log_number;
   record.head = head.id;
-  if (is_new) {
-    record.open = new_commit_id();
+  if (next_open) {
+    record.open = *next_open;
     record.opened_by_hand = false;
     record.open_description.clear();
     txn.expect.push_back({commit_key(head.id), std::nullopt});
@@ -132,6 +132,7 @@ Result<FinishResult> RefCatalog::finish_locked(const BranchRef& ref, const Finis
     PFS_TRY_ASSIGN(const auto record, load_branch(*parts_.refs, member));
     BranchRow::Frozen under;
     under.commit = record.record.open;
+    under.next = new_commit_id();
     under.author = options.author;
     under.description = options.description.empty() ? record.record.open_description : options.description;
     under.keep_unchanged = member == ref && keep;
@@ -176,7 +177,7 @@ Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch
   }
   if (kept.empty()) return {};
 
-  std::vector<Commit> commits;
+  std::vector<Publication> commits;
   for (auto* member : kept) {
     PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, member->ref));
     Commit commit;
@@ -188,7 +189,7 @@ Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch
     commit.started = branch.record.opened_by_hand ? branch.record.opened : parts_.clock->now();
     commit.author = member->frozen.author;
     commit.description = member->frozen.description;
-    commits.push_back(std::move(commit));
+    commits.push_back({std::move(commit), member->frozen.next});
   }
   if (auto moved = commit_moves(commits, nullptr, outcome); !moved) return give_up(std::move(moved).error());
   PFS_FAULT_POINT("store.finish.published");
@@ -197,10 +198,10 @@ Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch
 }
 
 // One transaction that adds the commits and moves their branches' HEADs to them; tried again when it loses a race.
-Result<void> RefCatalog::commit_moves(std::vector<Commit>& commits,
+Result<void> RefCatalog::commit_moves(std::vector<Publication>& commits,
                                       const std::function<Result<void>(const Commit&, RefTxn&)>& extend, Outcome& outcome) {
   ObjectWriter writer(*parts_.objects);
-  for (auto& commit : commits) {
+  for (auto& [commit, next_open] : commits) {
     PFS_TRY(link_to_parent(*parts_.refs, commit));
     commit.finished = parts_.clock->now();
     // a commit is an object too, so that refs can be rebuilt from packs alone
@@ -213,9 +214,9 @@ Result<void> RefCatalog::commit_moves(std::vector<Commit>& commits,
     RefTxn txn;
     txn.id = txn_id();
     std::vector<HeadMove> moves;
-    for (const auto& commit : commits) {
+    for (const auto& [commit, next_open] : commits) {
       PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, BranchRef{commit.repo, commit.branch}));
-      moves.push_back(add_move(txn, branch.record, branch.version, commit, true, "commit"));
+      moves.push_back(add_move(txn, branch.record, branch.version, commit, next_open, "commit"));
       if (extend) PFS_TRY(extend(commit, txn));
     }
     PFS_TRY(run_hook(moves, txn));
@@ -237,11 +238,12 @@ Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const Subtree& roo
                                         const FinishOptions& options,
                                         const std::function<Result<void>(const Commit&, RefTxn&)>& extend) {
   Outcome outcome;
-  std::vector<Commit> commits(1);
+  std::vector<Publication> commits(1);
   {
     Lock lock(publish_);
     PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, ref));
-    auto& commit = commits.front();
+    commits.front().next_open = new_commit_id();
+    auto& commit = commits.front().commit;
     commit.id = branch.record.open;
     commit.repo = ref.repo;
     commit.branch = ref.branch;
@@ -257,7 +259,7 @@ Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const Subtree& roo
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
   tell(outcome);
-  return commits.front();
+  return commits.front().commit;
 }
 
 // A release is asynchronous: the kernel may still be on its way to tell of a close that has returned.
@@ -316,7 +318,7 @@ Result<bool> RefCatalog::retarget_locked(const BranchRef& ref, const CommitRef& 
   if (branch.record.head == commit.id) return false;
   RefTxn txn;
   txn.id = txn_id();
-  std::vector<HeadMove> moves{add_move(txn, branch.record, branch.version, commit, false, "retarget")};
+  std::vector<HeadMove> moves{add_move(txn, branch.record, branch.version, commit, std::nullopt, "retarget")};
   PFS_TRY(run_hook(moves, txn));
   PFS_TRY(parts_.refs->commit(std::move(txn)));
   PFS_FAULT_POINT("store.retarget.published");
