@@ -233,7 +233,7 @@ class Vfs final : public store::TreeObserver {
   // control files and the ways of moving a HEAD (vfs_control.cc)
   Result<void> retarget(const BranchRef& branch, const CommitRef& target, std::uint32_t uid,
                         std::int32_t pid);
-  bool is_being_finished(std::string_view name) const;
+  std::optional<BranchRef> branch_finishing(std::string_view name) const;
   void park_retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target,
                      const InodePtr& directory, std::string name, std::string body,
                      Done<NameReply> done);

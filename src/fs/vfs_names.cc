@@ -34,19 +34,22 @@ Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::strin
 }
 
 void Vfs::lookup(const Caller& caller, NodeId directory, std::string_view name, Done<NameReply> done) {
-  if (directory != kRootNode || !is_being_finished(name)) return done(lookup(caller, directory, name));
-  parking_.post([this, caller, directory, name = std::string(name), done = std::move(done)] {
-    catalog_.await_finishes();
+  const auto finishing = directory == kRootNode ? branch_finishing(name) : std::nullopt;
+  if (!finishing) return done(lookup(caller, directory, name));
+  parking_.post([this, branch = *finishing, caller, directory, name = std::string(name), done = std::move(done)] {
+    catalog_.await_finish(branch);
     done(lookup(caller, directory, name));
   });
 }
 
-bool Vfs::is_being_finished(std::string_view name) const {
+std::optional<BranchRef> Vfs::branch_finishing(std::string_view name) const {
   const auto ref = CommitRef::parse(name);
-  if (!ref || !ref->id) return false;
+  if (!ref || !ref->id) return std::nullopt;
   const auto branches = catalog_.branches(ref->repo);
-  return branches && std::any_of(branches->begin(), branches->end(),
-                                 [&](const store::Branch& branch) { return branch.finishing == *ref->id; });
+  if (!branches) return std::nullopt;
+  const auto found = std::find_if(branches->begin(), branches->end(),
+                                  [&](const store::Branch& branch) { return branch.finishing == *ref->id; });
+  return found != branches->end() ? std::optional(found->ref) : std::nullopt;
 }
 
 void Vfs::forget(NodeId node, std::uint64_t count) { inodes_.forget(node, count); }

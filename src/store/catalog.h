@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -37,6 +38,53 @@ struct FinishResult {
   bool made = false;    ///< whether a commit was made
 };
 
+// The steps of Catalog::transact(). Each is what the operation of its name does by itself.
+
+struct CreateRepo {
+  RepoName name;
+  std::string description;
+};
+struct CreateBranch {
+  BranchRef ref;
+  std::optional<CommitRef> head;
+  bool create_repo = false;
+};
+/// Errors besides those of Catalog::retarget(): kConflict (HEAD is not `expected_head`).
+struct MoveHead {
+  BranchRef ref;
+  CommitRef target;
+  std::optional<CommitId> expected_head;
+};
+struct StartCommit {
+  BranchRef ref;
+  std::string description;
+};
+struct FinishCommit {
+  BranchRef ref;
+  FinishOptions options;
+};
+/// Drops what is not committed, and the commit that was opened by hand. Errors: kBusy (a file is being written; a rename has
+/// moved files between this branch and another), kReadOnly.
+struct DiscardCommit {
+  BranchRef ref;
+};
+struct PublishTree {
+  BranchRef ref;
+  Subtree root;
+  std::vector<Commit::Cause> provenance;
+  FinishOptions options;
+};
+struct DeleteBranch {
+  BranchRef ref;
+  bool even_with_content = false;
+};
+using RefStep = std::variant<CreateRepo, CreateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree, DeleteBranch>;
+
+struct StepResult {
+  CommitId commit;       ///< the branch's HEAD after the step; of StartCommit the id of the open commit
+  bool changed = false;  ///< FinishCommit: a commit was made; MoveHead: HEAD moved
+};
+
 /// The open commit of a branch, as `.pfs/commit` and `list commit` show it.
 struct OpenCommit {
   CommitId id;
@@ -51,7 +99,7 @@ struct OpenCommit {
 /// Repos, branches and commits: reads, and the operations that move HEADs.
 ///
 /// Thread-safe. The operations that finish a commit take as long as its changes need; nobody who writes waits for
-/// them. Errors name the repo, branch or commit.
+/// them, nor does an operation on another branch. Errors name the repo, branch or commit.
 class Catalog {
  public:
   virtual ~Catalog() = default;
@@ -91,8 +139,8 @@ class Catalog {
   /// (one is open by hand already), kReadOnly.
   virtual Result<CommitId> start_commit(const BranchRef& ref, const std::string& description) = 0;
   virtual Result<OpenCommit> open_commit(const BranchRef& ref) const = 0;
-  /// Returns when the commits that are being finished now are published, or could not be.
-  virtual void await_finishes() const = 0;
+  /// Returns when the commit of the branch that is being finished now, if one is, is published, or could not be.
+  virtual void await_finish(const BranchRef& ref) const = 0;
   /// Freezes the branch's changes, publishes them as a commit and moves HEAD; durable when it returns. Branches that
   /// a rename has joined are published in the same transaction.
   virtual Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) = 0;
@@ -102,6 +150,12 @@ class Catalog {
   /// was published, and whether to try again is the caller's to say.
   virtual Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
                                       const FinishOptions& options, const std::function<Result<void>(const Commit&, RefTxn&)>& extend) = 0;
+  /// Drops what is not committed in the branch. Errors: see DiscardCommit.
+  virtual Result<void> discard(const BranchRef& ref) = 0;
+
+  /// All of the steps or none, in one transaction; each sees what those before it did. What is to become commits is frozen
+  /// in one moment, at the beginning. Shape: a result for each step.
+  virtual Result<std::vector<StepResult>> transact(std::span<const RefStep> steps) = 0;
 };
 
 }  // namespace pfs::store

@@ -170,16 +170,17 @@ class LocalStore final : public Store {
   }
 
   Result<DeltaTrees::Parts::BranchState> branch_state(const BranchRef& ref) const {
-    PFS_TRY_ASSIGN(const auto branch, load_branch(*refs_, ref));
+    PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*refs_), ref));
     DeltaTrees::Parts::BranchState state;
-    state.head = branch.record.head;
+    state.head = branch.head;
+    state.open = branch.open;
     state.root = empty_subtree();
-    state.output = !branch.record.output_of.empty();
+    state.output = !branch.output_of.empty();
     state.attributes.kind = Kind::kDirectory;
     state.attributes.mode = kRootMode;
-    state.attributes.mtime = state.attributes.ctime = branch.record.created;
+    state.attributes.mtime = state.attributes.ctime = branch.created;
     if (state.head) {
-      PFS_TRY_ASSIGN(const auto commit, load_commit(*refs_, *state.head));
+      PFS_TRY_ASSIGN(const auto commit, load_commit(read_from(*refs_), *state.head));
       state.root = commit.root;
       state.attributes.mtime = state.attributes.ctime = commit.finished;
     }

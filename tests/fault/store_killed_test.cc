@@ -153,7 +153,7 @@ TEST_CASE("a store killed at a random moment holds everything that it acknowledg
 TEST_CASE("a store killed at a fault point holds everything that it acknowledged", "[store][fault]") {
   const auto point = GENERATE(as<std::string>{}, "store.staging.append", "store.objects.flush", "store.objects.packs_synced",
                               "store.finish.frozen", "store.finish.walked", "store.finish.published",
-                              "store.fold.before_branch_row", "store.retarget.published");
+                              "store.fold.before_branch_row", "store.steps.published");
   World world;
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);

@@ -16,6 +16,11 @@ using namespace pfs::store;
 
 int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
 
+std::uint64_t seed_of_run() {
+  const char* given = std::getenv("PFS_SEED");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+}
+
 Entry file(const std::string& name, std::uint64_t number) {
   Entry entry;
   entry.name = name;
@@ -62,7 +67,7 @@ void check_equal(ObjectStore& store, const Subtree& tree, const Names& names) {
 }
 
 TEST_CASE("a directory tree is a function of its entries, whatever the history", "[store][property]") {
-  const std::uint64_t seed = std::random_device{}();
+  const std::uint64_t seed = seed_of_run();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   for (int history = 0; history < rounds(12, 3000); ++history) {
@@ -122,6 +127,40 @@ TEST_CASE("a chmod moves no boundary and changes no data digest", "[store][prope
   CHECK(after.data_digest == before.data_digest);
   changed.attributes.mode = 0755;  // the exec bit is data
   CHECK(edit(store, before.root, {{"f1000", changed}}).data_digest != before.data_digest);
+}
+
+TEST_CASE("a change behind a node that was cut for its size alone moves that cut where it must", "[store][property]") {
+  const std::uint64_t seed = seed_of_run();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  // few of them are boundaries, so that most nodes end where the bound on their size says
+  std::vector<std::string> pool;
+  for (int i = 0; pool.size() < 1500; ++i) {
+    const std::string name = fmt::format("m{:07}", i);
+    if (random() % 40 == 0 || !NodeRule::ends(NodeRule::hash(name, 0), NodeRule::kMax)) pool.push_back(name);
+  }
+  for (int history = 0; history < rounds(4, 400); ++history) {
+    ObjectStore store;
+    Names names;
+    for (const auto& name : pool) {
+      if (random() % 4 != 0) names[name] = file(name, 1);
+    }
+    Subtree tree = afresh(store, names);
+    for (int step = 0; step < 40; ++step) {
+      std::map<std::string, EntryChange> changes;
+      for (std::uint64_t count = 1 + random() % 3; count > 0; --count) {
+        const auto& name = pool[random() % pool.size()];
+        const bool removes = names.contains(name);
+        changes[name] = {name, removes ? std::nullopt : std::optional(file(name, 2))};
+        if (removes) names.erase(name);
+        else names[name] = file(name, 2);
+      }
+      std::vector<EntryChange> sorted;
+      for (const auto& [name, change] : changes) sorted.push_back(change);
+      tree = edit(store, tree.root, sorted);
+      REQUIRE(tree == afresh(store, names));
+    }
+  }
 }
 
 TEST_CASE("names ground so that none is a boundary cost no more than the bound on nodes", "[store][property]") {

@@ -35,7 +35,7 @@ Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const
   PFS_TRY_ASSIGN(const auto branches, catalog.branches(repo));
   for (const auto& branch : branches) {
     if (branch.finishing == open) {
-      catalog.await_finishes();
+      catalog.await_finish(branch.ref);
       return std::optional<BranchRef>();
     }
     if (branch.open == open) return std::optional(branch.ref);

@@ -177,37 +177,96 @@ Result<LogEntry> decode_log_entry(std::string_view value) {
   return entry;
 }
 
-Result<Versioned<Repo>> load_repo(const RefDb& refs, const RepoName& name) {
-  PFS_TRY_ASSIGN(const auto row, refs.get(repo_key(name)));
+ReadRef read_from(const RefDb& refs) {
+  return [&refs](const std::string& key) -> Result<std::optional<std::string>> {
+    PFS_TRY_ASSIGN(auto row, refs.get(key));
+    if (!row) return std::optional<std::string>();
+    return std::optional(std::move(row->value));
+  };
+}
+
+Result<Repo> load_repo(const ReadRef& read, const RepoName& name) {
+  PFS_TRY_ASSIGN(const auto row, read(repo_key(name)));
   if (!row) return Error{Code::kNotFound, fmt::format("repo {}: no such repo", name.str())};
-  PFS_TRY_ASSIGN(auto repo, decode_repo(row->value));
-  return Versioned<Repo>{std::move(repo), row->version};
+  return decode_repo(*row);
 }
 
-Result<Versioned<Branch>> load_branch(const RefDb& refs, const BranchRef& ref) {
-  PFS_TRY_ASSIGN(const auto row, refs.get(branch_key(ref)));
+Result<Branch> load_branch(const ReadRef& read, const BranchRef& ref) {
+  PFS_TRY_ASSIGN(const auto row, read(branch_key(ref)));
   if (!row) return Error{Code::kNotFound, fmt::format("branch {}: no such branch", ref.str())};
-  PFS_TRY_ASSIGN(auto branch, decode_branch(row->value));
-  return Versioned<Branch>{std::move(branch), row->version};
+  return decode_branch(*row);
 }
 
-Result<Commit> load_commit(const RefDb& refs, const CommitId& id) {
-  PFS_TRY_ASSIGN(const auto row, refs.get(commit_key(id)));
+Result<Commit> load_commit(const ReadRef& read, const CommitId& id) {
+  PFS_TRY_ASSIGN(const auto row, read(commit_key(id)));
   if (!row) return Error{Code::kNotFound, fmt::format("commit {}: no such finished commit", id.hex())};
-  return decode_commit(row->value);
+  return decode_commit(*row);
 }
 
-Result<Commit> ancestor_at(const RefDb& refs, Commit commit, std::uint64_t generation) {
+namespace {
+
+// By the skip pointers, in O(log n) reads.
+Result<Commit> ancestor_at(const ReadRef& read, Commit commit, std::uint64_t generation) {
   while (commit.generation > generation) {
     const bool far = commit.skip && commit.skip_generation >= generation;
     const auto next = far ? commit.skip : commit.parent;
     if (!next) break;
-    PFS_TRY_ASSIGN(commit, load_commit(refs, *next));
+    PFS_TRY_ASSIGN(commit, load_commit(read, *next));
   }
   if (commit.generation != generation) {
     return Error{Code::kNotFound, fmt::format("commit {}: it has no such ancestor", commit.id.hex())};
   }
   return commit;
+}
+
+}  // namespace
+
+Result<Commit> resolve_commit(const ReadRef& read, const CommitRef& ref) {
+  CommitId id;
+  std::string name;
+  if (ref.id) {
+    id = *ref.id;
+    name = ref.repo.str() + "@" + id.hex();
+  } else {
+    const BranchRef branch_ref{ref.repo, *ref.branch};
+    name = branch_ref.str();
+    PFS_TRY_ASSIGN(const auto branch, load_branch(read, branch_ref));
+    if (!branch.head) return Error{Code::kNotFound, fmt::format("branch {}: nothing has been committed yet", name)};
+    id = *branch.head;
+  }
+  PFS_TRY_ASSIGN(auto commit, load_commit(read, id));
+  if (commit.repo != ref.repo) return Error{Code::kNotFound, fmt::format("commit {}: it is of repo {}", name, commit.repo.str())};
+  switch (ref.ancestry.direction) {
+    case Ancestry::Direction::kNone: return commit;
+    case Ancestry::Direction::kBack:
+      if (ref.ancestry.steps >= commit.generation) {
+        return Error{Code::kNotFound, fmt::format("commit {}^{}: its chain has {} commits", name, ref.ancestry.steps, commit.generation)};
+      }
+      return ancestor_at(read, commit, commit.generation - ref.ancestry.steps);
+    case Ancestry::Direction::kFromRoot:
+      if (ref.ancestry.steps > commit.generation) {
+        return Error{Code::kNotFound, fmt::format("commit {}.{}: its chain has {} commits", name, ref.ancestry.steps, commit.generation)};
+      }
+      return ancestor_at(read, commit, ref.ancestry.steps);
+  }
+  return commit;
+}
+
+// Skew-binary skip pointers. Source: Myers, "An applicative random-access stack", 1983.
+Result<void> link_to_parent(const ReadRef& read, Commit& commit) {
+  if (!commit.parent) return {};
+  PFS_TRY_ASSIGN(const auto parent, load_commit(read, *commit.parent));
+  commit.generation = parent.generation + 1;
+  commit.skip = parent.id;
+  commit.skip_generation = parent.generation;
+  if (parent.skip) {
+    PFS_TRY_ASSIGN(const auto skipped, load_commit(read, *parent.skip));
+    if (skipped.skip && parent.generation - skipped.generation == skipped.generation - skipped.skip_generation) {
+      commit.skip = skipped.skip;
+      commit.skip_generation = skipped.skip_generation;
+    }
+  }
+  return {};
 }
 
 }  // namespace pfs::store

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,19 +35,18 @@ Result<Branch> decode_branch(std::string_view value);
 Result<Commit> decode_commit(std::string_view value);
 Result<LogEntry> decode_log_entry(std::string_view value);
 
-/// A record and the version that a transaction on it expects.
-template <class Record>
-struct Versioned {
-  Record record;
-  Seq version;
-};
+/// Where records are read from: the database as it is, or a transaction that has written some of them itself.
+using ReadRef = std::function<Result<std::optional<std::string>>(const std::string& key)>;
+ReadRef read_from(const RefDb& refs);
 
 /// Errors: kNotFound, naming the object.
-Result<Versioned<Repo>> load_repo(const RefDb& refs, const RepoName& name);
-Result<Versioned<Branch>> load_branch(const RefDb& refs, const BranchRef& ref);
-Result<Commit> load_commit(const RefDb& refs, const CommitId& id);
+Result<Repo> load_repo(const ReadRef& read, const RepoName& name);
+Result<Branch> load_branch(const ReadRef& read, const BranchRef& ref);
+Result<Commit> load_commit(const ReadRef& read, const CommitId& id);
 
-/// The ancestor of a commit with that generation, in O(log n) reads by the skip pointers. Errors: kNotFound.
-Result<Commit> ancestor_at(const RefDb& refs, Commit commit, std::uint64_t generation);
+/// What a reference to a finished commit means. Errors: kNotFound (no such branch, no HEAD yet, no such ancestor).
+Result<Commit> resolve_commit(const ReadRef& read, const CommitRef& ref);
+/// Sets the generation and the skip pointer of a commit whose parent is known.
+Result<void> link_to_parent(const ReadRef& read, Commit& commit);
 
 }  // namespace pfs::store

@@ -133,7 +133,7 @@ Result<NumberedKey> parse_numbered_key(std::string_view key) {
 
 std::string BranchRow::encode() const {
   Encoder out;
-  out.u8(kRowVersion).u64(root.value()).raw(head.value_or(CommitId{}).bytes()).varint(joined.size());
+  out.u8(kRowVersion).u64(root.value()).raw(head.value_or(CommitId{}).bytes()).raw(open.bytes()).varint(joined.size());
   for (const auto& ref : joined) out.bytes(ref.str());
   out.u8(frozen ? 1 : 0);
   if (frozen) {
@@ -150,6 +150,8 @@ Result<BranchRow> BranchRow::decode(std::string_view value) {
   row.root = DirId(in.u64());
   const auto head = in.raw(CommitId::kSize);
   if (in.ok() && CommitId::from_bytes(head)) row.head = CommitId::from_bytes(head);
+  const auto open = in.raw(CommitId::kSize);
+  if (in.ok()) row.open = CommitId::from_bytes(open);
   for (auto count = in.varint(); count > 0 && in.ok(); --count) {
     PFS_TRY_ASSIGN(auto ref, BranchRef::parse(in.bytes()));
     row.joined.insert(std::move(ref));

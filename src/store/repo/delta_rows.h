@@ -64,6 +64,7 @@ Result<NumberedKey> parse_numbered_key(std::string_view key);
 struct BranchRow {
   DirId root;
   std::optional<CommitId> head;  ///< the HEAD that the root's base is; another one in the catalog means a retarget was cut off
+  CommitId open;  ///< the commit that the rows will be in; another one in the catalog means that it was discarded
   std::set<BranchRef> joined;  ///< a rename made their next commits one with this branch's
   struct Frozen {
     Epoch epoch;

@@ -79,6 +79,7 @@ Result<void> DeltaTrees::load() {
     }));
   }
   PFS_TRY(std::move(outcome));
+  PFS_TRY(drop_outdated_rows());
   PFS_TRY(sweep());
 
   // The rows of files are brought up to date from the log, many at a time.
@@ -130,6 +131,24 @@ Result<void> DeltaTrees::load() {
   PFS_TRY(claim_rows());
   staging_->remove_unclaimed();
   return {};
+}
+
+// A branch was moved, discarded or deleted, and the process died before its live tree followed: the rows go with a commit
+// that is not the branch's open one.
+Result<void> DeltaTrees::drop_outdated_rows() {
+  std::vector<BranchRef> outdated;
+  Lock lock(mutex_);
+  for (const auto& [ref, row] : branch_rows_) {
+    const auto state = parts_.branch_state(ref);
+    if (!state && state.error().code != Code::kNotFound) return state.error();
+    if (!state || (!row.frozen && (row.head != state->head || row.open != state->open))) outdated.push_back(ref);
+  }
+  LocalBatch batch;
+  for (const auto& ref : outdated) {
+    batch.erase(Family::kInode, branch_row_key(ref));
+    branch_rows_.erase(ref);
+  }
+  return parts_.local->write(batch);
 }
 
 // Removes rows that no branch reaches: files that were open and unlinked, directories that were removed.
@@ -204,9 +223,9 @@ Result<std::uint64_t> DeltaTrees::new_id(TreeInfo& info) {
 NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
   return NodePtr(new LiveNode(kind, attributes), [this](LiveNode* node) PFS_NO_ANALYSIS {
     // the last reference: nobody else can look at it, so no lock is needed
-    if (node->file && node->link == NodeState::kRemoved) {
+    if (node->file && node->link != NodeState::kLinked) {
       Lock lock(leaf_);
-      leftovers_.push_back({node->file, std::move(node->state)});
+      leftovers_.push_back({node->file, std::move(node->state), {}});
     }
     delete node;
   });
@@ -218,7 +237,7 @@ void DeltaTrees::reap() {
   std::vector<std::uint64_t> trees;
   {
     Lock lock(leaf_);
-    if (leftovers_.empty() && dropped_trees_.empty()) return;
+    if (leftovers_.empty() && dropped_trees_.empty() && !any_postponed_) return;
     leftovers.swap(leftovers_);
     trees.swap(dropped_trees_);
   }
@@ -228,17 +247,16 @@ void DeltaTrees::reap() {
   LocalBatch batch;
   Lock lock(mutex_);
   const Epoch frozen = last_frozen();
-  for (const auto& leftover : leftovers) {
-    files_.erase(leftover.file);
-    // rows that a frozen epoch still needs go when it is folded
-    note(erase_rows(batch, Family::kInode, file_begin(leftover.file), file_key(leftover.file, frozen)));
-    for (const auto& layer : leftover.state.layers) {
-      if (layer.epoch <= frozen) continue;
-      for (const auto& [offset, extent] : layer.extents) {
-        if (const auto* at = std::get_if<StagedAt>(&extent.source)) staging_->release(*at, extent.length);
-      }
-    }
+  if (frozen != postponed_for_) {
+    leftovers.insert(leftovers.end(), std::make_move_iterator(postponed_.begin()), std::make_move_iterator(postponed_.end()));
+    postponed_.clear();
+    postponed_for_ = frozen;
   }
+  for (auto& leftover : leftovers) {
+    files_.erase(leftover.file);
+    if (auto done = drop_leftover(leftover, frozen, batch); !done) note(done);
+  }
+  any_postponed_ = !postponed_.empty();
   for (const auto first : trees) {
     const std::uint64_t end = first + (std::uint64_t{1} << 32U);
     note(erase_rows(batch, Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end))));
@@ -253,6 +271,36 @@ Result<void> DeltaTrees::erase_rows(LocalBatch& batch, Family family, const std:
     batch.erase(family, std::string(key));
     return true;
   });
+}
+
+// A commit that is being finished may have the file: its rows wait, and when that commit has folded them, what is left is newer.
+Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch) {
+  const auto begin = file_begin(leftover.file);
+  const auto end = file_end(leftover.file);
+  PFS_TRY_ASSIGN(const auto needed, newest_numbered(begin, end, frozen, nullptr));
+  if (needed && frozen.value() != 0) {
+    leftover.waited_for = needed->first;
+    postponed_.push_back(std::move(leftover));
+    return {};
+  }
+  const auto release = [&](const FileState& state, Epoch after, Epoch up_to) {
+    for (const auto& layer : state.layers) {
+      if (layer.epoch <= after || layer.epoch > up_to) continue;
+      for (const auto& [offset, extent] : layer.extents) {
+        if (const auto* at = std::get_if<StagedAt>(&extent.source)) staging_->release(*at, extent.length);
+      }
+    }
+  };
+  if (leftover.waited_for.value() != 0) {
+    // what the fold has left of them is in the row
+    PFS_TRY_ASSIGN(const auto row, newest_numbered(begin, end, leftover.waited_for, nullptr));
+    if (row) {
+      PFS_TRY_ASSIGN(const auto state, FileState::decode(row->second));
+      release(state, Epoch(), leftover.waited_for);
+    }
+  }
+  release(leftover.state, leftover.waited_for, Epoch(~std::uint64_t{0}));
+  return erase_rows(batch, Family::kInode, begin, end);
 }
 
 Epoch DeltaTrees::last_frozen() const {
@@ -277,6 +325,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
   root->info->branch = ref;
   root->info->output = state.output;
   root->info->head = state.head;
+  root->info->open = state.open;
   root->info->last_change = parts_.clock->steady();
   root->base = state.root;
   if (const auto row = branch_rows_.find(ref); row != branch_rows_.end()) {
@@ -287,20 +336,14 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
     PFS_TRY_ASSIGN(auto directory, DirectoryRow::decode(newest->second));
     root->attributes = directory.attributes;
     root->xattrs = std::move(directory.xattrs);
-    if (row->second.frozen || row->second.head == state.head) {
-      root->base = directory.base;
-      root->marked = newest->first;
-      root->has_rows = true;
-      root->info->head = row->second.head;
-      root->info->changed = true;
-      root->info->joined = row->second.joined;
-      root->info->frozen = row->second.frozen;
-    } else {
-      // HEAD was moved and the daemon died before the live tree followed; it was clean, as every retargeted branch is
-      LocalBatch batch;
-      PFS_TRY(erase_rows(batch, Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory)));
-      PFS_TRY(parts_.local->write(batch));
-    }
+    root->base = directory.base;
+    root->marked = newest->first;
+    root->has_rows = true;
+    root->info->head = row->second.head;
+    root->info->open = row->second.open;
+    root->info->changed = true;
+    root->info->joined = row->second.joined;
+    root->info->frozen = row->second.frozen;
     directories_[root->directory] = root;
     branch_rows_.erase(row);
   }

@@ -51,6 +51,7 @@ class DeltaTrees final : public LiveTrees {
     /// Whether the branch exists, the root of its HEAD and whether a pipeline writes it. From the catalog.
     struct BranchState {
       std::optional<CommitId> head;
+      CommitId open;
       Subtree root;           ///< of HEAD
       Attributes attributes;  ///< of the branch's root, where it has no rows
       bool output = false;
@@ -112,14 +113,18 @@ class DeltaTrees final : public LiveTrees {
     std::set<BranchRef> joined;
   };
   Activity activity(const BranchRef& ref, std::chrono::milliseconds idle_after);
+  /// Whether the branch has changes for a commit, and which branches a rename has joined with it.
+  bool changed(const BranchRef& ref);
+  std::set<BranchRef> joined(const BranchRef& ref);
   /// Under what the branch is being finished right now.
   std::optional<BranchRow::Frozen> frozen(const BranchRef& ref);
   /// The branches with rows, frozen ones after a crash included.
   std::vector<BranchRef> changed_branches();
 
   /// Freezes the branches together in one epoch: later changes belong to their next commits. `frozen` says under which
-  /// id each will be published.
-  Result<Epoch> freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen);
+  /// id each will be published. Nothing is done and nullopt returned when one of them is joined with a branch that is not
+  /// among `claimed`.
+  Result<std::optional<Epoch>> freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen, const std::set<BranchRef>& claimed);
   /// Walks a frozen branch; its objects are stored when it returns.
   Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer);
   /// The branch's frozen changes are its base now (published as `head`).
@@ -133,8 +138,10 @@ class DeltaTrees final : public LiveTrees {
     std::vector<std::string> names;
     std::vector<NodePtr> orphans;
   };
-  /// A clean branch points at another tree; what was known below its root is orphaned. Nothing when nobody has it loaded.
-  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const CommitId& head, const Subtree& root);
+  /// The branch points at another tree; what was known below its root is orphaned, what was not committed is dropped.
+  /// Nothing when nobody has it loaded.
+  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<CommitId>& head, const CommitId& open,
+                                               const Subtree& root);
   /// Like it, and the branch is gone. Its rows are dropped.
   Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
   void set_output(const BranchRef& ref, bool output);
@@ -156,10 +163,18 @@ class DeltaTrees final : public LiveTrees {
     Epoch epoch;
   };
 
+  // A file that nothing leads to any more and nobody holds.
+  struct Leftover {
+    FileId file;
+    FileState state;
+    Epoch waited_for;  // its newest row that a commit being finished needed; 0: none did
+  };
+
   explicit DeltaTrees(Parts parts) : parts_(std::move(parts)) {}
 
   // delta_trees.cc: opening, trees, identity
   Result<void> load();
+  Result<void> drop_outdated_rows();
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
   Result<void> claim_rows();
@@ -228,6 +243,8 @@ class DeltaTrees final : public LiveTrees {
   void put_branch_row(LiveNode& root, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
+  Result<void> drop_rows_below(DirId directory, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  Result<void> drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch) PFS_REQUIRES(mutex_);
 
   const Parts parts_;
   std::unique_ptr<StagingLog> staging_;
@@ -245,10 +262,9 @@ class DeltaTrees final : public LiveTrees {
   std::unordered_map<FileId, std::weak_ptr<LiveNode>> files_ PFS_GUARDED_BY(mutex_);
 
   // what a destructor, which may run anywhere, leaves to be done by the next call
-  struct Leftover {
-    FileId file;
-    FileState state;
-  };
+  std::vector<Leftover> postponed_ PFS_GUARDED_BY(mutex_);  // until `postponed_for_` is not the newest frozen epoch any more
+  Epoch postponed_for_ PFS_GUARDED_BY(mutex_);
+  std::atomic<bool> any_postponed_{false};  // so that most calls need no lock
   mutable Mutex leaf_{LockRank::kLeaf};
   std::unordered_set<NodePtr> stale_ PFS_GUARDED_BY(leaf_);  // files whose rows lag behind
   std::vector<std::uint64_t> dropped_trees_ PFS_GUARDED_BY(leaf_);

@@ -47,7 +47,7 @@ void DeltaTrees::put_directory_row(LiveNode& directory, Change& change) {
 
 void DeltaTrees::put_branch_row(LiveNode& root, LocalBatch& batch) {
   const auto& info = *root.info;
-  BranchRow row{root.directory, info.head, info.joined, info.frozen};
+  BranchRow row{root.directory, info.head, info.open, info.joined, info.frozen};
   row.joined.insert(info.frozen_joined.begin(), info.frozen_joined.end());
   batch.put(Family::kInode, branch_row_key(info.branch), row.encode());
 }

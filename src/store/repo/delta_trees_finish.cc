@@ -59,6 +59,19 @@ DeltaTrees::Activity DeltaTrees::activity(const BranchRef& ref, std::chrono::mil
   return activity;
 }
 
+bool DeltaTrees::changed(const BranchRef& ref) {
+  Lock lock(mutex_);
+  if (const auto found = branches_.find(ref); found != branches_.end()) return found->second->info->changed;
+  return branch_rows_.contains(ref);
+}
+
+std::set<BranchRef> DeltaTrees::joined(const BranchRef& ref) {
+  Lock lock(mutex_);
+  if (const auto found = branches_.find(ref); found != branches_.end()) return found->second->info->joined;
+  const auto row = branch_rows_.find(ref);
+  return row != branch_rows_.end() ? row->second.joined : std::set<BranchRef>();
+}
+
 std::optional<BranchRow::Frozen> DeltaTrees::frozen(const BranchRef& ref) {
   Lock lock(mutex_);
   if (const auto found = branches_.find(ref); found != branches_.end()) return found->second->info->frozen;
@@ -76,8 +89,14 @@ std::vector<BranchRef> DeltaTrees::changed_branches() {
   return refs;
 }
 
-Result<Epoch> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen) {
+Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen, const std::set<BranchRef>& claimed) {
   Lock lock(mutex_);
+  for (const auto& [ref, under] : frozen) {
+    PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+    if (!std::includes(claimed.begin(), claimed.end(), root->info->joined.begin(), root->info->joined.end())) {
+      return std::optional<Epoch>();
+    }
+  }
   const Epoch epoch(epoch_);
   // from here on writers put rows of the next epoch; those under way finish under their file's mutex, which flush_rows takes
   epoch_ = epoch.value() + 1;
@@ -89,6 +108,7 @@ Result<Epoch> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& f
     PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
     root->info->frozen = under;
     root->info->frozen->epoch = epoch;
+    root->info->open = under.next;
     infos.push_back(root->info);
     if (!root->directory) {  // nothing was ever changed in it
       PFS_TRY_ASSIGN(const auto number, new_id(*root->info));
@@ -100,7 +120,10 @@ Result<Epoch> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& f
     put_branch_row(*root, batch);
   }
   if (auto wrote = parts_.local->write(batch); !wrote) {
-    for (const auto& info : infos) info->frozen.reset();
+    for (const auto& info : infos) {
+      info->open = info->frozen->commit;
+      info->frozen.reset();
+    }
     return std::move(wrote).error();
   }
   for (const auto& info : infos) {
@@ -108,7 +131,7 @@ Result<Epoch> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& f
     info->frozen_joined = std::move(info->joined);
     info->joined.clear();
   }
-  return epoch;
+  return std::optional(epoch);
 }
 
 Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
@@ -116,6 +139,7 @@ Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
   const auto found = branches_.find(ref);
   if (found == branches_.end()) return {};
   auto& info = *found->second->info;
+  if (info.frozen) info.open = info.frozen->commit;
   info.frozen.reset();
   if (try_again) {
     info.changed = true;
@@ -383,14 +407,58 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
   root->children.clear();
   if (root->directory) {
     LocalBatch batch;
-    PFS_TRY(erase_rows(batch, Family::kDelta, delta_directory_begin(root->directory), delta_directory_end(root->directory)));
+    PFS_TRY(drop_rows_below(root->directory, batch));
     PFS_TRY(parts_.local->write(batch));
   }
   return replaced;
 }
 
-Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const CommitId& head,
-                                                                     const Subtree& subtree) {
+// What was not committed is given up. Files that somebody still holds keep their rows until the last one lets go. Only a name's
+// newest row is followed: what an older one leads to may have been moved to another branch.
+Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
+  std::set<DirId> directories;
+  std::set<FileId> files;
+  std::optional<std::string> last_name;
+  Result<void> outcome;
+  PFS_TRY(parts_.local->scan(Family::kDelta, delta_directory_begin(directory), delta_directory_end(directory),
+                             [&](std::string_view key, std::string_view value) {
+                               batch.erase(Family::kDelta, std::string(key));
+                               auto parsed = parse_delta_key(key);
+                               auto row = parsed ? DeltaRow::decode(value, "") : Result<DeltaRow>(parsed.error());
+                               if (!row) {
+                                 outcome = std::move(row).error();
+                                 return false;
+                               }
+                               if (last_name == parsed->name) return true;
+                               last_name = std::move(parsed->name);
+                               if (const auto* below = std::get_if<DirId>(&row->what)) directories.insert(*below);
+                               if (const auto* file = std::get_if<FileId>(&row->what)) files.insert(*file);
+                               return true;
+                             }));
+  PFS_TRY(std::move(outcome));
+  for (const auto file : files) {
+    const auto found = files_.find(file);
+    if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
+      Lock lock(loaded->mutex);
+      if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
+      continue;
+    }
+    PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
+    if (!newest) continue;
+    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
+    Lock leaf(leaf_);
+    leftovers_.push_back({file, std::move(state), {}});
+  }
+  for (const auto below : directories) {
+    PFS_TRY(drop_rows_below(below, batch));
+    PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(below), directory_end(below)));
+    directories_.erase(below);
+  }
+  return {};
+}
+
+Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<CommitId>& head,
+                                                                     const CommitId& open, const Subtree& subtree) {
   Lock lock(mutex_);
   const auto found = branches_.find(ref);
   if (found == branches_.end()) return std::optional<Replaced>{};
@@ -398,6 +466,7 @@ Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const Branc
   PFS_TRY_ASSIGN(auto replaced, detach_root(root));
   root->base = subtree;
   root->info->head = head;
+  root->info->open = open;
   root->info->changed = false;
   root->info->joined.clear();
   // strictly newer, also on a coarse clock: the kernel drops its cached listing when the time differs

@@ -20,6 +20,7 @@ struct TreeInfo {
   Of of = Of::kScratch;
   BranchRef branch;            ///< kBranch
   std::optional<CommitId> head;  ///< kBranch: what the root's base is
+  CommitId open;               ///< kBranch: the id that its next commit will have
   std::uint64_t first_id = 0;  ///< kScratch: its directories' and files' numbers begin here
   std::uint64_t next_id = 0;
   bool output = false;         ///< kBranch: a pipeline alone writes it

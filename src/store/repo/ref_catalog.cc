@@ -1,6 +1,7 @@
 #include "store/repo/ref_catalog.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -30,25 +31,14 @@ Result<std::vector<Record>> load_all(const RefDb& refs, const std::string& prefi
 
 }  // namespace
 
-std::string RefCatalog::txn_id() const { return new_commit_id().hex(); }
-
 Result<void> RefCatalog::create_repo(const RepoName& name, const std::string& description) {
-  const Repo repo{name, description, parts_.clock->now()};
-  RefTxn txn;
-  txn.id = txn_id();
-  txn.expect.push_back({repo_key(name), std::nullopt});
-  txn.put.push_back({repo_key(name), encode(repo)});
-  auto committed = parts_.refs->commit(std::move(txn));
-  if (!committed && committed.error().code == Code::kConflict) {
-    return Error{Code::kExists, fmt::format("repo {}: exists", name.str())};
-  }
-  if (!committed) return std::move(committed).error();
+  const std::array<RefStep, 1> step{CreateRepo{name, description}};
+  PFS_TRY(transact(step));
   return {};
 }
 
 Result<Repo> RefCatalog::repo(const RepoName& name) const {
-  PFS_TRY_ASSIGN(auto repo, load_repo(*parts_.refs, name));
-  return std::move(repo.record);
+  return load_repo(read_from(*parts_.refs), name);
 }
 
 Result<std::vector<Repo>> RefCatalog::repos() const {
@@ -57,63 +47,24 @@ Result<std::vector<Repo>> RefCatalog::repos() const {
   return all;
 }
 
-Result<std::uint64_t> RefCatalog::last_log_number(const BranchRef& ref) const {
-  std::uint64_t last = 0;
-  Result<void> outcome;
-  PFS_TRY(parts_.refs->scan(log_prefix(ref), "", [&](std::string_view, const RefValue& row) {
-    auto entry = decode_log_entry(row.value);
-    if (entry) last = entry->number;
-    else outcome = std::move(entry).error();
-    return false;
-  }));
-  PFS_TRY(std::move(outcome));
-  return last;
-}
-
 Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo) {
-  Outcome outcome;
-  Branch branch;
-  {
-    Lock lock(publish_);
-    branch.ref = ref;
-    branch.open = new_commit_id();
-    branch.created = parts_.clock->now();
-    // a branch of that name may have been deleted: its log goes on
-    PFS_TRY_ASSIGN(branch.log_length, last_log_number(ref));
-    RefTxn txn;
-    txn.id = txn_id();
-    auto repo = load_repo(*parts_.refs, ref.repo);
-    if (!repo && (repo.error().code != Code::kNotFound || !create_repo)) return std::move(repo).error();
-    // the repo's record is written again, so that its deletion and a branch made in it exclude each other
-    txn.expect.push_back({repo_key(ref.repo), repo ? std::optional(repo->version) : std::nullopt});
-    txn.put.push_back({repo_key(ref.repo), encode(repo ? repo->record : Repo{ref.repo, "", branch.created})});
-    if (head) {
-      PFS_TRY_ASSIGN(const auto commit, load_commit(*parts_.refs, *head));
-      if (commit.repo != ref.repo) {
-        return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", ref.str(), commit.repo.str())};
-      }
-      outcome.moves.push_back(add_move(txn, branch, std::nullopt, commit, std::nullopt, "created"));
-      PFS_TRY(run_hook(outcome.moves, txn));
-    } else {
-      txn.expect.push_back({branch_key(ref), std::nullopt});
-      txn.put.push_back({branch_key(ref), encode(branch)});
-    }
-    txn.events.push_back({{}, "branch", ref.str(), "created"});
-    auto committed = parts_.refs->commit(std::move(txn));
-    if (!committed && committed.error().code == Code::kConflict) {
-      return Error{Code::kExists, fmt::format("branch {}: exists", ref.str())};
-    }
-    if (!committed) return std::move(committed).error();
-    outcome.changed.push_back(ref);
+  std::optional<CommitRef> at;
+  if (head) {
+    at.emplace();
+    // the step refuses a commit of another repo; a reference names the repo that the commit is of
+    PFS_TRY_ASSIGN(const auto commit, load_commit(read_from(*parts_.refs), *head));
+    at->repo = commit.repo;
+    at->id = *head;
   }
-  tell(outcome);
-  return branch;
+  const std::array<RefStep, 1> step{CreateBranch{ref, at, create_repo}};
+  PFS_TRY(transact(step));
+  return branch(ref);
 }
 
 Result<Branch> RefCatalog::branch(const BranchRef& ref) const {
-  PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, ref));
-  add_finishing(branch.record);
-  return std::move(branch.record);
+  PFS_TRY_ASSIGN(auto branch, load_branch(read_from(*parts_.refs), ref));
+  add_finishing(branch);
+  return branch;
 }
 
 // What is written from the freeze on belongs to the next commit, although the record names it only when this one is published.
@@ -127,7 +78,7 @@ void RefCatalog::add_finishing(Branch& branch) const {
 }
 
 Result<std::vector<Branch>> RefCatalog::branches(const std::optional<RepoName>& repo) const {
-  if (repo) PFS_TRY(load_repo(*parts_.refs, *repo));
+  if (repo) PFS_TRY(load_repo(read_from(*parts_.refs), *repo));
   const std::string prefix = std::string(kBranchPrefix) + (repo ? repo->str() + "/" : "");
   PFS_TRY_ASSIGN(auto all, load_all<Branch>(*parts_.refs, prefix, decode_branch));
   std::stable_sort(all.begin(), all.end(), [](const Branch& a, const Branch& b) {
@@ -138,38 +89,18 @@ Result<std::vector<Branch>> RefCatalog::branches(const std::optional<RepoName>& 
 }
 
 Result<void> RefCatalog::delete_branch(const BranchRef& ref, bool even_with_content) {
-  Outcome outcome;
-  {
-    Lock lock(publish_);
-    PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, ref));
-    if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref));
-    if (!even_with_content) {
-      PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(ref));
-      if (!empty) return Error{Code::kNotEmpty, fmt::format("branch {}: it is not empty; remove its files first", ref.str())};
-    }
-    RefTxn txn;
-    txn.id = txn_id();
-    txn.expect.push_back({branch_key(ref), branch.version});
-    txn.erase.push_back(branch_key(ref));
-    txn.events.push_back({{}, "branch", ref.str(), "deleted"});
-    PFS_TRY(parts_.refs->commit(std::move(txn)));
-    PFS_TRY_ASSIGN(auto replaced, parts_.trees->drop_branch(ref));
-    if (replaced) outcome.replaced.push_back(std::move(*replaced));
-    outcome.changed.push_back(ref);
-  }
-  tell(outcome);
+  const std::array<RefStep, 1> step{DeleteBranch{ref, even_with_content}};
+  PFS_TRY(transact(step));
   return {};
 }
 
 Result<void> RefCatalog::set_output_of(const BranchRef& ref, const std::string& pipeline) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, ref));
-    branch.record.output_of = pipeline;
-    RefTxn txn;
-    txn.id = txn_id();
-    txn.expect.push_back({branch_key(ref), branch.version});
-    txn.put.push_back({branch_key(ref), encode(branch.record)});
-    auto committed = parts_.refs->commit(std::move(txn));
+    RefEdit edit(*parts_.refs);
+    PFS_TRY_ASSIGN(auto branch, load_branch(edit.reader(), ref));
+    branch.output_of = pipeline;
+    edit.put(branch_key(ref), encode(branch));
+    auto committed = parts_.refs->commit(std::move(edit).take(new_commit_id().hex()));
     if (committed) {
       parts_.trees->set_output(ref, !pipeline.empty());
       return {};
@@ -179,58 +110,29 @@ Result<void> RefCatalog::set_output_of(const BranchRef& ref, const std::string& 
   return Error{Code::kConflict, fmt::format("branch {}: it keeps changing; try again", ref.str())};
 }
 
-Result<Commit> RefCatalog::commit(const CommitId& id) const { return load_commit(*parts_.refs, id); }
+Result<Commit> RefCatalog::commit(const CommitId& id) const { return load_commit(read_from(*parts_.refs), id); }
 
-Result<Commit> RefCatalog::resolve(const CommitRef& ref) const {
-  CommitId id;
-  std::string name;
-  if (ref.id) {
-    id = *ref.id;
-    name = ref.repo.str() + "@" + id.hex();
-  } else {
-    const BranchRef branch_ref{ref.repo, *ref.branch};
-    name = branch_ref.str();
-    PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, branch_ref));
-    if (!branch.record.head) return Error{Code::kNotFound, fmt::format("branch {}: nothing has been committed yet", name)};
-    id = *branch.record.head;
-  }
-  PFS_TRY_ASSIGN(auto commit, load_commit(*parts_.refs, id));
-  if (commit.repo != ref.repo) return Error{Code::kNotFound, fmt::format("commit {}: it is of repo {}", name, commit.repo.str())};
-  switch (ref.ancestry.direction) {
-    case Ancestry::Direction::kNone: return commit;
-    case Ancestry::Direction::kBack:
-      if (ref.ancestry.steps >= commit.generation) {
-        return Error{Code::kNotFound, fmt::format("commit {}^{}: its chain has {} commits", name, ref.ancestry.steps, commit.generation)};
-      }
-      return ancestor_at(*parts_.refs, commit, commit.generation - ref.ancestry.steps);
-    case Ancestry::Direction::kFromRoot:
-      if (ref.ancestry.steps > commit.generation) {
-        return Error{Code::kNotFound, fmt::format("commit {}.{}: its chain has {} commits", name, ref.ancestry.steps, commit.generation)};
-      }
-      return ancestor_at(*parts_.refs, commit, ref.ancestry.steps);
-  }
-  return commit;
-}
+Result<Commit> RefCatalog::resolve(const CommitRef& ref) const { return resolve_commit(read_from(*parts_.refs), ref); }
 
 Result<std::vector<Commit>> RefCatalog::commits(const RepoName& repo, const std::optional<BranchName>& branch,
                                                 std::size_t limit) const {
   std::vector<Commit> all;
   if (branch) {
-    PFS_TRY_ASSIGN(const auto record, load_branch(*parts_.refs, BranchRef{repo, *branch}));
-    for (auto id = record.record.head; id && all.size() < limit; id = all.back().parent) {
-      PFS_TRY_ASSIGN(auto commit, load_commit(*parts_.refs, *id));
+    PFS_TRY_ASSIGN(const auto record, load_branch(read_from(*parts_.refs), BranchRef{repo, *branch}));
+    for (auto id = record.head; id && all.size() < limit; id = all.back().parent) {
+      PFS_TRY_ASSIGN(auto commit, load_commit(read_from(*parts_.refs), *id));
       all.push_back(std::move(commit));
     }
     return all;
   }
-  PFS_TRY(load_repo(*parts_.refs, repo));
+  PFS_TRY(load_repo(read_from(*parts_.refs), repo));
   std::vector<CommitId> ids;
   PFS_TRY(parts_.refs->scan(repo_commit_prefix(repo), "", [&](std::string_view key, const RefValue&) {
     if (auto id = commit_of_repo_commit_key(key)) ids.push_back(*id);
     return ids.size() < limit;
   }));
   for (const auto& id : ids) {
-    PFS_TRY_ASSIGN(auto commit, load_commit(*parts_.refs, id));
+    PFS_TRY_ASSIGN(auto commit, load_commit(read_from(*parts_.refs), id));
     all.push_back(std::move(commit));
   }
   return all;
@@ -253,32 +155,35 @@ Result<std::vector<LogEntry>> RefCatalog::log(const BranchRef& ref, std::size_t 
 }
 
 Result<CommitId> RefCatalog::start_commit(const BranchRef& ref, const std::string& description) {
-  PFS_TRY(load_repo(*parts_.refs, ref.repo));
-  if (auto exists = load_branch(*parts_.refs, ref); !exists) {
-    if (exists.error().code != Code::kNotFound) return std::move(exists).error();
-    PFS_TRY(create_branch(ref, std::nullopt, false));
-  }
-  Lock lock(publish_);  // not between the freezing of a commit and its publishing: its id would be taken
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, ref));
-    if (!branch.record.output_of.empty()) {
-      return Error{Code::kReadOnly, fmt::format("branch {}: only pipeline {} writes it", ref.str(), branch.record.output_of)};
-    }
-    if (branch.record.opened_by_hand) {
-      return Error{Code::kBusy, fmt::format("branch {}: commit {} is open; finish it first", ref.str(), branch.record.open.hex())};
-    }
-    branch.record.opened_by_hand = true;
-    branch.record.opened = parts_.clock->now();
-    branch.record.open_description = description;
-    RefTxn txn;
-    txn.id = txn_id();
-    txn.expect.push_back({branch_key(ref), branch.version});
-    txn.put.push_back({branch_key(ref), encode(branch.record)});
-    auto committed = parts_.refs->commit(std::move(txn));
-    if (committed) return branch.record.open;
-    if (committed.error().code != Code::kConflict) return std::move(committed).error();
-  }
-  return Error{Code::kConflict, fmt::format("branch {}: it keeps changing; try again", ref.str())};
+  const std::array<RefStep, 1> step{StartCommit{ref, description}};
+  PFS_TRY_ASSIGN(const auto results, transact(step));
+  return results.front().commit;
+}
+
+Result<FinishResult> RefCatalog::finish(const BranchRef& ref, const FinishOptions& options) {
+  const std::array<RefStep, 1> step{FinishCommit{ref, options}};
+  PFS_TRY_ASSIGN(const auto results, transact(step));
+  return FinishResult{results.front().commit, results.front().changed};
+}
+
+Result<bool> RefCatalog::retarget(const BranchRef& ref, const CommitRef& target) {
+  const std::array<RefStep, 1> step{MoveHead{ref, target, {}}};
+  PFS_TRY_ASSIGN(const auto results, transact(step));
+  return results.front().changed;
+}
+
+Result<void> RefCatalog::discard(const BranchRef& ref) {
+  const std::array<RefStep, 1> step{DiscardCommit{ref}};
+  PFS_TRY(transact(step));
+  return {};
+}
+
+Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
+                                        const FinishOptions& options,
+                                        const std::function<Result<void>(const Commit&, RefTxn&)>& extend) {
+  const std::array<RefStep, 1> step{PublishTree{ref, root, std::move(provenance), options}};
+  PFS_TRY_ASSIGN(const auto results, run(step, extend));
+  return commit(results.front().commit);
 }
 
 Result<OpenCommit> RefCatalog::open_commit(const BranchRef& ref) const {
@@ -295,6 +200,6 @@ Result<OpenCommit> RefCatalog::open_commit(const BranchRef& ref) const {
   return open;
 }
 
-void RefCatalog::await_finishes() const { Lock lock(publish_); }
+void RefCatalog::await_finish(const BranchRef& ref) const { claims_.await(ref); }
 
 }  // namespace pfs::store

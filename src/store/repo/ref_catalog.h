@@ -6,16 +6,18 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/sync.h"
 #include "store/catalog.h"
 #include "store/refs/records.h"
+#include "store/repo/branch_claims.h"
 #include "store/repo/delta_trees.h"
+#include "store/repo/ref_steps.h"
 
 namespace pfs::store {
 
 /// Catalog over a RefDb and the live trees.
 ///
-/// Operations that move HEADs go one after the other (rank kPublish); nobody who writes waits for them.
+/// Operations that move HEADs go one after the other on a branch, side by side on different ones; nobody who writes waits
+/// for them.
 class RefCatalog final : public Catalog {
  public:
   struct Parts {
@@ -43,11 +45,13 @@ class RefCatalog final : public Catalog {
   Result<std::vector<LogEntry>> log(const BranchRef& ref, std::size_t limit) const override;
   Result<CommitId> start_commit(const BranchRef& ref, const std::string& description) override;
   Result<OpenCommit> open_commit(const BranchRef& ref) const override;
-  void await_finishes() const override;
+  void await_finish(const BranchRef& ref) const override;
   Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) override;
   Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
                               const FinishOptions& options,
                               const std::function<Result<void>(const Commit&, RefTxn&)>& extend) override;
+  Result<void> discard(const BranchRef& ref) override;
+  Result<std::vector<StepResult>> transact(std::span<const RefStep> steps) override;
 
   /// Publishes, or folds if they were published, the branches that a killed process left frozen.
   Result<void> resume_frozen();
@@ -56,43 +60,41 @@ class RefCatalog final : public Catalog {
   TreeObserver* observer() const { return observer_; }
 
  private:
-  // What is told once the publishing lock is released.
+  // What is told once no branch is claimed any more.
   struct Outcome {
     std::vector<HeadMove> moves;
     std::vector<DeltaTrees::Replaced> replaced;
     std::vector<BranchRef> changed;
   };
-  struct Member {
-    BranchRef ref;
-    BranchRow::Frozen frozen;
-    Walked walked;
-  };
 
-  Result<FinishResult> finish_locked(const BranchRef& ref, const FinishOptions& options, Outcome& outcome)
-      PFS_REQUIRES(publish_);
-  Result<void> publish_frozen(std::vector<Member> members, Epoch epoch, Outcome& outcome) PFS_REQUIRES(publish_);
-  struct Publication {
-    Commit commit;
-    CommitId next_open;  ///< the id of the branch's commit after it
+  // ref_publish.cc
+  Result<std::vector<StepResult>> run(std::span<const RefStep> steps, const RefSteps::Extend& extend);
+  Result<std::optional<std::vector<StepResult>>> run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                             const std::set<BranchRef>& claimed, Outcome& outcome);
+  Result<void> settle(std::vector<RefStep>& steps) const;
+  Result<RefSteps::FrozenBranches> plan(std::span<const RefStep> steps) const;
+  Result<void> plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const;
+  Result<std::vector<StepResult>> publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                          RefSteps::FrozenBranches frozen, Epoch epoch, Outcome& outcome);
+  struct Committed {
+    std::vector<StepResult> results;
+    RefSteps::Effects effects;
   };
-  Result<void> commit_moves(std::vector<Publication>& commits, const std::function<Result<void>(const Commit&, RefTxn&)>& extend,
-                            Outcome& outcome) PFS_REQUIRES(publish_);
-  Result<std::vector<BranchRef>> joined_with(const BranchRef& ref) const;
+  Result<Committed> commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                 const RefSteps::FrozenBranches& frozen);
+  Result<void> follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Outcome& outcome);
+  std::set<BranchRef> with_joined(const std::set<BranchRef>& refs) const;
+  BranchClaims::Claim claim(const std::set<BranchRef>& refs) const;
   Result<void> wait_for_writers(const BranchRef& ref) const;
-  bool write_back(const BranchRef& ref) const PFS_EXCLUDES(publish_);
-  Result<bool> retarget_locked(const BranchRef& ref, const CommitRef& target, Outcome& outcome) PFS_REQUIRES(publish_);
-  HeadMove add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head,
-                    std::optional<CommitId> next_open, const std::string& why) const;
-  Result<void> run_hook(const std::vector<HeadMove>& moves, RefTxn& txn) const;
-  void tell(const Outcome& outcome) const PFS_EXCLUDES(publish_);
+  bool write_back(const BranchRef& ref) const;
+  void tell(const Outcome& outcome) const;
+
   void add_finishing(Branch& branch) const;
-  std::string txn_id() const;
-  Result<std::uint64_t> last_log_number(const BranchRef& ref) const;
 
   const Parts parts_;
   std::atomic<PublishHook*> hook_{nullptr};       // set before the daemon serves, read by every publishing thread
   std::atomic<TreeObserver*> observer_{nullptr};  // the same
-  mutable Mutex publish_{LockRank::kPublish};
+  mutable BranchClaims claims_;
 };
 
 }  // namespace pfs::store

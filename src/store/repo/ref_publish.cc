@@ -1,43 +1,48 @@
 #include <algorithm>
-#include <set>
 #include <thread>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/fault.h"
-#include "store/chunk/sha256.h"
 #include "store/repo/ref_catalog.h"
 
-// The operations that move HEADs. docs/architecture.md walks through one of them.
+// Every operation that changes a ref goes one way: claim the branches, freeze what is to become a commit, walk it, carry
+// the steps out in one transaction, bring the live trees up to it. docs/architecture.md walks through one of them.
 
 namespace pfs::store {
 
 namespace {
 
+// A transaction that loses a race is tried again this often; races are rare and short.
 constexpr int kAttempts = 20;
 constexpr auto kWaitForRelease = std::chrono::milliseconds(1000);
 constexpr auto kWaitStep = std::chrono::milliseconds(10);
 
-// Skew-binary skip pointers: `^N` is found in O(log N) reads. Source: Myers, "An applicative random-access stack", 1983.
-Result<void> link_to_parent(const RefDb& refs, Commit& commit) {
-  if (!commit.parent) return {};
-  PFS_TRY_ASSIGN(const auto parent, load_commit(refs, *commit.parent));
-  commit.generation = parent.generation + 1;
-  commit.skip = parent.id;
-  commit.skip_generation = parent.generation;
-  if (parent.skip) {
-    PFS_TRY_ASSIGN(const auto skipped, load_commit(refs, *parent.skip));
-    if (skipped.skip && parent.generation - skipped.generation == skipped.generation - skipped.skip_generation) {
-      commit.skip = skipped.skip;
-      commit.skip_generation = skipped.skip_generation;
-    }
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
+  std::set<BranchRef> refs;
+  for (const auto& step : steps) {
+    std::visit(Overloaded{[](const CreateRepo&) {},
+                          [&](const MoveHead& move) {
+                            refs.insert(move.ref);
+                            if (move.target.branch) refs.insert(BranchRef{move.target.repo, *move.target.branch});
+                          },
+                          [&](const auto& one) { refs.insert(one.ref); }},
+               step);
   }
-  return {};
+  return refs;
 }
 
 }  // namespace
 
+// Called with nothing held.
 void RefCatalog::tell(const Outcome& outcome) const {
   if (TreeObserver* observer = observer_) {
     for (const auto& replaced : outcome.replaced) observer->tree_replaced(replaced.root, replaced.names, replaced.orphans);
@@ -46,220 +51,237 @@ void RefCatalog::tell(const Outcome& outcome) const {
   if (PublishHook* hook = hook_; hook != nullptr && !outcome.moves.empty()) hook->after_moves(outcome.moves);
 }
 
-Result<void> RefCatalog::run_hook(const std::vector<HeadMove>& moves, RefTxn& txn) const {
-  PublishHook* hook = hook_;
-  return hook != nullptr ? hook->on_moves(moves, txn) : Result<void>{};
-}
-
-// Everything that moving one HEAD changes: the branch, its log, the event.
-HeadMove RefCatalog::add_move(RefTxn& txn, Branch& record, std::optional<Seq> version, const Commit& head,
-                              std::optional<CommitId> next_open, const std::string& why) const {
-  HeadMove move{record.ref, record.head, head, record.log_length + 1};
-  record.log_length = move.log_number;
-  record.head = head.id;
-  if (next_open) {
-    record.open = *next_open;
-    record.opened_by_hand = false;
-    record.open_description.clear();
-    txn.expect.push_back({commit_key(head.id), std::nullopt});
-    txn.put.push_back({commit_key(head.id), encode(head)});
-    txn.put.push_back({repo_commit_key(head), ""});
-  }
-  txn.put.push_back({log_key(record.ref, move.log_number), encode(LogEntry{move.log_number, move.old_head, head.id, parts_.clock->now(), why})});
-  txn.events.push_back({{}, "head", record.ref.str(), head.id.hex()});
-  txn.expect.push_back({branch_key(record.ref), version});
-  txn.put.push_back({branch_key(record.ref), encode(record)});
-  return move;
-}
-
-Result<std::vector<BranchRef>> RefCatalog::joined_with(const BranchRef& ref) const {
-  std::set<BranchRef> group{ref};
-  std::vector<BranchRef> next{ref};
+std::set<BranchRef> RefCatalog::with_joined(const std::set<BranchRef>& refs) const {
+  std::set<BranchRef> all = refs;
+  std::vector<BranchRef> next(refs.begin(), refs.end());
   while (!next.empty()) {
-    const BranchRef at = next.back();
+    const auto joined = parts_.trees->joined(next.back());
     next.pop_back();
-    for (const auto& other : parts_.trees->activity(at, parts_.idle_after).joined) {
-      if (group.contains(other)) continue;
-      const auto branch = load_branch(*parts_.refs, other);
-      if (!branch && branch.error().code == Code::kNotFound) continue;  // deleted since
-      if (!branch) return branch.error();
-      // its rows are in the log before this branch's commit is: a commit opened by hand ends by hand only
-      if (branch->record.opened_by_hand) continue;
-      group.insert(other);
-      next.push_back(other);
+    for (const auto& other : joined) {
+      if (all.insert(other).second) next.push_back(other);
     }
   }
-  return std::vector<BranchRef>(group.begin(), group.end());
+  return all;
 }
 
-// What programs stored through shared mappings is in the kernel until it is asked for. The quiet rule needs no asking: a
-// mapped file is released when it is unmapped.
-bool RefCatalog::write_back(const BranchRef& ref) const {
-  TreeObserver* observer = observer_;
-  if (observer == nullptr || observer->write_back(ref)) return true;
-  spdlog::warn("branch {}: what is still in shared mappings stays out of the commit", ref.str());
-  return false;
-}
-
-Result<FinishResult> RefCatalog::finish(const BranchRef& ref, const FinishOptions& requested) {
-  Outcome outcome;
-  FinishOptions options = requested;
-  if (!options.automatic && !write_back(ref)) options.description += "\n(without what was still in shared mappings)";
-  Result<FinishResult> result = FinishResult{};
-  {
-    Lock lock(publish_);
-    result = finish_locked(ref, options, outcome);
+// A branch that a rename has joined with one of them is claimed as well, also one that is not published with them: rows
+// moved from it, and while it is being finished its epoch still needs them.
+BranchClaims::Claim RefCatalog::claim(const std::set<BranchRef>& refs) const {
+  for (;;) {
+    auto claim = claims_.claim(with_joined(refs));
+    if (with_joined(refs) == claim.branches()) return claim;
   }
-  tell(outcome);
-  return result;
 }
 
-Result<FinishResult> RefCatalog::finish_locked(const BranchRef& ref, const FinishOptions& options, Outcome& outcome) {
-  PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, ref));
-  const FinishResult nothing{branch.record.head.value_or(CommitId{}), false};
-  const bool by_hand = branch.record.opened_by_hand;
-  if (options.automatic && by_hand) return nothing;
-  if (!branch.record.output_of.empty()) {
-    return Error{Code::kReadOnly, fmt::format("branch {}: only pipeline {} writes it", ref.str(), branch.record.output_of)};
+Result<std::vector<StepResult>> RefCatalog::transact(std::span<const RefStep> steps) { return run(steps, nullptr); }
+
+Result<std::vector<StepResult>> RefCatalog::run(std::span<const RefStep> asked, const RefSteps::Extend& extend) {
+  std::vector<RefStep> steps(asked.begin(), asked.end());
+  PFS_TRY(settle(steps));
+  for (;;) {
+    Outcome outcome;
+    auto claimed = claim(branches_of(steps));
+    auto results = run_claimed(steps, extend, claimed.branches(), outcome);
+    claimed.release();
+    tell(outcome);
+    if (!results) return std::move(results).error();
+    if (*results) return std::move(**results);
+    // a rename joined another branch in between: once more, with that one claimed too
   }
-  const auto activity = parts_.trees->activity(ref, parts_.idle_after);
+}
+
+// What has to be waited for, before anything is claimed: closes that are on their way, and what programs have stored through
+// shared mappings, which is in the kernel until it is asked for. The quiet rule needs no asking: a mapped file is released
+// when it is unmapped.
+Result<void> RefCatalog::settle(std::vector<RefStep>& steps) const {
+  for (auto& step : steps) {
+    if (auto* finish = std::get_if<FinishCommit>(&step); finish != nullptr && !finish->options.automatic) {
+      if (!write_back(finish->ref)) finish->options.description += "\n(without what was still in shared mappings)";
+    } else if (const auto* move = std::get_if<MoveHead>(&step)) {
+      if (move->target.repo != move->ref.repo) {
+        return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", move->ref.str(), move->target.repo.str())};
+      }
+      PFS_TRY(wait_for_writers(move->ref));
+      write_back(move->ref);
+      if (move->target.branch) write_back(BranchRef{move->target.repo, *move->target.branch});
+    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
+      PFS_TRY(wait_for_writers(discard->ref));
+    }
+  }
+  return {};
+}
+
+// Nothing when a branch outside of `claimed` was joined meanwhile; nothing was done then.
+Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                                       const std::set<BranchRef>& claimed, Outcome& outcome) {
+  PFS_TRY_ASSIGN(auto frozen, plan(steps));
+  Epoch epoch;
+  if (!frozen.empty()) {
+    std::map<BranchRef, BranchRow::Frozen> under;
+    for (const auto& [ref, one] : frozen) under[ref] = one.under;
+    PFS_TRY_ASSIGN(const auto frozen_in, parts_.trees->freeze(under, claimed));
+    if (!frozen_in) return std::optional<std::vector<StepResult>>();
+    epoch = *frozen_in;
+    PFS_FAULT_POINT("store.finish.frozen");
+  }
+  PFS_TRY_ASSIGN(auto results, publish(steps, extend, std::move(frozen), epoch, outcome));
+  return std::optional(std::move(results));
+}
+
+// Which branches are frozen for these steps, and under what; refuses what cannot be, before anything is done.
+Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps) const {
+  RefSteps::FrozenBranches frozen;
+  std::set<BranchRef> started;  // by hand, by these steps
+  const auto read = read_from(*parts_.refs);
+  // a branch that these steps make has nothing to freeze
+  const auto find = [&](const BranchRef& ref) -> Result<std::optional<Branch>> {
+    PFS_TRY_ASSIGN(const auto row, read(branch_key(ref)));
+    if (!row) return std::optional<Branch>();
+    PFS_TRY_ASSIGN(auto branch, decode_branch(*row));
+    return std::optional(std::move(branch));
+  };
+  for (const auto& step : steps) {
+    if (const auto* start = std::get_if<StartCommit>(&step)) {
+      started.insert(start->ref);
+    } else if (const auto* finish = std::get_if<FinishCommit>(&step)) {
+      PFS_TRY_ASSIGN(const auto branch, find(finish->ref));
+      if (!branch) continue;
+      PFS_TRY(refuse_output(*branch, "writes"));
+      PFS_TRY(plan_finish(*branch, finish->options, started.contains(finish->ref), frozen));
+    } else if (const auto* move = std::get_if<MoveHead>(&step)) {
+      FinishOptions automatic;
+      automatic.automatic = true;
+      for (const auto& ref : branches_of({&step, 1})) {
+        PFS_TRY_ASSIGN(const auto branch, find(ref));
+        if (!branch || (ref != move->ref && !branch->output_of.empty())) continue;
+        if (ref == move->ref) PFS_TRY(refuse_output(*branch, "moves"));
+        if (!frozen.contains(ref)) PFS_TRY(refuse_by_hand(*branch));
+        PFS_TRY(plan_finish(*branch, automatic, false, frozen));
+      }
+    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
+      if (const auto joined = parts_.trees->joined(discard->ref); !joined.empty()) {
+        return Error{Code::kBusy, fmt::format("branch {}: files were moved between it and {}; finish that first", discard->ref.str(),
+                                              joined.begin()->str())};
+      }
+    } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
+      PFS_TRY(load_branch(read, deletion->ref));
+      if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(deletion->ref));
+      PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(deletion->ref));
+      if (!empty && !deletion->even_with_content) {
+        return Error{Code::kNotEmpty, fmt::format("branch {}: it is not empty; remove its files first", deletion->ref.str())};
+      }
+    }
+  }
+  return frozen;
+}
+
+Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const {
+  const bool by_hand = branch.opened_by_hand || started;
+  if (frozen.contains(branch.ref) || (options.automatic && by_hand)) return {};
   const bool keep = options.keep_unchanged || by_hand;
-  if (!activity.changed && !keep) return nothing;
+  if (!parts_.trees->changed(branch.ref) && !keep) return {};
 
-  PFS_TRY_ASSIGN(const auto group, joined_with(ref));
-  std::map<BranchRef, BranchRow::Frozen> frozen;
-  for (const auto& member : group) {
-    PFS_TRY_ASSIGN(const auto record, load_branch(*parts_.refs, member));
-    BranchRow::Frozen under;
-    under.commit = record.record.open;
+  std::vector<BranchRef> next{branch.ref};
+  std::set<BranchRef> seen{branch.ref};
+  while (!next.empty()) {
+    const BranchRef ref = next.back();
+    next.pop_back();
+    auto record = load_branch(read_from(*parts_.refs), ref);
+    if (!record && record.error().code == Code::kNotFound) continue;  // deleted since it was joined
+    if (!record) return std::move(record).error();
+    // its rows are in the log before this branch's commit is: a commit opened by hand ends by hand only
+    if (ref != branch.ref && record->opened_by_hand) continue;
+    auto& under = frozen[ref].under;
+    under.commit = record->open;
     under.next = new_commit_id();
     under.author = options.author;
-    under.description = options.description.empty() ? record.record.open_description : options.description;
-    under.keep_unchanged = member == ref && keep;
-    frozen[member] = std::move(under);
+    under.description = options.description.empty() ? record->open_description : options.description;
+    under.keep_unchanged = ref == branch.ref && keep;
+    for (const auto& other : parts_.trees->joined(ref)) {
+      if (seen.insert(other).second && !frozen.contains(other)) next.push_back(other);
+    }
   }
-  PFS_TRY_ASSIGN(const auto epoch, parts_.trees->freeze(frozen));
-  PFS_FAULT_POINT("store.finish.frozen");
-  std::vector<Member> members;
-  for (auto& [member, under] : frozen) members.push_back({member, under, {}});
-  PFS_TRY(publish_frozen(std::move(members), epoch, outcome));
-  PFS_TRY_ASSIGN(const auto after, load_branch(*parts_.refs, ref));
-  return FinishResult{after.record.head.value_or(CommitId{}), after.record.head == frozen[ref].commit};
+  return {};
 }
 
-// Frozen branches become commits in one transaction: objects durable before it, rows folded after it.
-Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch, Outcome& outcome) {
-  ObjectWriter writer(*parts_.objects);
+// Frozen branches become trees, the steps one transaction; rows are folded after it. On any error before the transaction the
+// branches are what they were.
+Result<std::vector<StepResult>> RefCatalog::publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                    RefSteps::FrozenBranches frozen, Epoch epoch, Outcome& outcome) {
   const auto give_up = [&](Error error) -> Error {
-    for (const auto& member : members) {
-      if (auto thawed = parts_.trees->thaw(member.ref, true); !thawed) spdlog::error("{}", thawed.error().message);
+    for (const auto& [ref, one] : frozen) {
+      if (auto thawed = parts_.trees->thaw(ref, true); !thawed) spdlog::error("{}", thawed.error().message);
     }
     return error;
   };
-  for (auto& member : members) {
-    auto walked = parts_.trees->walk_frozen(member.ref, epoch, writer);
-    if (!walked) return give_up(std::move(walked).error().within("branch " + member.ref.str()));
-    member.walked = std::move(*walked);
+  ObjectWriter writer(*parts_.objects);
+  for (auto& [ref, one] : frozen) {
+    auto walked = parts_.trees->walk_frozen(ref, epoch, writer);
+    if (!walked) return give_up(std::move(walked).error().within("branch " + ref.str()));
+    one.walked = std::move(*walked);
   }
-  if (auto fault = fault_point("store.finish.walked"); !fault) return give_up(fault.error());
-
-  std::vector<Member*> kept;
-  for (auto& member : members) {
-    // published before the process was killed: only the folding is left to do
-    const bool published = load_commit(*parts_.refs, member.frozen.commit).has_value();
-    if (published) {
-      PFS_TRY(parts_.trees->fold(member.ref, member.walked, epoch, member.frozen.commit));
-    } else if (member.walked.keep || member.frozen.keep_unchanged) {
-      kept.push_back(&member);
-    } else {
-      PFS_TRY(parts_.trees->thaw(member.ref, false));
-    }
+  if (!frozen.empty()) {
+    if (auto fault = fault_point("store.finish.walked"); !fault) return give_up(fault.error());
   }
-  if (kept.empty()) return {};
-
-  std::vector<Publication> commits;
-  for (auto* member : kept) {
-    PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, member->ref));
-    Commit commit;
-    commit.id = member->frozen.commit;
-    commit.repo = member->ref.repo;
-    commit.branch = member->ref.branch;
-    commit.parent = branch.record.head;
-    commit.root = member->walked.root;
-    commit.started = branch.record.opened_by_hand ? branch.record.opened : parts_.clock->now();
-    commit.author = member->frozen.author;
-    commit.description = member->frozen.description;
-    commits.push_back({std::move(commit), member->frozen.next});
-  }
-  if (auto moved = commit_moves(commits, nullptr, outcome); !moved) return give_up(std::move(moved).error());
-  PFS_FAULT_POINT("store.finish.published");
-  for (auto* member : kept) PFS_TRY(parts_.trees->fold(member->ref, member->walked, epoch, member->frozen.commit));
-  return parts_.trees->release_staging();
+  auto committed = commit_steps(steps, extend, frozen);
+  if (!committed) return give_up(std::move(committed).error());
+  PFS_TRY(follow(committed->effects, frozen, epoch, outcome));
+  return std::move(committed->results);
 }
 
-// One transaction that adds the commits and moves their branches' HEADs to them; tried again when it loses a race.
-Result<void> RefCatalog::commit_moves(std::vector<Publication>& commits,
-                                      const std::function<Result<void>(const Commit&, RefTxn&)>& extend, Outcome& outcome) {
-  ObjectWriter writer(*parts_.objects);
-  for (auto& [commit, next_open] : commits) {
-    PFS_TRY(link_to_parent(*parts_.refs, commit));
-    commit.finished = parts_.clock->now();
-    // a commit is an object too, so that refs can be rebuilt from packs alone
-    std::string bytes = encode(commit);
-    const Digest digest = sha256_tagged("pfs.commit.1", bytes);
-    PFS_TRY(writer.add({ObjectKind::kCommit, digest}, std::move(bytes)));
-  }
-  PFS_TRY(writer.flush());
+Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                       const RefSteps::FrozenBranches& frozen) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    RefTxn txn;
-    txn.id = txn_id();
-    std::vector<HeadMove> moves;
-    for (const auto& [commit, next_open] : commits) {
-      PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, BranchRef{commit.repo, commit.branch}));
-      moves.push_back(add_move(txn, branch.record, branch.version, commit, next_open, "commit"));
-      if (extend) PFS_TRY(extend(commit, txn));
+    ObjectWriter writer(*parts_.objects);
+    RefSteps run(*parts_.refs, frozen, writer, *parts_.clock);
+    Committed done;
+    for (const auto& step : steps) {
+      PFS_TRY_ASSIGN(auto result, run.apply(step));
+      done.results.push_back(std::move(result));
     }
-    PFS_TRY(run_hook(moves, txn));
+    PFS_TRY(run.publish_frozen());
+    PFS_TRY(writer.flush());
+    done.effects = run.effects();
+    RefTxn txn = run.take(new_commit_id().hex());
+    if (txn.put.empty() && txn.erase.empty()) return done;
+    if (PublishHook* hook = hook_; hook != nullptr && !done.effects.moves.empty()) PFS_TRY(hook->on_moves(done.effects.moves, txn));
+    if (extend) {
+      for (const auto& commit : done.effects.commits) PFS_TRY(extend(commit, txn));
+    }
     auto committed = parts_.refs->commit(std::move(txn));
-    if (committed) {
-      for (auto& move : moves) {
-        outcome.changed.push_back(move.branch);
-        outcome.moves.push_back(std::move(move));
-      }
-      return {};
-    }
-    // what `extend` expects is the caller's business; a branch's record may have changed beside us
+    if (committed) return done;
+    // what `extend` expects is the caller's business; a record may have changed beside us
     if (committed.error().code != Code::kConflict || extend) return std::move(committed).error();
   }
   return Error{Code::kConflict, "the branches keep changing; try again"};
 }
 
-Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
-                                        const FinishOptions& options,
-                                        const std::function<Result<void>(const Commit&, RefTxn&)>& extend) {
-  Outcome outcome;
-  std::vector<Publication> commits(1);
-  {
-    Lock lock(publish_);
-    PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, ref));
-    commits.front().next_open = new_commit_id();
-    auto& commit = commits.front().commit;
-    commit.id = branch.record.open;
-    commit.repo = ref.repo;
-    commit.branch = ref.branch;
-    commit.parent = branch.record.head;
-    commit.root = root;
-    commit.started = parts_.clock->now();
-    commit.author = options.author;
-    commit.description = options.description;
-    commit.provenance = std::move(provenance);
-    PFS_TRY(commit_moves(commits, extend, outcome));
-    PFS_FAULT_POINT("store.publish_tree.published");
-    PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, commit.id, root));
+// The live trees follow the transaction. A crash in here is made good at the next start: rows say which commit they go with.
+Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Outcome& outcome) {
+  if (!done.published.empty()) PFS_FAULT_POINT("store.finish.published");
+  for (const auto& [ref, one] : frozen) {
+    if (done.published.contains(ref)) {
+      PFS_TRY(parts_.trees->fold(ref, one.walked, epoch, one.under.commit));
+    } else {
+      PFS_TRY(parts_.trees->thaw(ref, false));
+    }
+  }
+  if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.published");
+  for (const auto& change : done.trees) {
+    PFS_TRY_ASSIGN(auto replaced, change.deleted ? parts_.trees->drop_branch(change.ref)
+                                                 : parts_.trees->replace_root(change.ref, change.head, change.open, change.root));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
-  tell(outcome);
-  return commits.front().commit;
+  outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
+  outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
+  return parts_.trees->release_staging();
+}
+
+bool RefCatalog::write_back(const BranchRef& ref) const {
+  TreeObserver* observer = observer_;
+  if (observer == nullptr || observer->write_back(ref)) return true;
+  spdlog::warn("branch {}: what is still in shared mappings stays out of the commit", ref.str());
+  return false;
 }
 
 // A release is asynchronous: the kernel may still be on its way to tell of a close that has returned.
@@ -274,72 +296,32 @@ Result<void> RefCatalog::wait_for_writers(const BranchRef& ref) const {
   }
 }
 
-Result<bool> RefCatalog::retarget(const BranchRef& ref, const CommitRef& target) {
-  if (target.repo != ref.repo) {
-    return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", ref.str(), target.repo.str())};
-  }
-  PFS_TRY(wait_for_writers(ref));
-  write_back(ref);
-  if (target.branch) write_back(BranchRef{target.repo, *target.branch});
-  Outcome outcome;
-  Result<bool> moved = false;
-  {
-    Lock lock(publish_);
-    moved = retarget_locked(ref, target, outcome);
-  }
-  tell(outcome);
-  return moved;
-}
-
-Result<bool> RefCatalog::retarget_locked(const BranchRef& ref, const CommitRef& target, Outcome& outcome) {
-  const auto refuse_by_hand = [](const Branch& branch) -> Result<void> {
-    if (!branch.opened_by_hand) return {};
-    return Error{Code::kBusy, fmt::format("branch {}: commit {} was opened by hand; finish it first", branch.ref.str(), branch.open.hex())};
-  };
-  PFS_TRY_ASSIGN(const auto before, load_branch(*parts_.refs, ref));
-  if (!before.record.output_of.empty()) {
-    return Error{Code::kReadOnly, fmt::format("branch {}: only pipeline {} moves it", ref.str(), before.record.output_of)};
-  }
-  PFS_TRY(refuse_by_hand(before.record));
-  FinishOptions automatic;
-  automatic.automatic = true;
-  if (target.branch) {
-    const BranchRef source{target.repo, *target.branch};
-    PFS_TRY_ASSIGN(const auto record, load_branch(*parts_.refs, source));
-    PFS_TRY(refuse_by_hand(record.record));
-    if (source != ref && record.record.output_of.empty()) PFS_TRY(finish_locked(source, automatic, outcome));
-  }
-  PFS_TRY(finish_locked(ref, automatic, outcome));
-  PFS_TRY_ASSIGN(const auto commit, resolve(target));
-  if (commit.repo != ref.repo) {
-    return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", ref.str(), commit.repo.str())};
-  }
-  PFS_TRY_ASSIGN(auto branch, load_branch(*parts_.refs, ref));
-  if (branch.record.head == commit.id) return false;
-  RefTxn txn;
-  txn.id = txn_id();
-  std::vector<HeadMove> moves{add_move(txn, branch.record, branch.version, commit, std::nullopt, "retarget")};
-  PFS_TRY(run_hook(moves, txn));
-  PFS_TRY(parts_.refs->commit(std::move(txn)));
-  PFS_FAULT_POINT("store.retarget.published");
-  PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, commit.id, commit.root));
-  if (replaced) outcome.replaced.push_back(std::move(*replaced));
-  outcome.moves.push_back(std::move(moves.front()));
-  outcome.changed.push_back(ref);
-  return true;
-}
-
 Result<void> RefCatalog::resume_frozen() {
-  Outcome outcome;
-  Lock lock(publish_);
-  std::map<Epoch, std::vector<Member>> by_epoch;
+  std::map<Epoch, RefSteps::FrozenBranches> by_epoch;
   for (const auto& ref : parts_.trees->changed_branches()) {
-    const auto activity = parts_.trees->activity(ref, parts_.idle_after);
-    if (activity.frozen) by_epoch[activity.frozen->epoch].push_back({ref, *activity.frozen, {}});
+    if (const auto under = parts_.trees->frozen(ref)) by_epoch[under->epoch][ref].under = *under;
   }
-  for (auto& [epoch, members] : by_epoch) {
-    spdlog::info("finishing {} branches that were being finished when the daemon stopped", members.size());
-    PFS_TRY(publish_frozen(std::move(members), epoch, outcome));
+  for (auto& [epoch, frozen] : by_epoch) {
+    spdlog::info("finishing {} branches that were being finished when the daemon stopped", frozen.size());
+    std::set<BranchRef> refs;
+    for (const auto& [ref, one] : frozen) refs.insert(ref);
+    Outcome outcome;
+    auto claimed = claim(refs);
+    // published before the process was killed: only the folding is left to do
+    for (auto one = frozen.begin(); one != frozen.end();) {
+      const auto& [ref, member] = *one;
+      if (!load_commit(read_from(*parts_.refs), member.under.commit)) {
+        ++one;
+        continue;
+      }
+      ObjectWriter writer(*parts_.objects);
+      PFS_TRY_ASSIGN(const auto walked, parts_.trees->walk_frozen(ref, epoch, writer));
+      PFS_TRY(parts_.trees->fold(ref, walked, epoch, member.under.commit));
+      one = frozen.erase(one);
+    }
+    PFS_TRY(publish({}, nullptr, std::move(frozen), epoch, outcome));
+    claimed.release();
+    tell(outcome);
   }
   return {};
 }

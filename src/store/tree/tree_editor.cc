@@ -117,6 +117,45 @@ class Editor {
     }
   }
 
+  // The node of `level` before the one that holds `name`; null at the beginning.
+  Result<NodeRef> node_before(unsigned level, std::string_view name) {
+    Digest digest = root_;
+    std::optional<Digest> sibling;  // of the lowest node on the way that has one to its left
+    for (;;) {
+      PFS_TRY_ASSIGN(const auto node, trees_.load(digest));
+      if (node->level() == level) break;
+      const auto* inner = node->inner();
+      if (inner == nullptr) return Error{Code::kCorrupt, "directory tree: its levels do not add up"};
+      auto it = std::lower_bound(inner->children.begin(), inner->children.end(), name,
+                                 [](const ChildRef& child, std::string_view key) { return child.last_name < key; });
+      if (it == inner->children.end()) --it;
+      if (it != inner->children.begin()) sibling = std::prev(it)->digest;
+      digest = it->digest;
+    }
+    if (!sibling) return NodeRef{};
+    for (;;) {
+      PFS_TRY_ASSIGN(auto node, trees_.load(*sibling));
+      if (node->level() == level) return node;
+      const auto* inner = node->inner();
+      if (inner == nullptr) return Error{Code::kCorrupt, "directory tree: its levels do not add up"};
+      sibling = inner->children.back().digest;
+    }
+  }
+
+  // Where cutting has to begin for a change to `name`. A node that was cut for its size alone ends where the items up to
+  // kMax from its beginning say, and some of those lie in the next node: never farther, or it would have ended there.
+  // `done`: the greatest name that an earlier run has cut already, with all that its cuts depend on.
+  template <class Item>
+  Result<NodeRef> first_to_cut(unsigned level, std::string_view name, const std::string& done) {
+    PFS_TRY_ASSIGN(auto node, node_for(level, name));
+    PFS_TRY_ASSIGN(auto before, node_before(level, name));
+    if (!before) return node;
+    const auto& items = items_of<Item>(*before);
+    const auto& last = name_of(items.back());
+    if (!done.empty() && last <= done) return node;
+    return NodeRule::ends(NodeRule::hash(last, level), items.size()) ? node : before;
+  }
+
   template <class Item>
   static const std::vector<Item>& items_of(const LoadedNode& node) {
     if constexpr (std::same_as<Item, Entry>) {
@@ -127,13 +166,14 @@ class Editor {
   }
 
   // Applies the changes to one level of the old tree; returns what that means for the level above. A run begins at the
-  // node that holds the first change and ends where a cut falls on an old boundary with no change pending before it.
+  // node that holds the first change, or the one before, and ends where a cut falls on an old boundary with nothing pending.
   template <class Item>
   Result<std::vector<ItemChange<ChildRef>>> edit_level(unsigned level, std::vector<ItemChange<Item>> changes) {
     std::vector<ItemChange<ChildRef>> above;
     std::size_t next = 0;
+    std::string done;
     while (next < changes.size()) {
-      PFS_TRY_ASSIGN(auto node, node_for(level, changes[next].name));
+      PFS_TRY_ASSIGN(auto node, first_to_cut<Item>(level, changes[next].name, done));
       std::vector<Item> pending;
       std::vector<ChildRef> made;
       std::vector<std::string> removed;
@@ -144,6 +184,7 @@ class Editor {
         if (!items.empty()) {
           last = name_of(items.back());
           removed.push_back(last);
+          done = last;
           PFS_TRY_ASSIGN(following, node_after(level, last));
         }
         merge(items, changes, next, following ? &last : nullptr, pending);

@@ -1,0 +1,39 @@
+#include "store/refs/ref_edit.h"
+
+namespace pfs::store {
+
+Result<std::optional<std::string>> RefEdit::get(const std::string& key) {
+  if (const auto written = written_.find(key); written != written_.end()) return written->second;
+  auto read = read_.find(key);
+  if (read == read_.end()) {
+    PFS_TRY_ASSIGN(auto value, refs_.get(key));
+    read = read_.emplace(key, std::move(value)).first;
+  }
+  if (!read->second) return std::optional<std::string>();
+  return std::optional(read->second->value);
+}
+
+void RefEdit::put(std::string key, std::string value) { written_[std::move(key)] = std::move(value); }
+
+void RefEdit::erase(std::string key) { written_[std::move(key)] = std::nullopt; }
+
+void RefEdit::event(std::string kind, std::string key, std::string value) {
+  events_.push_back({{}, std::move(kind), std::move(key), std::move(value)});
+}
+
+RefTxn RefEdit::take(std::string id) && {
+  RefTxn txn;
+  txn.id = std::move(id);
+  for (auto& [key, value] : read_) txn.expect.push_back({key, value ? std::optional(value->version) : std::nullopt});
+  for (auto& [key, value] : written_) {
+    if (value) {
+      txn.put.push_back({key, std::move(*value)});
+    } else {
+      txn.erase.push_back(key);
+    }
+  }
+  txn.events = std::move(events_);
+  return txn;
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,239 @@
+#include "store/repo/ref_steps.h"
+
+#include <fmt/format.h>
+
+#include "store/chunk/sha256.h"
+
+namespace pfs::store {
+
+namespace {
+
+// A branch of that name may have been deleted: its log goes on.
+Result<std::uint64_t> last_log_number(const RefDb& refs, const BranchRef& ref) {
+  std::uint64_t last = 0;
+  Result<void> outcome;
+  PFS_TRY(refs.scan(log_prefix(ref), "", [&](std::string_view, const RefValue& row) {
+    auto entry = decode_log_entry(row.value);
+    if (entry) last = entry->number;
+    else outcome = std::move(entry).error();
+    return false;
+  }));
+  PFS_TRY(std::move(outcome));
+  return last;
+}
+
+Error foreign_commit(const BranchRef& ref, const RepoName& repo) {
+  return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", ref.str(), repo.str())};
+}
+
+}  // namespace
+
+Result<void> refuse_output(const Branch& branch, std::string_view verb) {
+  if (branch.output_of.empty()) return {};
+  return Error{Code::kReadOnly, fmt::format("branch {}: only pipeline {} {} it", branch.ref.str(), branch.output_of, verb)};
+}
+
+Result<void> refuse_by_hand(const Branch& branch) {
+  if (!branch.opened_by_hand) return {};
+  return Error{Code::kBusy, fmt::format("branch {}: commit {} was opened by hand; finish it first", branch.ref.str(), branch.open.hex())};
+}
+
+Result<StepResult> RefSteps::apply(const RefStep& step) {
+  return std::visit([&](const auto& one) { return apply_one(one); }, step);
+}
+
+void RefSteps::put(const Branch& branch) {
+  edit_.put(branch_key(branch.ref), encode(branch));
+  effects_.changed.insert(branch.ref);
+}
+
+Result<StepResult> RefSteps::apply_one(const CreateRepo& step) {
+  PFS_TRY_ASSIGN(const auto there, edit_.get(repo_key(step.name)));
+  if (there) return Error{Code::kExists, fmt::format("repo {}: exists", step.name.str())};
+  edit_.put(repo_key(step.name), encode(Repo{step.name, step.description, clock_.now()}));
+  return StepResult{};
+}
+
+Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo) {
+  auto repo = load_repo(edit_.reader(), ref.repo);
+  if (!repo && (repo.error().code != Code::kNotFound || !create_repo)) return std::move(repo).error();
+  PFS_TRY_ASSIGN(const auto there, edit_.get(branch_key(ref)));
+  if (there) return Error{Code::kExists, fmt::format("branch {}: exists", ref.str())};
+  Branch branch;
+  branch.ref = ref;
+  branch.open = new_commit_id();
+  branch.created = clock_.now();
+  PFS_TRY_ASSIGN(branch.log_length, last_log_number(refs_, ref));
+  // the repo's record is written again, so that its deletion and a branch made in it exclude each other
+  edit_.put(repo_key(ref.repo), encode(repo ? *repo : Repo{ref.repo, "", branch.created}));
+  edit_.event("branch", ref.str(), "created");
+  return branch;
+}
+
+Result<StepResult> RefSteps::apply_one(const CreateBranch& step) {
+  PFS_TRY_ASSIGN(auto branch, new_branch(step.ref, step.create_repo));
+  if (step.head) {
+    PFS_TRY_ASSIGN(const auto commit, resolve_commit(edit_.reader(), *step.head));
+    if (commit.repo != step.ref.repo) return foreign_commit(step.ref, commit.repo);
+    move_head(branch, commit, "created");
+  } else {
+    put(branch);
+  }
+  return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+Result<StepResult> RefSteps::apply_one(const MoveHead& step) {
+  if (step.target.branch) PFS_TRY(publish(BranchRef{step.target.repo, *step.target.branch}));
+  PFS_TRY(publish(step.ref));
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY(refuse_output(branch, "moves"));
+  PFS_TRY(refuse_by_hand(branch));
+  PFS_TRY_ASSIGN(const auto commit, resolve_commit(edit_.reader(), step.target));
+  if (commit.repo != step.ref.repo) return foreign_commit(step.ref, commit.repo);
+  if (step.expected_head && branch.head != step.expected_head) {
+    return Error{Code::kConflict, fmt::format("branch {}: HEAD is {}, not {}", step.ref.str(), branch.head ? branch.head->hex() : "none",
+                                              step.expected_head->hex())};
+  }
+  if (branch.head == commit.id) return StepResult{commit.id, false};
+  move_head(branch, commit, "retarget");
+  effects_.trees.push_back({step.ref, commit.id, branch.open, commit.root});
+  return StepResult{commit.id, true};
+}
+
+Result<StepResult> RefSteps::apply_one(const StartCommit& step) {
+  PFS_TRY_ASSIGN(const auto there, edit_.get(branch_key(step.ref)));
+  Branch branch;
+  if (there) {
+    PFS_TRY_ASSIGN(branch, load_branch(edit_.reader(), step.ref));
+  } else {
+    PFS_TRY_ASSIGN(branch, new_branch(step.ref, false));
+  }
+  PFS_TRY(refuse_output(branch, "writes"));
+  if (branch.opened_by_hand) {
+    return Error{Code::kBusy, fmt::format("branch {}: commit {} is open; finish it first", step.ref.str(), branch.open.hex())};
+  }
+  branch.opened_by_hand = true;
+  branch.opened = clock_.now();
+  branch.open_description = step.description;
+  put(branch);
+  return StepResult{branch.open, true};
+}
+
+Result<StepResult> RefSteps::apply_one(const FinishCommit& step) {
+  PFS_TRY(publish(step.ref));
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY(refuse_output(branch, "writes"));
+  if (effects_.published.contains(step.ref) || frozen_.contains(step.ref)) {
+    return StepResult{branch.head.value_or(CommitId{}), effects_.published.contains(step.ref)};
+  }
+  const bool keep = step.options.keep_unchanged || branch.opened_by_hand;
+  if (!keep || (step.options.automatic && branch.opened_by_hand)) return StepResult{branch.head.value_or(CommitId{}), false};
+  // started by this very transaction on a branch that it has made, too: there is no live tree to look at yet
+  Commit commit;
+  PFS_TRY_ASSIGN(commit.root, root_of_head(branch));
+  commit.author = step.options.author;
+  commit.description = step.options.description.empty() ? branch.open_description : step.options.description;
+  PFS_TRY_ASSIGN(commit, add_commit(branch, std::move(commit), new_commit_id()));
+  effects_.trees.push_back({step.ref, commit.id, branch.open, commit.root});
+  return StepResult{commit.id, true};
+}
+
+Result<StepResult> RefSteps::apply_one(const DiscardCommit& step) {
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY(refuse_output(branch, "writes"));
+  branch.open = new_commit_id();
+  branch.opened_by_hand = false;
+  branch.open_description.clear();
+  put(branch);
+  PFS_TRY_ASSIGN(const auto root, root_of_head(branch));
+  effects_.trees.push_back({step.ref, branch.head, branch.open, root});
+  return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  Commit commit;
+  commit.root = step.root;
+  commit.author = step.options.author;
+  commit.description = step.options.description;
+  commit.provenance = step.provenance;
+  PFS_TRY_ASSIGN(commit, add_commit(branch, std::move(commit), new_commit_id()));
+  effects_.trees.push_back({step.ref, commit.id, branch.open, commit.root});
+  return StepResult{commit.id, true};
+}
+
+Result<StepResult> RefSteps::apply_one(const DeleteBranch& step) {
+  PFS_TRY_ASSIGN(const auto branch, load_branch(edit_.reader(), step.ref));
+  edit_.erase(branch_key(step.ref));
+  edit_.event("branch", step.ref.str(), "deleted");
+  effects_.changed.insert(step.ref);
+  TreeChange change;
+  change.ref = step.ref;
+  change.deleted = true;
+  effects_.trees.push_back(std::move(change));
+  return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+Result<void> RefSteps::publish_frozen() {
+  for (const auto& [ref, frozen] : frozen_) PFS_TRY(publish(ref));
+  return {};
+}
+
+Result<void> RefSteps::publish(const BranchRef& ref) {
+  const auto found = frozen_.find(ref);
+  if (found == frozen_.end() || !looked_at_.insert(ref).second) return {};
+  const auto& [under, walked] = found->second;
+  if (!walked.keep && !under.keep_unchanged) return {};
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
+  Commit commit;
+  commit.root = walked.root;
+  commit.author = under.author;
+  commit.description = under.description;
+  PFS_TRY(add_commit(branch, std::move(commit), under.next));
+  effects_.published.insert(ref);
+  return {};
+}
+
+// The open commit of the branch becomes a finished one, with the id that it had from the start.
+Result<Commit> RefSteps::add_commit(Branch& branch, Commit commit, const CommitId& next_open) {
+  commit.id = branch.open;
+  commit.repo = branch.ref.repo;
+  commit.branch = branch.ref.branch;
+  commit.parent = branch.head;
+  commit.finished = clock_.now();
+  commit.started = branch.opened_by_hand ? branch.opened : commit.finished;
+  PFS_TRY(link_to_parent(edit_.reader(), commit));
+  PFS_TRY_ASSIGN(const auto there, edit_.get(commit_key(commit.id)));
+  if (there) return Error{Code::kExists, fmt::format("commit {}: exists", commit.id.hex())};
+  std::string bytes = encode(commit);
+  edit_.put(commit_key(commit.id), bytes);
+  edit_.put(repo_commit_key(commit), "");
+  // a commit is an object too, so that refs can be rebuilt from packs alone
+  const Digest digest = sha256_tagged("pfs.commit.1", bytes);
+  PFS_TRY(writer_.add({ObjectKind::kCommit, digest}, std::move(bytes)));
+  branch.open = next_open;
+  branch.opened_by_hand = false;
+  branch.open_description.clear();
+  move_head(branch, commit, "commit");
+  effects_.commits.push_back(commit);
+  return commit;
+}
+
+// Everything that moving one HEAD changes: the branch, its log, the event.
+void RefSteps::move_head(Branch& branch, const Commit& head, const std::string& why) {
+  HeadMove move{branch.ref, branch.head, head, branch.log_length + 1};
+  branch.log_length = move.log_number;
+  branch.head = head.id;
+  edit_.put(log_key(branch.ref, move.log_number), encode(LogEntry{move.log_number, move.old_head, head.id, clock_.now(), why}));
+  edit_.event("head", branch.ref.str(), head.id.hex());
+  put(branch);
+  effects_.moves.push_back(std::move(move));
+}
+
+Result<Subtree> RefSteps::root_of_head(const Branch& branch) {
+  if (!branch.head) return empty_subtree();
+  PFS_TRY_ASSIGN(const auto commit, load_commit(edit_.reader(), *branch.head));
+  return commit.root;
+}
+
+}  // namespace pfs::store

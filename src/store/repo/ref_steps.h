@@ -1,0 +1,86 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/catalog.h"
+#include "store/pack/objects.h"
+#include "store/refs/ref_edit.h"
+#include "store/repo/delta_trees.h"
+
+namespace pfs::store {
+
+/// Refusals that hold for every change of a branch. `verb` completes "only pipeline X … it".
+Result<void> refuse_output(const Branch& branch, std::string_view verb);
+Result<void> refuse_by_hand(const Branch& branch);
+
+/// The steps of one transaction, carried out on a RefEdit: what they change of repos, branches, commits and logs.
+///
+/// Not thread-safe; made anew when the transaction is tried again. The branches are claimed by the caller, and what is to
+/// become a commit is frozen and walked before.
+class RefSteps {
+ public:
+  /// A branch's changes as a tree.
+  struct Frozen {
+    BranchRow::Frozen under;
+    Walked walked;
+  };
+  using FrozenBranches = std::map<BranchRef, Frozen>;
+  using Extend = std::function<Result<void>(const Commit&, RefTxn&)>;
+
+  /// What happens to a branch's live tree once the transaction is durable.
+  struct TreeChange {
+    BranchRef ref;
+    std::optional<CommitId> head;
+    CommitId open;
+    Subtree root;
+    bool deleted = false;
+  };
+
+  RefSteps(const RefDb& refs, const FrozenBranches& frozen, ObjectWriter& writer, const Clock& clock)
+      : refs_(refs), frozen_(frozen), writer_(writer), clock_(clock), edit_(refs) {}
+
+  Result<StepResult> apply(const RefStep& step);
+  /// Publishes the frozen branches that no step has asked for.
+  Result<void> publish_frozen();
+
+  /// What follows once the transaction is durable.
+  struct Effects {
+    std::vector<HeadMove> moves;
+    std::vector<Commit> commits;     ///< that were made
+    std::set<BranchRef> published;   ///< frozen branches that have become commits; the others had nothing worth one
+    std::set<BranchRef> changed;     ///< branches whose records were written
+    std::vector<TreeChange> trees;
+  };
+  const Effects& effects() const { return effects_; }
+  RefTxn take(std::string id) { return std::move(edit_).take(std::move(id)); }
+
+ private:
+  Result<StepResult> apply_one(const CreateRepo& step);
+  Result<StepResult> apply_one(const CreateBranch& step);
+  Result<StepResult> apply_one(const MoveHead& step);
+  Result<StepResult> apply_one(const StartCommit& step);
+  Result<StepResult> apply_one(const FinishCommit& step);
+  Result<StepResult> apply_one(const DiscardCommit& step);
+  Result<StepResult> apply_one(const PublishTree& step);
+  Result<StepResult> apply_one(const DeleteBranch& step);
+
+  Result<Branch> new_branch(const BranchRef& ref, bool create_repo);
+  Result<void> publish(const BranchRef& ref);
+  Result<Commit> add_commit(Branch& branch, Commit commit, const CommitId& next_open);
+  void move_head(Branch& branch, const Commit& head, const std::string& why);
+  Result<Subtree> root_of_head(const Branch& branch);
+  void put(const Branch& branch);
+
+  const RefDb& refs_;
+  const FrozenBranches& frozen_;
+  ObjectWriter& writer_;
+  const Clock& clock_;
+  RefEdit edit_;
+  std::set<BranchRef> looked_at_;  // of `frozen_`
+  Effects effects_;
+};
+
+}  // namespace pfs::store
