@@ -8,12 +8,18 @@
 
 namespace pfs::store {
 
+namespace {
+
+constexpr int kThreads = 2;
+
+}  // namespace
+
 void AutoCommit::start() {
   {
     Lock lock(mutex_);
     stopping_ = false;
   }
-  thread_ = std::thread([this] { run(); });
+  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
 }
 
 void AutoCommit::stop() {
@@ -22,7 +28,8 @@ void AutoCommit::stop() {
     stopping_ = true;
   }
   stopping_changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void AutoCommit::run() {
@@ -43,12 +50,24 @@ void AutoCommit::commit_quiet_branches() {
     const auto activity = trees_.activity(ref, options_.idle_after);
     if (!activity.changed || !activity.being_written.empty()) continue;
     if (clock_.steady() - activity.last_change < options_.commit_after) continue;
+    if (!begin(ref)) continue;
     FinishOptions automatic;
     automatic.automatic = true;
     if (auto finished = catalog_.finish(ref, automatic); !finished && finished.error().code != Code::kNotFound) {
       spdlog::error("branch {}: not committed: {}", ref.str(), finished.error().message);
     }
+    end(ref);
   }
+}
+
+bool AutoCommit::begin(const BranchRef& ref) {
+  Lock lock(mutex_);
+  return !stopping_ && under_way_.insert(ref).second;
+}
+
+void AutoCommit::end(const BranchRef& ref) {
+  Lock lock(mutex_);
+  under_way_.erase(ref);
 }
 
 Result<void> AutoCommit::commit_all() {

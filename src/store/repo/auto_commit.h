@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/sync.h"
@@ -12,7 +14,7 @@ namespace pfs::store {
 /// The quiet rule (semantics S41): a branch on which nothing was changed for a while and no file is being written is
 /// committed.
 ///
-/// Owns one thread, "pfs-auto-commit", from start() to stop().
+/// Owns two threads, "pfs-auto-commit", from start() to stop(): a commit that takes long keeps no other branch waiting.
 class AutoCommit {
  public:
   struct Options {
@@ -25,13 +27,15 @@ class AutoCommit {
 
   void start();
   void stop();
-  /// One look at every branch; what the thread does again and again.
+  /// One look at every branch that no other thread is committing; what the threads do again and again.
   void commit_quiet_branches();
   /// Commits every branch that has changes, quiet or not.
   Result<void> commit_all();
 
  private:
   void run();
+  bool begin(const BranchRef& ref);
+  void end(const BranchRef& ref);
 
   RefCatalog& catalog_;
   DeltaTrees& trees_;
@@ -40,7 +44,8 @@ class AutoCommit {
   Mutex mutex_{LockRank::kLeaf};
   Condition stopping_changed_;
   bool stopping_ PFS_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::set<BranchRef> under_way_ PFS_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace pfs::store

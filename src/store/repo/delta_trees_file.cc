@@ -18,8 +18,9 @@ FileState::Drop DeltaTrees::dropper() {
   return [this](const StagedAt& at, std::uint64_t bytes) { staging_->release(at, bytes); };
 }
 
-// A write goes ahead under the file's mutex alone once the file's rows are those of the current epoch. freeze() raises the
-// epoch first and then takes each stale file's mutex, so a write that saw the old epoch is in the frozen rows.
+// A write goes ahead under the file's mutex alone once the file's rows are those of the current epoch, which it asks for after
+// note_stale(). freeze() raises the epoch first and then takes each stale file's mutex: a write that saw the old epoch is in
+// the frozen rows.
 bool DeltaTrees::ready_for_write(const LiveNode& file) const { return file.file && file.marked.value() == epoch_; }
 
 Result<void> DeltaTrees::prepare_write(const NodePtr& file) {
@@ -114,10 +115,9 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
   for (;;) {
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
-    if (!ready_for_write(*file)) continue;
-    PFS_TRY(write_ready(*file, offset, bytes));
     note_stale(file);
-    return {};
+    if (!ready_for_write(*file)) continue;
+    return write_ready(*file, offset, bytes);
   }
 }
 
@@ -125,10 +125,10 @@ Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const st
   for (;;) {
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
+    note_stale(file);
     if (!ready_for_write(*file)) continue;
     const std::uint64_t offset = file->state.size;
     PFS_TRY(write_ready(*file, offset, bytes));
-    note_stale(file);
     return offset;
   }
 }
@@ -136,9 +136,11 @@ Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const st
 namespace {
 
 // Whether copying [offset, offset + length) of `source` into `target` makes, or goes on making, a copy of the whole: the
-// target then refers to the source's content itself, and finishing has nothing to cut.
-bool extends_copy(const FileState& target, const Content& source, std::uint64_t source_offset, std::uint64_t target_offset) {
+// target then refers to the source's content itself, and finishing has nothing to cut. What an older epoch has written is not
+// dropped for it: a commit that is being finished may need it.
+bool extends_copy(const FileState& target, Epoch epoch, const Content& source, std::uint64_t source_offset, std::uint64_t target_offset) {
   if (source_offset != target_offset || target.size != target_offset) return false;
+  if (std::any_of(target.layers.begin(), target.layers.end(), [&](const auto& layer) { return layer.epoch < epoch; })) return false;
   if (target.size == 0) return true;
   return target.base == source && target.layers.size() == 1 && target.layers.back().extents.empty() &&
          target.layers.back().limit == target.size;
@@ -172,9 +174,10 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
   for (;;) {
     PFS_TRY(prepare_write(target));
     Lock lock(target->mutex);
+    note_stale(target);
     if (!ready_for_write(*target)) continue;
     auto& state = target->state;
-    if (clean && extends_copy(state, content, source_offset, target_offset)) {
+    if (clean && extends_copy(state, target->marked, content, source_offset, target_offset)) {
       const std::uint64_t copied = target_offset + length;
       state.fold(Epoch(~std::uint64_t{0}), content, dropper());
       if (copied < content.size) state.layers.push_back({target->marked, copied, {}});
@@ -197,7 +200,6 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
       }
     }
     state.attributes.mtime = state.attributes.ctime = parts_.clock->now();
-    note_stale(target);
     // the log knows nothing of what is not in it: the row must
     PFS_TRY(flush_row(*target));
     return length;
