@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <future>
+#include <map>
 
 #include <boost/filesystem.hpp>
 
@@ -355,6 +356,91 @@ TEST_CASE("many threads on many branches: every change is in a commit, none is i
       CHECK(world.get("data@b" + std::to_string(where), name) == name);
     }
   }
+}
+
+TEST_CASE("many threads change one branch while it is committed again and again", "[store]") {
+  World world;
+  world.make("data@master");
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 60;
+  std::atomic<bool> done{false};
+  auto committer = std::async(std::launch::async, [&] {
+    while (!done) {
+      if (!world.catalog().finish(branch_ref("data@master"), {})) throw std::runtime_error("finish");
+    }
+  });
+  std::vector<std::map<std::string, std::string>> expected(kThreads);
+  std::vector<std::future<void>> threads;
+  for (int number = 0; number < kThreads; ++number) {
+    threads.push_back(std::async(std::launch::async, [&, number] {
+      auto& trees = world.trees();
+      auto& mine = expected[static_cast<std::size_t>(number)];
+      const auto root = trees.root(*trees.branch(branch_ref("data@master")));
+      const auto must = [](const auto& result) {
+        if (!result) throw std::runtime_error(result.error().message);
+      };
+      for (int round = 0; round < kRounds; ++round) {
+        const std::string name = std::to_string(number) + "-" + std::to_string(round % 7);
+        MakeRequest request;
+        request.exclusive = false;
+        const auto file = trees.make(root, name, request);
+        must(file);
+        auto& bytes = mine[name];
+        const std::string piece(1 + static_cast<std::size_t>(round) * 37 % 5000, static_cast<char>('a' + round % 26));
+        switch (round % 5) {
+          case 0:
+          case 1:
+            must(trees.append(*file, std::as_bytes(std::span(piece))));
+            bytes += piece;
+            break;
+          case 2: {
+            AttributeChange change;
+            change.size = bytes.size() / 2;
+            must(trees.set_attributes(*file, change));
+            bytes.resize(bytes.size() / 2);
+            break;
+          }
+          case 3:
+            must(trees.write(*file, 0, std::as_bytes(std::span(piece))));
+            bytes.replace(0, std::min(piece.size(), bytes.size()), piece);
+            break;
+          case 4: {
+            const std::string copy = "copy-" + std::to_string(number);
+            const auto target = trees.make(root, copy, request);
+            must(target);
+            AttributeChange change;
+            change.size = 0;
+            must(trees.set_attributes(*target, change));
+            must(trees.copy_range(*file, 0, *target, 0, bytes.size()));
+            mine[copy] = bytes;
+            break;
+          }
+        }
+      }
+    }));
+  }
+  for (auto& thread : threads) REQUIRE_NOTHROW(thread.get());
+  done = true;
+  REQUIRE_NOTHROW(committer.get());
+  const auto check = [&] {
+    auto& trees = world.trees();
+    for (const auto& mine : expected) {
+      for (const auto& [name, bytes] : mine) {
+        INFO(name);
+        const auto file = trees.lookup(world.root("data@master"), name);
+        REQUIRE(file);
+        std::string found(bytes.size() + 1, '\0');
+        const auto got = trees.read(*file, 0, std::as_writable_bytes(std::span(found)));
+        REQUIRE(got);
+        found.resize(*got);
+        CHECK(found == bytes);
+      }
+    }
+  };
+  check();
+  world.finish("data@master");
+  world.open();
+  check();
 }
 
 }  // namespace
