@@ -138,6 +138,7 @@ class LocalStore final : public Store {
     PFS_TRY_ASSIGN(refs_, RocksRefDb::open(*database_));
     PFS_TRY_ASSIGN(blobs_, DirBlobStore::open(options_.path + "/packs"));
     PFS_TRY_ASSIGN(packs_, PackSet::open(options_.path + "/open", *local_, *blobs_, *options_.clock));
+    packs_->seal_at(options_.seal_pack_at);
     objects_ = std::make_unique<Objects>(*local_, *packs_);
     tree_store_ = std::make_unique<TreeStore>(*objects_);
     contents_ = std::make_unique<ContentReader>(*objects_);
