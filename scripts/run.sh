@@ -4,7 +4,7 @@
 #        scripts/run.sh --stop   finish what is open, unmount and end
 #
 # As root it serves /pfs from /var/lib/pfs; as a user ~/pfs from the directories of the XDG specification. Elsewhere:
-# set PFS_STORE, PFS_MOUNT, PFS_SOCKET.
+# set PFS_STORE, PFS_MOUNT, PFS_SOCKET, in the environment or behind `make run`.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,10 @@ else
   socket=${PFS_SOCKET:-${XDG_RUNTIME_DIR:-$HOME/.cache}/pfs/pfsd.sock}
 fi
 
+# for who reads the hints: what else to write behind `make stop`
+elsewhere=
+[ -z "${PFS_STORE:-}" ] || elsewhere=" PFS_STORE=$store"
+
 # pfsd holds a lock on its store as long as it lives; the file says which process it is.
 running() {
   [ -e "$store/LOCK" ] && ! flock -n "$store/LOCK" true && read -r pid _ <"$store/LOCK"
@@ -29,12 +33,13 @@ hints() {
   files   $mount
   store   $store
   log     $store/pfsd.log
-  stop    make stop
+  stop    make stop$elsewhere
 
 Try this:
   export PATH="$PWD/build/bin:\$PATH"
 HINTS
   [ "$socket" = /run/pfs/pfsd.sock ] || echo "  export PFS_ADDRESS=unix:$socket"
+  [ "$mount" = /pfs ] || echo "  export PFS_MOUNT=$mount"
   cat <<HINTS
   mkdir $mount/data@master
   cp README.md $mount/data@master/

@@ -51,6 +51,10 @@ Result<std::string> socket_path(const std::string& flag, const Surroundings& sur
   if (const auto directory = surroundings.variable("XDG_RUNTIME_DIR")) {
     auto users = *directory + "/pfs/pfsd.sock";
     if (surroundings.exists(users)) return users;
+  } else if (const auto home = surroundings.variable("HOME")) {
+    // where pfsd puts it then
+    auto users = *home + "/.cache/pfs/pfsd.sock";
+    if (surroundings.exists(users)) return users;
   }
   return std::string(kMachineSocket);
 }

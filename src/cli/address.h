@@ -20,7 +20,7 @@ Surroundings real_surroundings();
 
 /// The daemon's socket: `flag` (--address), else PFS_ADDRESS, else PACHD_ADDRESS, else the socket
 /// of this user's daemon
-/// ($XDG_RUNTIME_DIR/pfs/pfsd.sock) if it is there, else the machine's (/run/pfs/pfsd.sock).
+/// ($XDG_RUNTIME_DIR/pfs/pfsd.sock, without that variable $HOME/.cache/pfs/pfsd.sock) if it is there, else the machine's (/run/pfs/pfsd.sock).
 /// Shape: an address is `unix:PATH` or an absolute path.
 /// Errors: kInvalid, kUnsupported (an address of another kind).
 Result<std::string> socket_path(const std::string& flag, const Surroundings& surroundings);

@@ -47,10 +47,10 @@ std::string duration_of(const client::Job& job) {
       std::chrono::nanoseconds(job.finished->nanoseconds - job.started.nanoseconds));
 }
 
-/// A state, and the beginning of why it failed.
+/// A state, and the beginning of why it failed, or of what it waits for.
 std::string state_of(const client::Job& job) {
   constexpr std::size_t kReasonLength = 25;
-  if (job.state != "failure" || job.reason.empty()) return job.state;
+  if (job.reason.empty()) return job.state;
   if (job.reason.size() <= kReasonLength) return job.state + ": " + job.reason;
   return job.state + ": " + job.reason.substr(0, kReasonLength) + "...";
 }

@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/launcher.h"
+#include "fs/fuse/mount_point.h"
 
 namespace pfs::daemon {
 
@@ -44,6 +45,8 @@ Result<void> Daemon::watch_signals() {
 }
 
 Result<void> Daemon::open() {
+  // before a store is made that nobody would get to see
+  PFS_TRY(fs::check_can_mount(options_.mount_path));
   store::StoreOptions store_options;
   store_options.path = options_.store_path;
   store_options.clock = &clock_;

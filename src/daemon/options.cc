@@ -55,6 +55,13 @@ Result<void> check(const Options& options) {
     return Error{Code::kInvalid, "--store is missing: the directory of the store"};
   if (options.mount_path.empty())
     return Error{Code::kInvalid, "--mount is missing: the directory to mount on"};
+  const std::string inside = options.mount_path + (options.mount_path.ends_with('/') ? "" : "/");
+  if (options.store_path == options.mount_path || options.store_path.starts_with(inside)) {
+    return Error{Code::kInvalid,
+                 fmt::format("--store {}: lies below the mount {}, which would hide it; choose "
+                             "another directory for one of them",
+                             options.store_path, options.mount_path)};
+  }
   // spdlog takes every unknown word for `off`
   if (options.log_level != "off" &&
       spdlog::level::from_str(options.log_level) == spdlog::level::off) {

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <sstream>
@@ -59,13 +60,37 @@ Result<Format> parse_format(const std::string& path, const std::string& text) {
     if (name == "features-incompatible") format.incompatible = value;
   }
   if (format.version.empty() || !CommitId::from_hex(format.id)) {
-    return Error{Code::kCorrupt, fmt::format("{}: not the FORMAT file of a store", path)};
+    return Error{Code::kCorrupt, fmt::format("{}: not the FORMAT file of a store; put it back from a backup, or choose another directory", path)};
   }
-  if (format.version != kFormatVersion || !format.incompatible.empty() || !format.read_only_compatible.empty()) {
-    return Error{Code::kUnsupported, fmt::format("{}: the store is of format {} with features '{}{}'; open it with the pfs that made it", path,
-                                                 format.version, format.incompatible, format.read_only_compatible)};
+  if (format.version != kFormatVersion) {
+    return Error{Code::kUnsupported, fmt::format("{}: the store has format {}, and this version of pfs knows {}; open it with the version that made it",
+                                                 path, printable(format.version), kFormatVersion)};
+  }
+  for (const auto& features : {format.incompatible, format.read_only_compatible}) {
+    if (features.empty()) continue;
+    return Error{Code::kUnsupported, fmt::format("{}: the store needs '{}', which this version of pfs does not know; open it with the version that made it",
+                                                 path, printable(features))};
   }
   return format;
+}
+
+// A directory that holds something of its own must not be taken for a store that is to be made, and a store that has lost
+// its FORMAT not for a new one. What a start that was killed before FORMAT was written has left is made use of.
+Result<void> check_makes_a_store(const std::string& directory) {
+  static constexpr std::array<std::string_view, 9> kOurs = {"FORMAT.new", "LOCK", "db", "packs", "open", "stage",
+                                                            "quarantine", "tmp", "lost+found"};
+  boost::system::error_code error;
+  if (boost::filesystem::exists(directory + "/db/CURRENT", error)) {
+    return Error{Code::kCorrupt, fmt::format("{}/FORMAT: is missing, though there is a database; put the file back from a backup", directory)};
+  }
+  for (boost::filesystem::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) continue;
+    return Error{Code::kExists, fmt::format("{}: is not a store, and not empty (it holds '{}'); choose a directory of its own for the store",
+                                            directory, printable(name))};
+  }
+  if (error) return error_from_errno(error.value(), "read " + directory);
+  return {};
 }
 
 // The flock of STORE/LOCK; the file says who has it.
@@ -95,17 +120,25 @@ class LocalStore final : public Store {
 
   Result<void> start() {
     boost::system::error_code error;
-    for (const auto* name : {"", "/db", "/packs", "/open", "/stage/log", "/stage/spool", "/quarantine", "/tmp"}) {
+    boost::filesystem::create_directories(options_.path, error);
+    if (error.value() == EEXIST || error.value() == ENOTDIR) {
+      return Error{Code::kNotDirectory, fmt::format("{}: not a directory; choose one for the store", options_.path)};
+    }
+    if (error) return error_from_errno(error.value(), "make " + options_.path);
+    // a store that is not ours to open stays as it is, so this comes before anything is made
+    PFS_TRY(read_format());
+    for (const auto* name : {"/db", "/packs", "/open", "/stage/log", "/stage/spool", "/quarantine", "/tmp"}) {
       boost::filesystem::create_directories(options_.path + name, error);
       if (error) return error_from_errno(error.value(), "make " + options_.path + name);
     }
     PFS_TRY_ASSIGN(lock_, lock_store(options_.path));
-    PFS_TRY(read_format());
+    PFS_TRY(make_format());
     PFS_TRY_ASSIGN(database_, RocksDatabase::open(options_.path + "/db"));
     local_ = std::make_unique<RocksLocalDb>(*database_);
     PFS_TRY_ASSIGN(refs_, RocksRefDb::open(*database_));
     PFS_TRY_ASSIGN(blobs_, DirBlobStore::open(options_.path + "/packs"));
     PFS_TRY_ASSIGN(packs_, PackSet::open(options_.path + "/open", *local_, *blobs_, *options_.clock));
+    packs_->seal_at(options_.seal_pack_at);
     objects_ = std::make_unique<Objects>(*local_, *packs_);
     tree_store_ = std::make_unique<TreeStore>(*objects_);
     contents_ = std::make_unique<ContentReader>(*objects_);
@@ -158,15 +191,20 @@ class LocalStore final : public Store {
   }
 
  private:
+  // Without a FORMAT: finds out whether one may be made here.
   Result<void> read_format() {
     const std::string path = options_.path + "/FORMAT";
-    if (::access(path.c_str(), F_OK) == 0) {
-      PFS_TRY_ASSIGN(const auto text, read_file(path));
-      PFS_TRY_ASSIGN(format_, parse_format(path, text));
-      return {};
-    }
+    if (::access(path.c_str(), F_OK) != 0) return check_makes_a_store(options_.path);
+    PFS_TRY_ASSIGN(const auto text, read_file(path));
+    PFS_TRY_ASSIGN(format_, parse_format(path, text));
+    return {};
+  }
+
+  Result<void> make_format() {
+    PFS_TRY(read_format());  // again, with the lock: another process may have made it meanwhile
+    if (!format_.id.empty()) return {};
     format_.id = new_commit_id().hex();
-    return write_file_atomically(path, format_.text());
+    return write_file_atomically(options_.path + "/FORMAT", format_.text());
   }
 
   Result<DeltaTrees::Parts::BranchState> branch_state(const BranchRef& ref) const {

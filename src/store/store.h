@@ -22,6 +22,7 @@ struct StoreOptions {
   std::chrono::milliseconds commit_after{1000};
   /// A file without a write for this long is not being written any more, whoever has it open.
   std::chrono::milliseconds idle_after{10000};
+  std::uint64_t seal_pack_at = std::uint64_t{64} << 20U;  ///< bytes; packs of any size are read
   bool automatic_commits = true;  ///< false: commits are made on request only (tests, tools)
 };
 

@@ -137,7 +137,7 @@ Result<PodmanRunner::Setting> PodmanRunner::setting() {
   }
   const std::string message =
       first->code == Code::kNotFound
-          ? "podman is not installed; pipelines need it (Debian: apt-get install podman runc)"
+          ? "podman is not installed (not in pfsd's PATH), and pipelines need it: apt-get install podman runc"
           : fmt::format("podman cannot start a container: {}; try `podman run` by hand", first->message);
   Lock lock(mutex_);
   report_ = message;

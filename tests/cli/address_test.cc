@@ -53,6 +53,9 @@ TEST_CASE("without an address the user's own daemon goes before the machine's", 
         "/run/user/7/pfs/pfsd.sock");
   CHECK(path_of(socket_path("", surroundings(variables))) == "/run/pfs/pfsd.sock");
   CHECK(path_of(socket_path("", surroundings({}))) == "/run/pfs/pfsd.sock");
+  // where there is no session's directory, pfsd has put it below the home
+  CHECK(path_of(socket_path("", surroundings({{"HOME", "/home/u"}}, {"/home/u/.cache/pfs/pfsd.sock"}))) ==
+        "/home/u/.cache/pfs/pfsd.sock");
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ struct Pods : Backend {
 
   PipelineSpec spec() const {
     return *parse_spec(R"({"pipeline": {"name": "contract"}, "input": {"pfs": {"repo": "r", "glob": "/*"}},
-                           "transform": {"image": ")" + image + R"(", "env": {"GREETING": "good day"}}})");
+                           "transform": {"image": ")" + image + R"(", "cmd": ["sh"], "env": {"GREETING": "good day"}}})");
   }
   PodRequest request(const std::string& suffix, PodUser user = {}) {
     const std::string links = directory / suffix;

@@ -1,37 +1,9 @@
 // The lines of docs/semantics.md about pipelines' containers and output branches: real containers on a real mount.
 #include <catch2/catch.hpp>
 
-#include "contract/trigger/podman_image.h"
-#include "semantics/shell.h"
+#include "semantics/pipeline_words.h"
 
 using namespace pfs::test;
-
-namespace {
-
-// Commands for the scripts: `pipeline NAME INPUT COMMAND...` makes one that runs the shell command for each file at the top of
-// INPUT@master; `put NAME TEXT` is a change of data@master, committed; `newest STATE` waits for the newest job to be in it.
-std::string with_pipelines(const std::string& script) {
-  return "image=" + busybox_image() + R"sh(
-    pipeline() {
-      cat > "$T/spec.json" << SPEC
-      { "pipeline": { "name": "$1" }, "transform": { "image": "$image", "cmd": ["sh"], "stdin": ["$2"] },
-        "datum_tries": 1, "input": { "pfs": { "repo": "data", "glob": "/*" } } }
-SPEC
-      pfs create pipeline -f "$T/spec.json"
-    }
-    put() { echo "$2" > "$P/data@master/$1"; commit data@master; }
-    jobs_are() { # how many, and the newest one's state
-      for i in $(seq 300); do
-        if test "$(pfs list job | tail -n +2 | wc -l)" -eq "$1" && pfs list job | sed -n 2p | grep -q "$2"; then return 0; fi
-        sleep 0.1
-      done
-      pfs list job; return 1
-    }
-    mkdir "$P/data@master"
-)sh" + script;
-}
-
-}  // namespace
 
 TEST_CASE("S48: an output branch is read-only to people and shows the last good commit when a job fails", "[semantics]") {
   Mounted mounted;

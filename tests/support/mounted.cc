@@ -64,8 +64,9 @@ void Mounted::start(std::vector<std::string> environment) {
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   std::vector<char*> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  // the test's own come first: of two with one name getenv(3) finds the first
   for (auto& variable : environment) variables.push_back(variable.data());
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
   variables.push_back(nullptr);
 
   posix_spawn_file_actions_t actions;

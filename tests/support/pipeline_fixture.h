@@ -11,19 +11,11 @@
 
 #include "store/store.h"
 #include "support/fake_runner.h"
+#include "support/must.h"
 #include "support/tree_view_host.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::test {
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().message);
-  return *std::move(result);
-}
-inline void must(Result<void> result) {
-  if (!result) throw std::runtime_error(result.error().message);
-}
 
 /// A store with pipelines whose containers are fakes. Closing and opening it again is what a restart of pfsd is.
 class PipelineFixture {

@@ -1,9 +1,11 @@
 #include "fs/fuse/mount_point.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +13,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -20,12 +24,16 @@
 #include <spdlog/spdlog.h>
 
 #include "base/file.h"
+#include "base/names.h"
 
 extern char** environ;
 
 namespace pfs::fs {
 
 namespace {
+
+// Source: Documentation/admin-guide/devices.txt, misc.
+const dev_t kFuseDevice = makedev(10, 229);
 
 struct MountLine {
   std::uint32_t minor = 0;
@@ -77,8 +85,12 @@ Result<std::string> absolute(std::string path) {
   const std::string parent = slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   const bool whole = name.empty() || name == "." || name == "..";
   std::array<char, PATH_MAX> resolved{};
-  if (!realpath(whole ? path.c_str() : parent.c_str(), resolved.data()))
+  if (!realpath(whole ? path.c_str() : parent.c_str(), resolved.data())) {
+    if (errno == ENOENT)
+      return Error{Code::kNotFound,
+                   fmt::format("{}: no such directory; make it with `mkdir -p {}`", path, path)};
     return error_from_errno(errno, path);
+  }
   if (whole) return std::string(resolved.data());
   const std::string prefix = resolved.data();
   return prefix == "/" ? "/" + name : prefix + "/" + name;
@@ -138,34 +150,89 @@ Result<void> clear_dead_mount(const std::string& path, const std::string& source
   return {};
 }
 
-}  // namespace
-
-Result<std::string> prepare_mount_point(const std::string& path, const std::string& source) {
-  if (access("/dev/fuse", F_OK) != 0) {
-    return Error{Code::kUnsupported,
-                 "no /dev/fuse: load the kernel module with `modprobe fuse`, or give the container "
-                 "`--device /dev/fuse`"};
+// Opens it, for a device can be there and still be none of ours: a container's rules say so at
+// open(2) only.
+Result<void> check_device() {
+  const UniqueFd device(open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  const int trouble = device ? 0 : errno;
+  struct stat about {};
+  if (device && fstat(device.get(), &about) == 0 && S_ISCHR(about.st_mode) &&
+      about.st_rdev == kFuseDevice) {
+    return {};
   }
-  if (access("/dev/fuse", R_OK | W_OK) != 0) {
+  if (trouble == EACCES) {
     return Error{Code::kDenied,
                  "/dev/fuse: not allowed to this user; `ls -l /dev/fuse` should say crw-rw-rw-"};
   }
-  if (geteuid() != 0 && !fusermount()) {
-    return Error{Code::kUnsupported,
-                 "no fusermount3: install it (Debian: apt install fuse3), or run as root"};
+  return Error{Code::kUnsupported,
+               fmt::format("/dev/fuse: {}; load the kernel module with `modprobe fuse`, or give the "
+                           "container `--device /dev/fuse`",
+                           trouble != 0 ? std::strerror(trouble) : "is not the FUSE device")};
+}
+
+// Root in a container may lack it. Source: capabilities(7), proc(5) "CapEff".
+bool has_mount_capability() {
+  constexpr unsigned kSysAdmin = 21;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("CapEff:")) continue;
+    return (std::strtoull(line.c_str() + std::strlen("CapEff:"), nullptr, 16) >> kSysAdmin & 1U) != 0;
   }
-  PFS_TRY_ASSIGN(auto point, absolute(path));
-  PFS_TRY(clear_dead_mount(point, source));
+  return true;
+}
+
+Result<void> check_directory(const std::string& point) {
   struct stat about {};
   if (stat(point.c_str(), &about) != 0) {
     if (errno == ENOENT)
       return Error{Code::kNotFound,
-                   fmt::format("{}: no such directory; make it with `mkdir {}`", point, point)};
+                   fmt::format("{}: no such directory; make it with `mkdir -p {}`", point, point)};
     return error_from_errno(errno, point);
   }
   if (!S_ISDIR(about.st_mode))
     return Error{Code::kNotDirectory,
-                 fmt::format("{}: not a directory, so nothing can be mounted on it", point)};
+                 fmt::format("{}: not a directory, so nothing can be mounted on it; choose one", point)};
+  return {};
+}
+
+Result<void> check_empty(const std::string& point) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(point.c_str()), closedir);
+  if (!directory) return error_from_errno(errno, point);
+  while (const dirent* entry = readdir(directory.get())) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    return Error{Code::kNotEmpty,
+                 fmt::format("{}: not empty (it holds '{}'), and a mount would hide what is in it; move "
+                             "that away or choose another directory",
+                             point, printable(name))};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_can_mount(const std::string& path) {
+  PFS_TRY(check_device());
+  if (geteuid() != 0 && !fusermount()) {
+    return Error{Code::kUnsupported,
+                 "no fusermount3: install it (Debian: apt install fuse3), or run as root"};
+  }
+  if (geteuid() == 0 && !has_mount_capability()) {
+    return Error{Code::kDenied, fmt::format("{}: this root may not mount (it has no CAP_SYS_ADMIN); give "
+                                            "the container `--cap-add SYS_ADMIN`",
+                                            path)};
+  }
+  PFS_TRY_ASSIGN(auto point, absolute(path));
+  if (mount_at(point)) return {};
+  return check_directory(point);
+}
+
+Result<std::string> prepare_mount_point(const std::string& path, const std::string& source) {
+  PFS_TRY(check_can_mount(path));
+  PFS_TRY_ASSIGN(auto point, absolute(path));
+  PFS_TRY(clear_dead_mount(point, source));
+  PFS_TRY(check_directory(point));
+  PFS_TRY(check_empty(point));
   return point;
 }
 

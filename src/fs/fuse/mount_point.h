@@ -9,11 +9,17 @@
 
 namespace pfs::fs {
 
-/// Prepares `path` to be mounted on: absolute, a directory, not in use. A dead mount of the same
-/// `source` (its daemon was killed) is taken away; the caller holds the store's lock, so nobody
-/// serves it any more. Shape: returns the absolute path. Errors, each saying what to do: kNotFound,
-/// kNotDirectory, kBusy (something else is mounted there), kUnsupported (no /dev/fuse, no
+/// Whether this process can mount at all, and `path` is a directory to mount on or a mount, which
+/// prepare_mount_point() tells apart. Changes nothing, so that it can be asked before a store is
+/// made. Errors, each saying what to do: kNotFound, kNotDirectory, kUnsupported (no /dev/fuse, no
 /// fusermount3), kDenied.
+Result<void> check_can_mount(const std::string& path);
+
+/// Prepares `path` to be mounted on: absolute, an empty directory, not in use. A dead mount of the
+/// same `source` (its daemon was killed) is taken away; the caller holds the store's lock, so nobody
+/// serves it any more. Shape: returns the absolute path. Errors, each saying what to do: those of
+/// check_can_mount(), kBusy (something else is mounted there), kNotEmpty (what is in it would be
+/// hidden).
 Result<std::string> prepare_mount_point(const std::string& path, const std::string& source);
 
 /// Takes the mount at `path` away; processes that are inside keep it until they leave.

@@ -28,11 +28,18 @@ namespace {
 // Ends a read of /dev/fuse; its handler does nothing.
 constexpr int kWakeSignal = SIGUSR1;
 
+// What libfuse says while we mount belongs into the error; it has no other way to tell.
+thread_local std::string* mount_trouble = nullptr;
+
 void log_libfuse(fuse_log_level level, const char* format, va_list arguments) {
   std::array<char, 1024> line{};
   std::vsnprintf(line.data(), line.size(), format, arguments);
   std::string text = line.data();
   while (text.ends_with('\n')) text.pop_back();
+  if (mount_trouble && level <= FUSE_LOG_ERR) {
+    *mount_trouble = text;
+    return;
+  }
   spdlog::log(level <= FUSE_LOG_ERR ? spdlog::level::err : spdlog::level::debug, "libfuse: {}",
               text);
 }
@@ -69,8 +76,13 @@ Result<void> Session::mount_at(const std::string& path) {
   fuse_opt_free_args(&arguments);
   if (!session_)
     return Error{Code::kInternal, "libfuse refuses the mount options " + mount_options};
-  if (fuse_session_mount(session_, path.c_str()) != 0) {
-    return Error{Code::kIo, fmt::format("{}: mounting failed; the lines above say why", path)};
+  std::string trouble;
+  mount_trouble = &trouble;
+  const int failed = fuse_session_mount(session_, path.c_str());
+  mount_trouble = nullptr;
+  if (failed != 0) {
+    return Error{Code::kIo, fmt::format("{}: cannot be mounted on: {}", path,
+                                        trouble.empty() ? "fusermount3 has said why" : trouble)};
   }
   path_ = path;
   fcntl(device(), F_SETFD, FD_CLOEXEC);

@@ -27,8 +27,8 @@ struct SessionOptions {
 /// The owner mounts, starts, detaches and destroys it, in that order, from one thread.
 class Session {
  public:
-  /// Mounts; requests wait until start(). Errors as prepare_mount_point(), kIo (libfuse said no;
-  /// its line is in the log).
+  /// Mounts; requests wait until start(). Errors as prepare_mount_point(), kIo (libfuse said
+  /// no).
   static Result<std::unique_ptr<Session>> mount(const SessionOptions& options);
   /// Ends the threads and closes /dev/fuse.
   ~Session();

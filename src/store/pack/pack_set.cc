@@ -168,14 +168,14 @@ Result<PackSet::OpenPackPtr> PackSet::writable(PackKind kind) {
   {
     Lock lock(mutex_);
     const auto& current = current_[kind];
-    if (current && current->size_ < kSealSize) return current;
+    if (current && current->size_ < seal_size_) return current;
   }
   PFS_TRY_ASSIGN(auto fresh, create(kind));
   OpenPackPtr full;
   {
     Lock lock(mutex_);
     auto& current = current_[kind];
-    if (current && current->size_ < kSealSize) {  // another thread was faster
+    if (current && current->size_ < seal_size_) {  // another thread was faster
       ::unlink(fresh->file_.path().c_str());
       return current;
     }

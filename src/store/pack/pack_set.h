@@ -23,6 +23,8 @@ namespace pfs::store {
 class PackSet {
  public:
   static constexpr std::uint64_t kSealSize = std::uint64_t{64} << 20U;
+  /// Seals at another size. For who opens it, before anything is appended.
+  void seal_at(std::uint64_t size) { seal_size_ = size; }
 
   /// A pack that can still be appended to, or is on its way to the BlobStore.
   class OpenPack;
@@ -58,6 +60,7 @@ class PackSet {
   const std::string open_directory_;
   LocalDb& local_;
   BlobStore& blobs_;
+  std::uint64_t seal_size_ = kSealSize;
   const Clock& clock_;
   std::atomic<std::uint64_t> sequence_{1};  // orders frames; a number drawn and not used does no harm
 

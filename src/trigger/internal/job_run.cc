@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -60,6 +61,28 @@ bool goes_on_later(Code code) {
   }
   return false;
 }
+
+/// The last line that a command printed, which mostly says why it failed.
+class LastLine {
+ public:
+  void add(std::string_view piece) {
+    for (const char c : piece) {
+      if (c == '\n' || c == '\r') {
+        ended_ = true;
+        continue;
+      }
+      if (std::exchange(ended_, false)) line_.clear();
+      if (line_.size() < kMost) line_ += c;
+    }
+  }
+  /// Shape: at most 200 bytes, shown so that it stays one line.
+  std::string text() const { return printable(line_); }
+
+ private:
+  static constexpr std::size_t kMost = 200;
+  std::string line_;
+  bool ended_ = false;
+};
 
 /// The lines of the spec, each with its newline.
 std::string standard_input(const PipelineSpec::Transform& transform) {
@@ -166,10 +189,6 @@ Result<JobRun::Failure> JobRun::attempt_all(const Datum& datum) {
 }
 
 Result<JobRun::Failure> JobRun::attempt(const Datum& datum) {
-  if (spec_.transform.cmd.empty()) {
-    command_cannot_start_ = true;
-    return Failure("transform.cmd is empty: there is nothing to run");
-  }
   auto ready = ensure_container();
   if (!ready) {
     if (ready.error().code != Code::kNotFound && ready.error().code != Code::kInvalid) return std::move(ready).error();
@@ -179,15 +198,23 @@ Result<JobRun::Failure> JobRun::attempt(const Datum& datum) {
   PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(around_.store.trees(), spec_.input.name, datum));
   around_.container.show(view.tree);
   const std::string id = datum.id.hex();
-  const auto end = around_.container.run(
-      command_for(datum), [&](std::string_view piece) { log_->output(id, piece); }, around_.keep_going);
+  LastLine last_line;
+  const auto on_output = [&](std::string_view piece) {
+    log_->output(id, piece);
+    last_line.add(piece);
+  };
+  const auto end = around_.container.run(command_for(datum), on_output, around_.keep_going);
   log_->end_of_output(id);
   if (!end && end.error().code == Code::kCancelled) return end.error();
   if (!end) return Failure(end.error().message);
   if (Failure failure = failure_of(*end); !failure.empty()) {
     command_cannot_start_ = end->how == worker::End::kNotStarted;
-    if (command_cannot_start_) log_->system(id, failure);
-    return failure;
+    if (command_cannot_start_) {
+      log_->system(id, failure);
+      return failure;
+    }
+    const std::string said = last_line.text();
+    return said.empty() ? failure : fmt::format("{}: {}", failure, said);
   }
   return keep_output(datum, view);
 }
@@ -230,7 +257,8 @@ JobRun::Failure JobRun::failure_of(const worker::CommandEnd& end) const {
     case worker::End::kSignalled:
       return fmt::format("the command was killed by signal {}", end.code);
     case worker::End::kNotStarted:
-      return fmt::format("{} in image {}", end.why, spec_.transform.image);
+      return fmt::format("transform.cmd: {} in image {}; update the pipeline or the image", end.why,
+                         spec_.transform.image);
   }
   return "the command ended in no known way";
 }

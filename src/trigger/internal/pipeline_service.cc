@@ -136,8 +136,8 @@ PipelineService::DriverPtr PipelineService::take_driver(const RepoName& name) {
 
 Result<PipelineInfo> PipelineService::create(const std::string& spec_json, bool update, bool reprocess) {
   PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(spec_json));
-  PFS_TRY(runner_->probe());
   PFS_TRY(check_branches(spec));
+  PFS_TRY(runner_->probe());
   PFS_TRY_ASSIGN(const bool changed, put_spec(spec, update, reprocess));
   if (changed) {
     PFS_TRY(make_branches(spec));
@@ -183,7 +183,11 @@ Result<void> PipelineService::leave(const PipelineRecord& old, const PipelineRec
 /// Before anything is changed: what the spec reads is there, and what it writes is free.
 Result<void> PipelineService::check_branches(const PipelineSpec& spec) {
   auto input = store_.catalog().repo(spec.input.repo);
-  if (!input) return std::move(input).error().within("pipeline spec: input.pfs.repo");
+  if (!input && input.error().code == Code::kNotFound) {
+    return Error{Code::kNotFound, fmt::format("pipeline spec: input.pfs.repo: no such repo '{0}'; make it with `pfs create repo {0}`",
+                                              spec.input.repo.str())};
+  }
+  PFS_TRY(input);
   const auto output = store_.catalog().branch(spec.output());
   if (output && !output->output_of.empty() && output->output_of != spec.name.str()) {
     return Error{Code::kBusy, fmt::format("branch {}: written by pipeline {}", spec.output().str(), output->output_of)};

@@ -40,7 +40,7 @@ bool has_nul(std::string_view text) { return text.find('\0') != std::string_view
 
 Result<PipelineSpec::Transform> read_transform(const json& object) {
   PipelineSpec::Transform transform;
-  transform.image = text_or(member(object, "image"), transform.image);
+  transform.image = text_or(member(object, "image"), "");
   transform.cmd = value_or_empty<std::vector<std::string>>(member(object, "cmd"));
   transform.stdin_lines = value_or_empty<std::vector<std::string>>(member(object, "stdin"));
   transform.env = value_or_empty<std::map<std::string, std::string>>(member(object, "env"));
@@ -48,6 +48,8 @@ Result<PipelineSpec::Transform> read_transform(const json& object) {
   transform.working_dir = text_or(member(object, "working_dir"), "");
   transform.accept_return_code = value_or_empty<std::vector<int>>(member(object, "accept_return_code"));
 
+  if (transform.image.empty()) return invalid("transform.image", "is required: the image in which the command runs");
+  if (transform.cmd.empty()) return invalid("transform.cmd", R"(is required: the command, for instance ["sh"])");
   if (transform.image.front() == '-' || has_nul(transform.image)) return invalid("transform.image", "no image's name");
   for (const std::string& argument : transform.cmd) {
     if (has_nul(argument)) return invalid("transform.cmd", "a NUL byte in an argument");
@@ -68,9 +70,11 @@ Result<PipelineSpec::Transform> read_transform(const json& object) {
 
 Result<PipelineSpec::PfsInput> read_input(const json& object) {
   const json& pfs = member(object, "pfs");
-  if (!pfs.is_object()) return invalid("input", "expected a `pfs` input");
+  if (!pfs.is_object()) return invalid("input.pfs", "is required: what the pipeline reads");
   PipelineSpec::PfsInput input;
-  auto repo = RepoName::parse(text_or(member(pfs, "repo"), ""));
+  const std::string repo_text = text_or(member(pfs, "repo"), "");
+  if (repo_text.empty()) return invalid("input.pfs.repo", "is required: the repo that the pipeline reads");
+  auto repo = RepoName::parse(repo_text);
   if (!repo) return invalid("input.pfs.repo", repo.error().message);
   input.repo = std::move(*repo);
   auto name = RepoName::parse(text_or(member(pfs, "name"), input.repo.str()));
@@ -88,7 +92,9 @@ Result<PipelineSpec::PfsInput> read_input(const json& object) {
 
 Result<PipelineSpec> read_spec(const json& object) {
   PipelineSpec spec;
-  auto name = RepoName::parse(text_or(member(member(object, "pipeline"), "name"), ""));
+  const std::string name_text = text_or(member(member(object, "pipeline"), "name"), "");
+  if (name_text.empty()) return invalid("pipeline.name", "is required: also the name of the repo that it writes");
+  auto name = RepoName::parse(name_text);
   if (!name) return invalid("pipeline.name", name.error().message);
   spec.name = std::move(*name);
   spec.description = text_or(member(object, "description"), "");

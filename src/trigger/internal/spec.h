@@ -16,8 +16,8 @@ namespace pfs::trigger {
 /// Source: the pipeline specification of Pachyderm 1.13; docs/pipelines.md says which fields do what here.
 struct PipelineSpec {
   struct Transform {
-    std::string image = "ubuntu:16.04";
-    std::vector<std::string> cmd;    ///< executed as it is, without a shell
+    std::string image;               ///< required
+    std::vector<std::string> cmd;    ///< required; executed as it is, without a shell
     std::vector<std::string> stdin_lines;
     std::map<std::string, std::string> env;
     std::string user;                ///< a name or number; empty: the image's
