@@ -3,7 +3,6 @@
 # Usage: mount_bench.sh DIRECTORY_OF_PFS_AND_PFSD   (needs /dev/fuse; the rows of jobs need podman; about 4 GiB in $TMPDIR)
 set -eu
 bin=$1
-here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-bench-XXXXXX")
 mnt=$work/mnt
 mkdir "$mnt" "$work/plain"
@@ -17,6 +16,8 @@ clean() {
   rm -rf "$work"
 }
 trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 until [ -d "$mnt/.pfs" ]; do kill -0 "$pid" || { cat "$work/log" >&2; exit 1; }; sleep 0.05; done
 
 now() { date +%s%N; }
