@@ -15,16 +15,14 @@ class Sizes:
 
     def __init__(self, quick, scale):
         self.repeat = 1 if quick else 3
-        self.big = int((256 if quick else 1024) * scale) << 20
-        self.small = [int(n * scale) for n in ([10_000] if quick else [10_000, 100_000])]
-        self.trees = [int(n * scale) for n in ([1_000, 100_000] if quick else [1_000, 10_000, 100_000, 1_000_000])]
+        self.big = max(4, int((256 if quick else 1024) * scale)) << 20
+        self.small = [max(20, int(n * scale)) for n in ([10_000] if quick else [10_000, 100_000])]
+        self.trees = [max(20, int(n * scale)) for n in ([1_000, 100_000] if quick else [1_000, 10_000, 100_000, 1_000_000])]
         self.copies = self.trees if quick else [self.trees[1], self.trees[3]]
         self.diff = self.trees[1] if quick else self.trees[2]
-        self.version = int((32 if quick else 200) * scale) << 20
+        self.version = max(1, int((32 if quick else 200) * scale)) << 20
         self.versions = 10 if quick else 20
         self.random_reads = int((5_000 if quick else 20_000) * max(scale, 0.1))
-        # what takes long at a peer is measured once
-        self.patient = not quick
 
 
 class Bench:

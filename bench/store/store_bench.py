@@ -44,18 +44,21 @@ def main():
     chosen = arguments()
     table = Table()
     table.head(remarks(chosen))
-    with Workspace(chosen.dir, os.path.abspath(chosen.rows_program)) as space:
-        bench = Bench(space, table, Sizes(chosen.quick, chosen.scale))
-        sections = {"big": bench.big, "small": bench.small, "tree": Trees(bench).rows, "versions": bench.versions}
-        try:
-            for section in chosen.sections:
-                sections[section]()
-        except CommandFailed as failure:
-            print(f"store_bench: {failure}", file=sys.stderr)
-            return 1
-        bench.memory()
-    if chosen.results:
-        table.write(chosen.results, remarks(chosen))
+    try:
+        with Workspace(chosen.dir, os.path.abspath(chosen.rows_program)) as space:
+            bench = Bench(space, table, Sizes(chosen.quick, chosen.scale))
+            sections = {"big": bench.big, "small": bench.small, "tree": Trees(bench).rows, "versions": bench.versions}
+            try:
+                for section in chosen.sections:
+                    sections[section]()
+            finally:
+                bench.memory()
+    except CommandFailed as failure:
+        print(f"store_bench: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        if chosen.results:
+            table.write(chosen.results, remarks(chosen))
     print(f"{table.short} rows are short of their target" if table.short else "every target is met")
     return 0
 

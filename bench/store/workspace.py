@@ -46,7 +46,7 @@ class Workspace:
         self.rows_program = rows_program
         self.path = None
         self.peak_rss = {}  # of our rows, by name, in bytes
-        self._mounts = []  # (mount point, process that serves it or None)
+        self._mounts = {}  # mount point -> process that serves it, or None; there before it is mounted
         self._children = set()
 
     def __enter__(self):
@@ -63,9 +63,9 @@ class Workspace:
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not stop the cleaning
         for child in list(self._children):
             self._end(child)
-        for point, server in reversed(self._mounts):
-            self._unmount(point, server)
-        if any(os.path.ismount(point) for point, _ in self._mounts):
+        for point in list(self._mounts):
+            self.unmount(point)
+        if self._mounts:
             print(f"store_bench: a mount below {self.path} could not be undone; unmount it and remove the directory", file=sys.stderr)
             return
         subprocess.run(["rm", "-rf", self.path], check=False)
@@ -150,14 +150,15 @@ class Workspace:
     # ---- mounts
 
     def mount(self, command, point):
+        self._mounts[point] = None
         self.run(command)
-        self._mounts.append((point, None))
 
     def serve(self, command, point, ready, env=None):
         """A mount that a process in the foreground serves; returns when `ready()` is true."""
+        self._mounts[point] = None
         server = subprocess.Popen(command, env=dict(self.environment, **(env or {})), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._mounts.append((point, server))
+        self._mounts[point] = server
         for _ in range(600):
             if server.poll() is not None:
                 break
@@ -168,23 +169,21 @@ class Workspace:
         raise CommandFailed(f"{' '.join(command[:2])}: nothing was mounted")
 
     def unmount(self, point):
-        for mount in [mount for mount in self._mounts if mount[0] == point]:
-            self._unmount(*mount)
-            if not os.path.ismount(point):
-                self._mounts.remove(mount)
-
-    def _unmount(self, point, server):
+        server = self._mounts.get(point)
         if os.path.ismount(point):
             fuse = shutil.which("fusermount3") or shutil.which("fusermount") or "fusermount3"
             command = [fuse, "-u", point] if server else ["umount", point]
-            for attempt in range(50):
-                if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0 or not os.path.ismount(point):
+            for _ in range(50):
+                done = subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+                if done or not os.path.ismount(point):
                     break
                 time.sleep(0.1)
             else:
                 subprocess.run(["umount", "-l", point], check=False)
         if server:
             self._end(server)
+        if not os.path.ismount(point):
+            self._mounts.pop(point, None)
 
     @staticmethod
     def _end(child):
