@@ -18,7 +18,7 @@ SECTIONS = ("big", "small", "tree", "versions")
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows-program", required=True, help="the built store_rows")
-    parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/tmp"), help="where to work; about 30 GB for everything")
+    parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/tmp"), help="where to work; about 10 GB for everything")
     parser.add_argument("--quick", action="store_true", help="smaller, each figure once: what `make bench` prints")
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks every size, to try the rows out; such figures mean nothing")
     parser.add_argument("--sections", default=",".join(SECTIONS), help="of %(default)s")
