@@ -6,13 +6,16 @@
 #   make test     from a bare Debian 12 to every test passed
 #   make test-all every test in every preset, and clang-tidy
 #   make soak     the long random tests
-#   make bench    prints figures, as ratios to something measured in the same run
+#   make bench    prints figures, as ratios to something measured in the same run; five minutes
+#   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
+#   make bench-full   both, in full sizes; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+STORE_BENCH = bench/store/store_bench.py --rows-program build/release/bench/store_rows
 
-.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench run stop install clean
+.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-full store_rows run stop install clean
 
 release:
 	@cmake --preset release
@@ -41,8 +44,20 @@ soak:
 	@cmake --build --preset dev -j $(JOBS)
 	@ctest --preset soak
 
-bench: release
-	@cmake --build --preset release -j $(JOBS) --target pfs_run_benchmarks
+# The peers that are installed, in small sizes, and the mount.
+bench: store_rows
+	@$(STORE_BENCH) --quick $(BENCH_ARGS)
+	@bench/mount_bench.sh $(CURDIR)/build/bin
+
+bench-store: store_rows
+	@bench/store/install-peers.sh
+	@$(STORE_BENCH) --results build/bench-store.md $(BENCH_ARGS)
+
+bench-full: bench-store
+	@bench/mount_bench.sh $(CURDIR)/build/bin
+
+store_rows: release
+	@cmake --build --preset release -j $(JOBS) --target store_rows
 
 run:
 	@scripts/run.sh

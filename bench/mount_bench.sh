@@ -3,7 +3,6 @@
 # Usage: mount_bench.sh DIRECTORY_OF_PFS_AND_PFSD   (needs /dev/fuse; the rows of jobs need podman; about 4 GiB in $TMPDIR)
 set -eu
 bin=$1
-here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-bench-XXXXXX")
 mnt=$work/mnt
 mkdir "$mnt" "$work/plain"
@@ -11,12 +10,18 @@ export PATH="$bin:$PATH" PFS_ADDRESS="unix:$work/pfsd.sock"
 
 pfsd --store "$work/store" --mount "$mnt" --socket "$work/pfsd.sock" > "$work/log" 2>&1 &
 pid=$!
+image=localhost/pfs-bench
+imported=
 clean() {
   kill "$pid" 2> /dev/null || true
   wait "$pid" 2> /dev/null || true
+  # -f: with the pipeline's container, which pfsd leaves for its next start
+  [ -z "$imported" ] || podman rmi -f "$image" > /dev/null 2>&1 || true
   rm -rf "$work"
 }
 trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 until [ -d "$mnt/.pfs" ]; do kill -0 "$pid" || { cat "$work/log" >&2; exit 1; }; sleep 0.05; done
 
 now() { date +%s%N; }
@@ -52,9 +57,9 @@ plain=$(timed plain_small)
 row "cp -r of 10,000 files, committed" "$(timed ours_small)" "cp -r to ext4 and sync:" "$plain" -
 
 # what runs when HEAD moves
-if podman image exists localhost/pfs-bench 2> /dev/null || {
+if podman image exists "$image" 2> /dev/null || {
   mkdir "$work/image" && cp /bin/busybox "$work/image/busybox" && ln -s busybox "$work/image/true" &&
-    tar -C "$work/image" -c . | podman import -q - localhost/pfs-bench > /dev/null 2>&1
+    tar -C "$work/image" -c . | podman import -q - "$image" > /dev/null 2>&1 && imported=yes
 }; then
   mkdir "$mnt/in@master" "$mnt/in@staging"
   cat > "$work/spec.json" << SPEC
