@@ -186,6 +186,7 @@ Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch
     commit.branch = member->ref.branch;
     commit.parent = branch.record.head;
     commit.root = member->walked.root;
+    commit.links = member->walked.links;
     commit.started = branch.record.opened_by_hand ? branch.record.opened : parts_.clock->now();
     commit.author = member->frozen.author;
     commit.description = member->frozen.description;
@@ -249,13 +250,18 @@ Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const Subtree& roo
     commit.branch = ref.branch;
     commit.parent = branch.record.head;
     commit.root = root;
+    std::optional<Commit> parent;
+    if (commit.parent) {
+      PFS_TRY_ASSIGN(parent, load_commit(*parts_.refs, *commit.parent));
+    }
+    PFS_TRY_ASSIGN(commit.links, parts_.trees->links_of(parent, root));
     commit.started = parts_.clock->now();
     commit.author = options.author;
     commit.description = options.description;
     commit.provenance = std::move(provenance);
     PFS_TRY(commit_moves(commits, extend, outcome));
     PFS_FAULT_POINT("store.publish_tree.published");
-    PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, commit.id, root));
+    PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, commit));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
   tell(outcome);
@@ -322,7 +328,7 @@ Result<bool> RefCatalog::retarget_locked(const BranchRef& ref, const CommitRef& 
   PFS_TRY(run_hook(moves, txn));
   PFS_TRY(parts_.refs->commit(std::move(txn)));
   PFS_FAULT_POINT("store.retarget.published");
-  PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, commit.id, commit.root));
+  PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, commit));
   if (replaced) outcome.replaced.push_back(std::move(*replaced));
   outcome.moves.push_back(std::move(moves.front()));
   outcome.changed.push_back(ref);
