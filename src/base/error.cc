@@ -23,6 +23,7 @@ std::string_view name_of(Code code) {
     case Code::kQuota: return "quota";
     case Code::kStale: return "stale";
     case Code::kCrossDevice: return "cross-device";
+    case Code::kTooManyLinks: return "too many links";
     case Code::kNameTooLong: return "name too long";
     case Code::kTooLarge: return "too large";
     case Code::kNoData: return "no data";
@@ -53,6 +54,7 @@ Code code_of_errno(int error_number) {
     case EDQUOT: return Code::kQuota;
     case ESTALE: return Code::kStale;
     case EXDEV: return Code::kCrossDevice;
+    case EMLINK: return Code::kTooManyLinks;
     case ENAMETOOLONG: return Code::kNameTooLong;
     case EFBIG: return Code::kTooLarge;
     case ENODATA: return Code::kNoData;

@@ -23,6 +23,7 @@ enum class Code {
   kQuota,         ///< a quota is used up
   kStale,         ///< the inode was orphaned: its branch points elsewhere now
   kCrossDevice,   ///< links and moves that cannot cross branches (EXDEV)
+  kTooManyLinks,  ///< a file with as many names as it may have (EMLINK)
   kNameTooLong,   ///< a name over 255 bytes or a path over 4096
   kTooLarge,      ///< beyond what the format can hold
   kNoData,        ///< no such extended attribute

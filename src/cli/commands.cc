@@ -43,6 +43,7 @@ int exit_status(Code code) {
     case Code::kQuota:
     case Code::kStale:
     case Code::kCrossDevice:
+    case Code::kTooManyLinks:
     case Code::kNameTooLong:
     case Code::kTooLarge:
     case Code::kNoData:

@@ -21,6 +21,8 @@ using HandleId = Id<HandleIdTag>;
 /// The mount's root. Source: FUSE_ROOT_ID in linux/fuse.h.
 inline constexpr NodeId kRootNode{1};
 
+inline constexpr InodeNumber kRootNumber{1};
+
 /// Who asks.
 struct Caller {
   std::uint32_t uid = 0;

@@ -22,6 +22,8 @@ struct Ownership {
 struct TreeContext {
   std::optional<store::Commit> commit;  ///< set in the tree of a finished commit
   std::optional<Ownership> ownership;   ///< set in a job's view
+  /// Of the tree's root, from which the numbers of hard links are made: they have no one name.
+  InodeNumber number;
   /// A view shows another tree now: nodes of this one are orphans. (A branch's orphans are known to
   /// the store.)
   std::atomic<bool> replaced = false;
@@ -57,6 +59,7 @@ struct Found {
   store::TreePtr tree;                   ///< held by the roots of trees
   std::shared_ptr<TreeContext> context;  ///< shared: by all nodes below one root
   std::shared_ptr<ViewRoot> view;        ///< shared: with the job that shows trees in it
+  std::uint64_t link_id = 0;             ///< of a stored file with several names
 };
 
 /// A node that the kernel knows.

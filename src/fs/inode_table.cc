@@ -27,10 +27,14 @@ InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_
   return InodeNumber(number < 2 ? number + 2 : number);
 }
 
+InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt) {
+  // no name has a slash
+  return inode_number(root, Encoder().u8('/').u64(link_id).str(), salt);
+}
+
 InodeTable::InodeTable(Found root) {
-  const InodeNumber number{1};
-  numbers_.insert(number);
-  slots_[kRootNode] = Slot{std::make_shared<Inode>(kRootNode, number, std::move(root)), 1, {}};
+  numbers_.insert(kRootNumber);
+  slots_[kRootNode] = Slot{std::make_shared<Inode>(kRootNode, kRootNumber, std::move(root)), 1, {}};
 }
 
 InodePtr InodeTable::remember(const Found& found, const Inode& parent, std::string_view name) {
@@ -48,7 +52,7 @@ InodePtr InodeTable::remember(const Found& found, const Inode& parent, std::stri
     return slot.inode;
   }
   const NodeId id(next_id_++);
-  auto inode = std::make_shared<Inode>(id, free_number(parent.number, name), found);
+  auto inode = std::make_shared<Inode>(id, free_number(found, parent.number, name), found);
   numbers_.insert(inode->number);
   if (found.node) {
     by_node_[found.node.get()] = id;
@@ -59,10 +63,10 @@ InodePtr InodeTable::remember(const Found& found, const Inode& parent, std::stri
   return inode;
 }
 
-InodeNumber InodeTable::free_number(InodeNumber parent, std::string_view name) const {
+InodeNumber InodeTable::free_number(const Found& found, InodeNumber parent, std::string_view name) const {
   // a number is taken when its node was renamed away or orphaned, and is still known
   for (std::uint64_t salt = 0;; ++salt) {
-    const auto number = inode_number(parent, name, salt);
+    const auto number = found.link_id != 0 ? inode_number(found.context->number, found.link_id, salt) : inode_number(parent, name, salt);
     if (!numbers_.contains(number)) return number;
   }
 }

@@ -18,6 +18,8 @@ namespace pfs::fs {
 /// restart. `salt` is 0 but where the number is taken by another live node. Source:
 /// docs/semantics.md "Identity".
 InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_t salt);
+/// The same of a file with several names, by whichever it is found: `root` is the number of its tree's root.
+InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt);
 
 /// The nodes that the kernel knows, with how often it has looked each one up.
 ///
@@ -47,7 +49,7 @@ class InodeTable {
     std::uint64_t lookups = 0;
     std::string key;  ///< of nodes that are not stored
   };
-  InodeNumber free_number(InodeNumber parent, std::string_view name) const PFS_REQUIRES(mutex_);
+  InodeNumber free_number(const Found& found, InodeNumber parent, std::string_view name) const PFS_REQUIRES(mutex_);
 
   mutable Mutex mutex_{LockRank::kInodeTable};
   std::uint64_t next_id_ PFS_GUARDED_BY(mutex_) = kRootNode.value() + 1;

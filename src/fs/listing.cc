@@ -19,20 +19,20 @@ Result<std::vector<Listing::Name>> Listing::read(std::uint64_t offset, std::size
     pages_.clear();
   }
   std::vector<Name> names;
-  if (offset == 0 && limit > 0) names.push_back({".", store::Kind::kDirectory, 1});
-  if (offset <= 1 && names.size() < limit) names.push_back({"..", store::Kind::kDirectory, kDots});
+  if (offset == 0 && limit > 0) names.push_back({".", store::Kind::kDirectory, 0, 1});
+  if (offset <= 1 && names.size() < limit) names.push_back({"..", store::Kind::kDirectory, 0, kDots});
   if (names.size() >= limit) return names;
 
   const std::uint64_t first = std::max(offset, kDots);
   Place place = place_of(first);
   std::vector<Name> found;
   const std::size_t room = limit - names.size();
-  PFS_TRY(source_(place.after, [&](std::string_view name, store::Kind kind) {
+  PFS_TRY(source_(place.after, [&](std::string_view name, store::Kind kind, std::uint64_t link_id) {
     if (place.skip > 0) {
       --place.skip;
       return true;
     }
-    found.push_back({std::string(name), kind, first + found.size() + 1});
+    found.push_back({std::string(name), kind, link_id, first + found.size() + 1});
     return found.size() < room;
   }));
   remember(first, found);

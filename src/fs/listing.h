@@ -24,9 +24,10 @@ class Listing {
   struct Name {
     std::string name;
     store::Kind kind = store::Kind::kFile;
+    std::uint64_t link_id = 0;  ///< of a file with several names
     std::uint64_t next_offset = 0;
   };
-  using Visit = std::function<bool(std::string_view name, store::Kind kind)>;
+  using Visit = std::function<bool(std::string_view name, store::Kind kind, std::uint64_t link_id)>;
   /// Calls `visit` for the names behind `after` (empty: all) in the order of their bytes, until it
   /// returns false.
   using Source = std::function<Result<void>(std::string_view after, const Visit& visit)>;

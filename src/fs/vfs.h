@@ -86,7 +86,7 @@ class Vfs final : public store::TreeObserver {
                                           std::size_t limit);
   /// The st_ino that a lookup of the name in the directory would give if it was never seen before;
   /// for `.` its own.
-  Result<InodeNumber> number_at_first_sight(HandleId directory, std::string_view name) const;
+  Result<InodeNumber> number_at_first_sight(HandleId directory, const Listing::Name& name) const;
 
   // ---- attributes (vfs_attributes.cc)
 
@@ -116,8 +116,8 @@ class Vfs final : public store::TreeObserver {
   void remove_directory(NodeId directory, std::string_view name, Done<void> done);
   void rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
               std::string_view to_name, store::RenameMode mode, Done<void> done);
-  /// Errors: kCrossDevice (between branches), kNotPermitted (a store of this version has no hard
-  /// links).
+  /// Another name for a file. Errors: kCrossDevice (between branches, commits and views),
+  /// kNotPermitted (a directory, a control file).
   Result<NameReply> link(NodeId node, NodeId directory, std::string_view name);
 
   // ---- open files (vfs_files.cc)

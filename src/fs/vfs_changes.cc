@@ -195,12 +195,16 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
 
 Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name) {
   PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
+  if (!inode->is_stored())
+    return Error{Code::kNotPermitted, where(*inode) + ": has one name only"};
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
-  if (!inode->is_stored() ||
-      trees_.branch_of(inode->what.node) != trees_.branch_of(target.stored.node)) {
-    return Error{Code::kCrossDevice, where(*target.inode, name) + ": a hard link across branches"};
+  if (is_orphan(*inode)) return Error{Code::kStale, "a file of a branch that points elsewhere now"};
+  if (inode->what.context->commit) {
+    return Error{Code::kCrossDevice, where(*target.inode, name) + ": a hard link into a commit"};
   }
-  return Error{Code::kNotPermitted, where(*target.inode, name) + ": this store has no hard links"};
+  auto linked = trees_.link(inode->what.node, target.stored.node, name);
+  if (!linked) return std::move(linked).error().within(where(*target.inode, name));
+  return remember_made(target, name, inode->what.node);
 }
 
 }  // namespace pfs::fs

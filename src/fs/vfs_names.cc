@@ -117,6 +117,7 @@ Result<Found> Vfs::find_branch(const BranchRef& ref) {
   PFS_TRY_ASSIGN(found.tree, trees_.branch(ref));
   found.node = trees_.root(found.tree);
   found.context = std::make_shared<TreeContext>();
+  found.context->number = inode_number(kRootNumber, ref.str(), 0);
   return found;
 }
 
@@ -128,6 +129,7 @@ Result<Found> Vfs::find_commit(const CommitRef& ref, std::string_view name) {
     PFS_TRY_ASSIGN(found.tree, trees_.commit(*commit));
     found.node = trees_.root(found.tree);
     found.context = std::make_shared<TreeContext>();
+    found.context->number = inode_number(kRootNumber, name, 0);
     found.context->commit = std::move(*commit);
     return found;
   }
@@ -183,6 +185,8 @@ Result<Found> Vfs::find_stored(const Inode& directory, std::string_view name) {
   Found found;
   found.role = Role::kStored;
   PFS_TRY_ASSIGN(found.node, trees_.lookup(stored.node, name));
+  PFS_TRY_ASSIGN(const auto stat, trees_.stat(found.node));
+  found.link_id = stat.link_id;
   found.context = std::move(stored.context);
   return found;
 }
@@ -267,14 +271,14 @@ Listing::Source Vfs::names_of(const InodePtr& directory) {
       };
     case Role::kControlRoot:
       return [](std::string_view after, const Listing::Visit& visit) -> Result<void> {
-        if (after < "heads") visit("heads", store::Kind::kDirectory);
+        if (after < "heads") visit("heads", store::Kind::kDirectory, 0);
         return {};
       };
     case Role::kBranchControl:
       return [](std::string_view after, const Listing::Visit& visit) -> Result<void> {
-        if (after < "HEAD" && !visit("HEAD", store::Kind::kSymlink)) return {};
-        if (after < "commit" && !visit("commit", store::Kind::kFile)) return {};
-        if (after < "log") visit("log", store::Kind::kFile);
+        if (after < "HEAD" && !visit("HEAD", store::Kind::kSymlink, 0)) return {};
+        if (after < "commit" && !visit("commit", store::Kind::kFile, 0)) return {};
+        if (after < "log") visit("log", store::Kind::kFile, 0);
         return {};
       };
     case Role::kViews:
@@ -285,7 +289,7 @@ Listing::Source Vfs::names_of(const InodePtr& directory) {
   if (!stored) return [](std::string_view, const Listing::Visit&) { return Result<void>(); };
   return [this, node = stored->node](std::string_view after, const Listing::Visit& visit) {
     return trees_.list(node, after, [&](const store::ListedEntry& entry) {
-      return visit(entry.name, entry.stat.attributes.kind);
+      return visit(entry.name, entry.stat.attributes.kind, entry.stat.link_id);
     });
   };
 }
@@ -299,7 +303,7 @@ Result<void> Vfs::list_branches(store::Kind kind, std::string_view after,
   }
   std::sort(names.begin(), names.end());
   for (const auto& name : names) {
-    if (!visit(name, kind)) break;
+    if (!visit(name, kind, 0)) break;
   }
   return {};
 }
@@ -312,9 +316,14 @@ Result<std::vector<Listing::Name>> Vfs::list(HandleId directory, std::uint64_t o
   return handle->listing->read(offset, limit);
 }
 
-Result<InodeNumber> Vfs::number_at_first_sight(HandleId directory, std::string_view name) const {
+Result<InodeNumber> Vfs::number_at_first_sight(HandleId directory, const Listing::Name& name) const {
   PFS_TRY_ASSIGN(auto handle, handles_.find(directory));
-  return name == "." ? handle->inode->number : inode_number(handle->inode->number, name, 0);
+  const auto& inode = *handle->inode;
+  if (name.link_id != 0) {
+    PFS_TRY_ASSIGN(const auto stored, stored_directory(inode));
+    return inode_number(stored.context->number, name.link_id, 0);
+  }
+  return name.name == "." ? inode.number : inode_number(inode.number, name.name, 0);
 }
 
 }  // namespace pfs::fs

@@ -3,12 +3,14 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "fs/inode_table.h"
 
 namespace pfs::fs {
 
 void ViewRoot::show(store::TreePtr tree, store::NodePtr root) {
   Shown next{std::move(root), std::make_shared<TreeContext>()};
   next.context->ownership = owner_;
+  next.context->number = inode_number(kRootNumber, name_, 0);
   // after the lock: the last reference to a tree drops its rows in the store
   store::TreePtr old_tree = std::move(tree);
   {

@@ -26,7 +26,8 @@ using NodePtr = std::shared_ptr<LiveNode>;
 struct Stat {
   Attributes attributes;
   std::uint64_t size = 0;   ///< bytes; of a directory the bytes below it as far as known
-  std::uint32_t links = 1;  ///< names; 1 for directories, as on btrfs
+  std::uint32_t links = 1;  ///< names; 1 for directories, as on btrfs; 0 for a file that is open and unlinked
+  std::uint64_t link_id = 0;  ///< the same for all names of a file within its tree; 0 for a file with one name
 };
 
 /// A name in a listing; `stat` is what a lookup would tell, without making a node.
@@ -53,6 +54,9 @@ struct AttributeChange {
   std::optional<std::uint64_t> size;
   std::optional<Timestamp> mtime;
 };
+
+/// The most names that a file may have, as on ext4: a change of the file changes the directories of all of them.
+inline constexpr std::size_t kMaxLinks = 65'000;
 
 enum class RenameMode { kReplace, kNoReplace };
 
@@ -116,12 +120,18 @@ class LiveTrees {
   virtual Result<NodePtr> make(const NodePtr& directory, std::string_view name, const MakeRequest& request) = 0;
   /// Errors: kNotFound, kNotEmpty, kIsDirectory or kNotDirectory as unlink(2) and rmdir(2).
   virtual Result<void> remove(const NodePtr& directory, std::string_view name, bool is_directory) = 0;
-  /// Across branches too: one row moves, whatever is below it; both branches' next commits are published together.
-  /// Errors as rename(2); kInvalid for a directory into itself.
+  /// Another name for a file (or anything else that is no directory) in its own tree; both are one node from then on.
+  /// Errors: kNotPermitted (a directory), kCrossDevice (another tree), kExists, kTooManyLinks (over kMaxLinks names),
+  /// kNotFound (the file has been removed). Source: link(2).
+  virtual Result<void> link(const NodePtr& file, const NodePtr& directory, std::string_view name) = 0;
+  /// Across branches too: one row moves, whatever is below it; both branches' next commits are published together. Hard links
+  /// below a directory that moves cost a row for each name. A name onto another name of the same file changes nothing.
+  /// Errors as rename(2); kInvalid for a directory into itself; kCrossDevice across branches when a file would keep names
+  /// on both sides.
   virtual Result<void> rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
                               RenameMode mode) = 0;
   virtual Result<Stat> set_attributes(const NodePtr& node, const AttributeChange& change) = 0;
-  /// Errors: kNoSpace (over 256 bytes in all).
+  /// Errors: kTooLarge (over 64 KiB of value), kNoSpace (over 64 KiB of names, or 1 MiB in all). Source: xattr(7).
   virtual Result<void> set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) = 0;
 
   /// Writes all of `bytes`.
@@ -133,9 +143,10 @@ class LiveTrees {
   virtual Result<std::uint64_t> copy_range(const NodePtr& source, std::uint64_t source_offset, const NodePtr& target,
                                            std::uint64_t target_offset, std::uint64_t length) = 0;
   /// A reference copy of a file or a whole directory to a name, replacing a file that has it. A directory with
-  /// uncommitted changes is turned into a finished tree first, so the cost follows those. Errors: kExists (the name is a directory).
+  /// uncommitted changes is turned into a finished tree first, so the cost follows those. Files that are linked to each other
+  /// below the directory are so in the copy, and never with the originals. Errors: kExists (the name is a directory).
   virtual Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) = 0;
-  /// Puts a finished entry at a name of a directory, replacing what is there (a directory too).
+  /// Puts a finished entry at a name of a directory, replacing what is there (a directory too). Links as for copy_entry().
   virtual Result<void> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) = 0;
 
   /// Survives a power cut when it returns. Source: fsync(2).

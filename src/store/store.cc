@@ -220,6 +220,7 @@ class LocalStore final : public Store {
     if (state.head) {
       PFS_TRY_ASSIGN(const auto commit, load_commit(read_from(*refs_), *state.head));
       state.root = commit.root;
+      state.links = commit.links;
       state.attributes.mtime = state.attributes.ctime = commit.finished;
     }
     return state;

@@ -34,7 +34,6 @@ enum class ObjectKind : std::uint8_t {
   kList = 3,    ///< a node of a file's list of chunks
   kCommit = 4,  ///< a commit
   kXattrs = 5,  ///< extended attributes over 256 bytes
-  kLinks = 6,   ///< a node of a commit's side tree of hard links
 };
 
 /// The kind of a directory entry. Source: sys_stat.h(0P).
@@ -100,6 +99,7 @@ struct Subtree {
   bool operator==(const Subtree&) const = default;
 };
 
+/// By name. In an Entry a big set is kept as a reference to an object; LiveTrees::xattrs() tells what it holds.
 using Xattrs = std::map<std::string, std::string>;
 
 /// A name in a finished directory.
@@ -127,6 +127,7 @@ struct Commit {
   BranchName branch;  ///< where it was made; it may since be the HEAD of others, or of none
   std::optional<CommitId> parent;
   Subtree root;
+  Digest links = empty_subtree().root;  ///< the side tree: which names each hard link below `root` has
   std::uint64_t generation = 1;   ///< 1 for the first of a chain
   std::optional<CommitId> skip;   ///< a farther ancestor, so that `^N` takes O(log N) reads
   std::uint64_t skip_generation = 0;

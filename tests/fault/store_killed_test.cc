@@ -37,8 +37,11 @@ std::vector<StoreModel> outcomes(const StoreModel& before, const StoreOp& op) {
 
 // Operations of several writes: a kill between them leaves the file in between.
 void forget_half_done(const StoreOp& op, StoreModel& model) {
-  if (op.kind == StoreOp::Kind::kPut) model.live[op.branch].erase(op.path);
-  if (op.kind == StoreOp::Kind::kCopyRange) model.live[op.other].erase(op.other_path);
+  const auto forget = [](StoreModel::Tree& tree, const std::string& path) {
+    for (const auto& name : StoreWorkload::names_of(tree, path)) tree.erase(name);
+  };
+  if (op.kind == StoreOp::Kind::kPut) forget(model.live[op.branch], op.path);
+  if (op.kind == StoreOp::Kind::kCopyRange) forget(model.live[op.other], op.other_path);
 }
 
 struct Round {

@@ -14,7 +14,7 @@ namespace {
 Listing listing_of(std::set<std::string>& names) {
   return Listing([&names](std::string_view after, const Listing::Visit& visit) -> Result<void> {
     for (auto it = names.upper_bound(std::string(after)); it != names.end(); ++it) {
-      if (!visit(*it, store::Kind::kFile)) break;
+      if (!visit(*it, store::Kind::kFile, 0)) break;
     }
     return {};
   });

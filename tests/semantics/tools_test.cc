@@ -147,6 +147,89 @@ TEST_CASE("S23: diff -r of a branch's parent and the branch shows what the last 
   )sh");
 }
 
+TEST_CASE("S24: a hard link is one file by all its names, over commits, remounts and history, and stays in its branch",
+          "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    inode() { stat -c %i "$1"; }
+    names() { stat -c %h "$1"; }
+    one_file() { test "$(inode "$1")" = "$(inode "$2")"; test "$(names "$1")" = "$3"; cmp "$1" "$2"; }
+    mkdir "$P/data@master" "$P/data@dev"
+    cd "$P/data@master"
+    mkdir d; echo one > a
+    ln a d/b
+    one_file a d/b 2
+    test "$(ls -i a | awk '{ print $1 }')" = "$(ls -i d | awk '{ print $1 }')"
+    echo two >> d/b; chmod 600 a
+    test "$(cat a)" = "$(printf 'one\ntwo')"
+    test "$(stat -c %a d/b)" = 600
+    commit data@master
+    one_file a d/b 2
+    first=$(head_of data@master)
+    one_file "$P/data@$first/a" "$P/data@$first/d/b" 2
+
+    # a change by one name after a commit is a change of the other, in the next commit too
+    echo three >> a; commit data@master
+    one_file "$P/.pfs/heads/data@master/a" "$P/.pfs/heads/data@master/d/b" 2
+    test "$(tail -n 1 "$P/.pfs/heads/data@master/d/b")" = three
+    test "$(tail -n 1 "$P/data@$first/d/b")" = two
+
+    # names go one by one, and a rename onto another name of the file does nothing
+    ln a c; one_file a c 3; rm a
+    one_file c d/b 2
+    python3 -c 'import os; os.rename("c", "d/b")'
+    one_file c d/b 2
+    mv c e; one_file e d/b 2
+    mv d f; one_file e f/b 2
+    echo other > x; mv x e; test "$(names f/b)" = 1; test "$(cat e)" = other
+    ln f/b f/g
+
+    # not across branches; mv of a name whose other names stay copies, of all names moves
+    test "$(errno_of ln f/b "$P/data@dev/b")" = "Invalid cross-device link"
+    test "$(python3 -c 'import os, sys
+try: os.rename("f/b", sys.argv[1])
+except OSError as e: print(e.strerror)' "$P/data@dev/b")" = "Invalid cross-device link"
+    cp f/g h; ln h i
+    mv h "$P/data@dev/"
+    test "$(names i)" = 1; test "$(names "$P/data@dev/h")" = 1; cmp i "$P/data@dev/h"
+    number=$(inode f/b)
+    mv f "$P/data@dev/"
+    test "$(inode "$P/data@dev/f/b")" = "$number"
+    one_file "$P/data@dev/f/b" "$P/data@dev/f/g" 2
+    commit data@dev
+    one_file "$P/.pfs/heads/data@dev/f/b" "$P/.pfs/heads/data@dev/f/g" 2
+  )sh");
+  REQUIRE(mounted.stop());
+  mounted.start();
+  REQUIRE_SH(mounted, R"sh(
+    cd "$P/data@dev"
+    test "$(stat -c %h f/b)" = 2; test "$(stat -c %i f/b)" = "$(stat -c %i f/g)"
+    echo more >> f/g; cmp f/b f/g
+
+    # the tools that make and keep hard links
+    linked() { test "$(stat -c '%h %i' "$1/b")" = "2 $(stat -c %i "$1/g")"; cmp "$1/b" f/b; }
+    cp -a f by_cp; linked by_cp
+    tar -cf - f | (mkdir by_tar; tar -C by_tar -xf -); linked by_tar/f
+    rsync -aH f/ by_rsync/; linked by_rsync
+    rsync -a --link-dest="$P/data@dev/f" f/ by_link_dest/
+    test "$(stat -c %i by_link_dest/b)" = "$(stat -c %i f/b)"
+    test "$(stat -c %h f/b)" = 4
+    git init -q origin
+    git -C origin -c user.name=n -c user.email=e commit -q --allow-empty -m first
+    git clone -q --local origin clone
+    test -n "$(find clone/.git/objects -type f -links 2)"
+    git -C clone fsck --strict
+    commit data@dev
+    cd "$P/.pfs/heads/data@dev"
+    linked by_cp; linked by_tar/f; linked by_rsync
+    test -n "$(find clone/.git/objects -type f -links 2)"
+    find . -links +1 -type f -exec cat {} + > /dev/null
+    rm -rf "$P/data@dev/by_cp" "$P/data@dev/origin" "$P/data@dev/f"
+    git -C "$P/data@dev/clone" fsck --strict
+    test "$(stat -c %h "$P/data@dev/by_link_dest/b")" = 2
+  )sh");
+}
+
 TEST_CASE("S25: user.pfs.object and user.pfs.commit are answered by name and never listed", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(

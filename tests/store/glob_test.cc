@@ -52,8 +52,8 @@ class MapReader final : public TreeReader {
     return {};
   }
   Result<std::optional<Entry>> find_path(const Digest&, const RepoPath&) const override { return std::nullopt; }
-  Result<void> diff(const Digest&, const Digest&,
-                    const std::function<bool(const std::optional<Entry>&, const std::optional<Entry>&)>&) const override {
+  Result<void> diff(const Digest&, const Digest&, const DiffVisit&) const override { return {}; }
+  Result<void> diff(const Digest&, const Digest&, const DiffOptions&, const std::function<bool(const Difference&)>&) const override {
     return {};
   }
 

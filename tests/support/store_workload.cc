@@ -1,6 +1,7 @@
 #include "support/store_workload.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -39,6 +40,47 @@ StoreModel::Tree take(StoreModel::Tree& tree, const std::string& path, bool remo
   return taken;
 }
 
+// A file with one name left is not linked.
+void settle_links(StoreModel::Tree& tree) {
+  std::map<std::uint64_t, int> names;
+  for (const auto& [path, node] : tree) ++names[node.link];
+  for (auto& [path, node] : tree) {
+    if (names[node.link] == 1) node.link = 0;
+  }
+}
+
+// Links as the first of their paths, to be compared: their numbers mean nothing.
+std::map<std::uint64_t, std::string> first_names(const StoreModel::Tree& tree) {
+  std::map<std::uint64_t, std::string> first;
+  for (const auto& [path, node] : tree) first.try_emplace(node.link, node.link == 0 ? "" : path);
+  return first;
+}
+
+std::uint64_t fresh_link(const StoreModel::Tree& tree) {
+  std::uint64_t last = 0;
+  for (const auto& [path, node] : tree) last = std::max(last, node.link);
+  return last + 1;
+}
+
+// What was taken comes under other numbers, so that it is never linked with what is there.
+void renumber(StoreModel::Tree& taken, const StoreModel::Tree& tree) {
+  const auto base = fresh_link(tree);
+  for (auto& [path, node] : taken) {
+    if (node.link != 0) node.link += base;
+  }
+  settle_links(taken);
+}
+
+bool splits_a_link(const StoreModel::Tree& tree, const std::string& path) {
+  for (const auto& [each, node] : tree) {
+    if (node.link == 0 || (each != path && !is_below(each, path))) continue;
+    for (const auto& name : StoreWorkload::names_of(tree, each)) {
+      if (name != path && !is_below(name, path)) return true;
+    }
+  }
+  return false;
+}
+
 void finish(StoreModel& model, int branch) {
   for (int each = 0; each < 2; ++each) {
     if (each != branch && !model.joined) continue;
@@ -51,7 +93,7 @@ void finish(StoreModel& model, int branch) {
 
 std::string StoreOp::text() const {
   static constexpr const char* kNames[] = {"put", "write", "append", "truncate", "mkdir", "remove", "rename", "copy range",
-                                           "copy entry", "chmod", "finish", "retarget", "sync"};
+                                           "copy entry", "chmod", "link", "finish", "retarget", "sync"};
   return fmt::format("{} {}:{} -> {}:{} at {}/{} length {} bytes {} mode {:o}", kNames[static_cast<int>(kind)], branch, path,
                      other, other_path, offset, other_offset, length, bytes.size(), mode);
 }
@@ -146,6 +188,7 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
         if (found->second.directory != tree.at(op.path).directory) continue;
         if (std::any_of(other_tree.begin(), other_tree.end(), [&](const auto& each) { return is_below(each.first, op.other_path); })) continue;
       }
+      if (op.branch != op.other && splits_a_link(tree, op.path)) continue;
       return op;
     }
     if (roll < 82) {
@@ -153,6 +196,7 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
       const auto from = some_path(tree, false);
       const auto to = some_path(other_tree, false);
       if (!from || !to || (op.branch == op.other && *from == *to)) continue;
+      if (op.branch == op.other && tree.at(*from).link != 0 && tree.at(*from).link == tree.at(*to).link) continue;
       op.path = *from;
       op.other_path = *to;
       const auto size = tree.at(*from).bytes.size();
@@ -182,6 +226,16 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
       op.mode = static_cast<std::uint32_t>(0600 + below(0100));
       return op;
     }
+    if (roll < 93) {
+      op.kind = StoreOp::Kind::kLink;
+      const auto path = some_path(tree, false);
+      if (!path) continue;
+      op.path = *path;
+      op.other = op.branch;
+      op.other_path = join(some_directory(tree), some_name());
+      if (tree.contains(op.other_path)) continue;
+      return op;
+    }
     if (roll < 96) {
       op.kind = StoreOp::Kind::kFinish;
       return op;
@@ -200,24 +254,48 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
 void StoreWorkload::apply(const StoreOp& op, StoreModel& model) {
   auto& tree = model.live[op.branch];
   auto& other_tree = model.live[op.other];
+  const auto change = [](StoreModel::Tree& where, const std::string& path, const auto& edit) {
+    for (const auto& name : names_of(where, path)) edit(where[name]);
+  };
   switch (op.kind) {
-    case StoreOp::Kind::kPut: tree[op.path] = {false, op.bytes, tree.contains(op.path) ? tree[op.path].mode : op.mode}; break;
-    case StoreOp::Kind::kWrite: write_at(tree[op.path].bytes, op.offset, op.bytes); break;
-    case StoreOp::Kind::kAppend: tree[op.path].bytes += op.bytes; break;
-    case StoreOp::Kind::kTruncate: tree[op.path].bytes.resize(op.length); break;
-    case StoreOp::Kind::kMakeDirectory: tree[op.path] = {true, "", op.mode}; break;
-    case StoreOp::Kind::kRemove: tree.erase(op.path); break;
+    case StoreOp::Kind::kPut:
+      tree.try_emplace(op.path, StoreModel::Node{false, "", op.mode, 0});
+      change(tree, op.path, [&](auto& node) { node.bytes = op.bytes; });
+      break;
+    case StoreOp::Kind::kWrite: change(tree, op.path, [&](auto& node) { write_at(node.bytes, op.offset, op.bytes); }); break;
+    case StoreOp::Kind::kAppend: change(tree, op.path, [&](auto& node) { node.bytes += op.bytes; }); break;
+    case StoreOp::Kind::kTruncate: change(tree, op.path, [&](auto& node) { node.bytes.resize(op.length); }); break;
+    case StoreOp::Kind::kMakeDirectory: tree[op.path] = {true, "", op.mode, 0}; break;
+    case StoreOp::Kind::kRemove:
+      tree.erase(op.path);
+      settle_links(tree);
+      break;
+    case StoreOp::Kind::kLink: {
+      const auto link = fresh_link(tree);
+      change(tree, op.path, [&](auto& node) { node.link = link; });
+      tree[op.other_path] = tree[op.path];
+      break;
+    }
     case StoreOp::Kind::kRename:
     case StoreOp::Kind::kCopyEntry: {
-      const auto taken = take(tree, op.path, op.kind == StoreOp::Kind::kRename);
+      const bool moves = op.kind == StoreOp::Kind::kRename;
+      if (const auto found = other_tree.find(op.other_path); moves && op.branch == op.other && found != other_tree.end() &&
+                                                             found->second.link != 0 && found->second.link == tree[op.path].link) {
+        break;  // two names of one file
+      }
+      auto taken = take(tree, op.path, moves);
+      if (!moves || op.branch != op.other) renumber(taken, other_tree);
       for (const auto& [below, node] : taken) other_tree[op.other_path + below] = node;
+      settle_links(other_tree);
       if (op.kind == StoreOp::Kind::kRename && op.branch != op.other) model.joined = true;
       break;
     }
     case StoreOp::Kind::kCopyRange:
-      write_at(other_tree[op.other_path].bytes, op.other_offset, std::string(tree[op.path].bytes.substr(op.offset, op.length)));
+      change(other_tree, op.other_path, [&, bytes = std::string(tree[op.path].bytes.substr(op.offset, op.length))](auto& node) {
+        write_at(node.bytes, op.other_offset, bytes);
+      });
       break;
-    case StoreOp::Kind::kChmod: tree[op.path].mode = op.mode; break;
+    case StoreOp::Kind::kChmod: change(tree, op.path, [&](auto& node) { node.mode = op.mode; }); break;
     case StoreOp::Kind::kFinish: finish(model, op.branch); break;
     case StoreOp::Kind::kRetarget:
       finish(model, op.other);
@@ -309,6 +387,11 @@ Result<void> StoreWorkload::apply(const StoreOp& op, store::Store& store) {
       PFS_TRY(trees.set_attributes(node, change));
       return {};
     }
+    case StoreOp::Kind::kLink: {
+      PFS_TRY_ASSIGN(const auto file, node_at(op.branch, op.path));
+      PFS_TRY_ASSIGN(const auto directory, node_at(op.branch, parent_of(op.other_path)));
+      return trees.link(file, directory, name_of(op.other_path));
+    }
     case StoreOp::Kind::kFinish: {
       PFS_TRY(store.catalog().finish(branch(op.branch), {}));
       return {};
@@ -328,6 +411,7 @@ Result<void> StoreWorkload::apply(const StoreOp& op, store::Store& store) {
 
 Result<StoreModel::Tree> StoreWorkload::read_tree(LiveTrees& trees, const NodePtr& root) {
   StoreModel::Tree tree;
+  std::map<NodePtr, std::pair<std::uint64_t, std::uint32_t>> links;  // the number of the link, names found
   std::vector<std::pair<std::string, NodePtr>> next{{"", root}};
   while (!next.empty()) {
     const auto [path, directory] = next.back();
@@ -345,16 +429,28 @@ Result<StoreModel::Tree> StoreWorkload::read_tree(LiveTrees& trees, const NodePt
       auto& found = tree[at];
       found.directory = is_directory;
       found.mode = stat.attributes.mode;
-      if (entry.stat.attributes.mode != found.mode || (!is_directory && entry.stat.size != stat.size)) {
+      if (entry.stat.attributes.mode != found.mode || (!is_directory && entry.stat.size != stat.size) ||
+          entry.stat.links != stat.links || entry.stat.link_id != stat.link_id || (stat.links > 1) != (stat.link_id != 0)) {
         return Error{Code::kInternal, at + ": the listing and the lookup differ"};
       }
       if (is_directory) {
         next.emplace_back(at, node);
         continue;
       }
+      if (stat.links > 1) {
+        auto& [number, names] = links.try_emplace(node, links.size() + 1, 0).first->second;
+        found.link = number;
+        ++names;
+      }
       found.bytes.resize(stat.size);
       PFS_TRY_ASSIGN(const auto got, trees.read(node, 0, std::as_writable_bytes(std::span(found.bytes))));
       if (got != stat.size) return Error{Code::kInternal, at + ": shorter than its size"};
+    }
+  }
+  for (const auto& [node, counted] : links) {
+    PFS_TRY_ASSIGN(const auto stat, trees.stat(node));
+    if (stat.links != counted.second) {
+      return Error{Code::kInternal, fmt::format("{}: {} names, and {} were found", trees.path(node), stat.links, counted.second)};
     }
   }
   return tree;
@@ -375,12 +471,30 @@ Result<StoreModel> StoreWorkload::read(store::Store& store) {
   return model;
 }
 
+std::vector<std::string> StoreWorkload::names_of(const StoreModel::Tree& tree, const std::string& path) {
+  const auto found = tree.find(path);
+  if (found == tree.end() || found->second.link == 0) return {path};
+  std::vector<std::string> names;
+  for (const auto& [each, node] : tree) {
+    if (node.link == found->second.link) names.push_back(each);
+  }
+  return names;
+}
+
 std::string StoreWorkload::difference(const StoreModel& expected, const StoreModel& found) {
   const auto compare = [](const std::string& what, const StoreModel::Tree& a, const StoreModel::Tree& b) -> std::string {
+    const auto first_of_a = first_names(a);
+    const auto first_of_b = first_names(b);
     for (const auto& [path, node] : a) {
       const auto other = b.find(path);
       if (other == b.end()) return fmt::format("{}:{} is missing", what, path);
-      if (other->second == node) continue;
+      if (first_of_a.at(node.link) != first_of_b.at(other->second.link)) {
+        return fmt::format("{}:{} is linked with '{}' and should be with '{}'", what, path, first_of_b.at(other->second.link),
+                           first_of_a.at(node.link));
+      }
+      auto same = other->second;
+      same.link = node.link;
+      if (same == node) continue;
       std::size_t at = 0;
       while (at < std::min(node.bytes.size(), other->second.bytes.size()) && node.bytes[at] == other->second.bytes[at]) ++at;
       return fmt::format("{}:{} differs: {} bytes, mode {:o} expected; {} bytes, mode {:o} found; first difference at {}", what, path,

@@ -17,6 +17,7 @@ struct StoreModel {
     bool directory = false;
     std::string bytes;
     std::uint32_t mode = 0;
+    std::uint64_t link = 0;  ///< the same for all names of a file in its tree, 0 for a file with one name
     bool operator==(const Node&) const = default;
   };
   using Tree = std::map<std::string, Node>;  // by path: `/a/b`
@@ -30,7 +31,7 @@ struct StoreModel {
 /// One change, drawn from what the model holds, so that it makes sense.
 struct StoreOp {
   enum class Kind {
-    kPut, kWrite, kAppend, kTruncate, kMakeDirectory, kRemove, kRename, kCopyRange, kCopyEntry, kChmod, kFinish, kRetarget, kSync
+    kPut, kWrite, kAppend, kTruncate, kMakeDirectory, kRemove, kRename, kCopyRange, kCopyEntry, kChmod, kLink, kFinish, kRetarget, kSync
   };
   Kind kind = Kind::kSync;
   int branch = 0;
@@ -62,6 +63,8 @@ class StoreWorkload {
   /// What the store holds, as a model (`joined` is not read).
   static Result<StoreModel> read(store::Store& store);
   static Result<StoreModel::Tree> read_tree(store::LiveTrees& trees, const store::NodePtr& root);
+  /// The paths of the file that `path` names.
+  static std::vector<std::string> names_of(const StoreModel::Tree& tree, const std::string& path);
   /// The first difference, in words; empty when there is none.
   static std::string difference(const StoreModel& expected, const StoreModel& found);
 

@@ -30,6 +30,7 @@ spdlog::level::level_enum level_of(Code code) {
     case Code::kQuota:
     case Code::kStale:
     case Code::kCrossDevice:
+    case Code::kTooManyLinks:
     case Code::kNameTooLong:
     case Code::kTooLarge:
     case Code::kConflict:

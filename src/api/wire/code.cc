@@ -18,6 +18,7 @@ grpc::StatusCode to_grpc(Code code) {
     case Code::kQuota: return grpc::StatusCode::RESOURCE_EXHAUSTED;
     case Code::kStale: return grpc::StatusCode::ABORTED;
     case Code::kCrossDevice: return grpc::StatusCode::FAILED_PRECONDITION;
+    case Code::kTooManyLinks: return grpc::StatusCode::FAILED_PRECONDITION;
     case Code::kNameTooLong: return grpc::StatusCode::INVALID_ARGUMENT;
     case Code::kTooLarge: return grpc::StatusCode::OUT_OF_RANGE;
     case Code::kNoData: return grpc::StatusCode::NOT_FOUND;

@@ -54,7 +54,7 @@ void op_opendir(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 struct stat listed_stat(Vfs& vfs, HandleId directory, const Listing::Name& name) {
   NodeStat listed;
   listed.number =
-      vfs.number_at_first_sight(directory, name.name).value_or(InodeNumber(~std::uint64_t{0}));
+      vfs.number_at_first_sight(directory, name).value_or(InodeNumber(~std::uint64_t{0}));
   listed.stat.attributes.kind = name.kind;
   return to_stat(listed);
 }

@@ -43,6 +43,7 @@ spdlog::level::level_enum level_of(Code code) {
     case Code::kNoSpace:
     case Code::kQuota:
     case Code::kCrossDevice:
+    case Code::kTooManyLinks:
     case Code::kNameTooLong:
     case Code::kTooLarge:
     case Code::kConflict:

@@ -20,6 +20,7 @@ int to_errno(Code code) {
     case Code::kQuota: return EDQUOT;
     case Code::kStale: return ESTALE;
     case Code::kCrossDevice: return EXDEV;
+    case Code::kTooManyLinks: return EMLINK;
     case Code::kNameTooLong: return ENAMETOOLONG;
     case Code::kTooLarge: return EFBIG;
     case Code::kNoData: return ENODATA;

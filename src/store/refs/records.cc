@@ -110,7 +110,7 @@ std::string encode(const Commit& commit) {
   put_id(out, commit.parent);
   out.raw(commit.root.root.bytes()).raw(commit.root.data_digest.bytes());
   out.varint(commit.root.totals.files).varint(commit.root.totals.bytes).varint(commit.root.totals.links);
-  out.varint(commit.generation);
+  out.raw(commit.links.bytes()).varint(commit.generation);
   put_id(out, commit.skip);
   out.varint(commit.skip_generation);
   put_time(out, commit.started);
@@ -137,6 +137,7 @@ Result<Commit> decode_commit(std::string_view value) {
   commit.root.totals.files = in.varint();
   commit.root.totals.bytes = in.varint();
   commit.root.totals.links = in.varint();
+  commit.links = get_digest(in);
   commit.generation = in.varint();
   commit.skip = get_id(in);
   commit.skip_generation = in.varint();

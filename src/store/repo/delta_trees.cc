@@ -42,10 +42,18 @@ DeltaTrees::~DeltaTrees() {
   }
   stale.clear();
   std::map<BranchRef, NodePtr> branches;
+  std::vector<NodePtr> dropped;
   {
     Lock lock(mutex_);
     branches.swap(branches_);
   }
+  {
+    Lock lock(leaf_);
+    dropped.swap(dropped_trees_);
+  }
+  // they hold directories, which hold their root
+  for (const auto& [ref, root] : branches) root->info->open_links.clear();
+  for (const auto& root : dropped) root->info->open_links.clear();
 }
 
 Result<void> DeltaTrees::load() {
@@ -194,6 +202,7 @@ Result<void> DeltaTrees::sweep() {
 Result<void> DeltaTrees::claim_rows() {
   Result<void> outcome;
   std::uint64_t last = 0;
+  std::unordered_map<FileId, std::uint64_t> linked;
   PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
     const auto parsed = parse_numbered_key(key);
     auto state = FileState::decode(value);
@@ -201,11 +210,14 @@ Result<void> DeltaTrees::claim_rows() {
       outcome = parsed ? std::move(state).error() : parsed.error();
       return false;
     }
+    if (parsed->number != last && state->link_id != 0) linked[FileId(parsed->number)] = state->link_id;
     // the newest row of a file comes first, and its layers are all there are
     if (parsed->number != last) state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
     last = parsed->number;
     return true;
   }));
+  Lock lock(mutex_);
+  linked_files_ = std::move(linked);
   return outcome;
 }
 
@@ -234,7 +246,7 @@ NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
 // Rows and staged bytes of files that were unlinked and are no longer open, and of scratch trees that nobody holds.
 void DeltaTrees::reap() {
   std::vector<Leftover> leftovers;
-  std::vector<std::uint64_t> trees;
+  std::vector<NodePtr> trees;
   {
     Lock lock(leaf_);
     if (leftovers_.empty() && dropped_trees_.empty() && !any_postponed_) return;
@@ -257,7 +269,9 @@ void DeltaTrees::reap() {
     if (auto done = drop_leftover(leftover, frozen, batch); !done) note(done);
   }
   any_postponed_ = !postponed_.empty();
-  for (const auto first : trees) {
+  for (const auto& root : trees) {
+    root->info->open_links.clear();
+    const std::uint64_t first = root->info->first_id;
     const std::uint64_t end = first + (std::uint64_t{1} << 32U);
     note(erase_rows(batch, Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end))));
     note(erase_rows(batch, Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end))));
@@ -328,6 +342,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
   root->info->open = state.open;
   root->info->last_change = parts_.clock->steady();
   root->base = state.root;
+  root->info->links = state.links;
   if (const auto row = branch_rows_.find(ref); row != branch_rows_.end()) {
     root->directory = row->second.root;
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(directory_begin(root->directory), directory_end(root->directory),
@@ -344,6 +359,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
     root->info->changed = true;
     root->info->joined = row->second.joined;
     root->info->frozen = row->second.frozen;
+    PFS_TRY(find_open_links(root));
     directories_[root->directory] = root;
     branch_rows_.erase(row);
   }
@@ -369,6 +385,7 @@ Result<TreePtr> DeltaTrees::commit(const Commit& commit) {
     root = new_node(Kind::kDirectory, attributes);
     root->info = std::make_shared<TreeInfo>();
     root->info->of = TreeInfo::Of::kCommit;
+    root->info->links = commit.links;
     root->base = commit.root;
     known = root;
   }
@@ -393,7 +410,7 @@ Result<TreePtr> DeltaTrees::scratch() {
   tree->on_drop = [this](Tree& dropped) {
     // may run with locks held: only noted here
     Lock lock(leaf_);
-    dropped_trees_.push_back(dropped.root->info->first_id);
+    dropped_trees_.push_back(dropped.root);
   };
   return tree;
 }

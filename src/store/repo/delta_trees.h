@@ -26,13 +26,15 @@ struct WalkedDirectory {
   DirId directory;
   Subtree subtree;
   std::vector<std::string> row_keys;                     ///< delta rows that are in `subtree`
-  std::vector<std::pair<FileId, Content>> files;         ///< of this directory
+  std::vector<std::pair<FileId, Content>> files;         ///< of this directory, without hard links
   std::vector<DirId> directories;                        ///< dirty ones right below it
 };
 struct Walked {
   Subtree root;
   bool keep = false;  ///< something differs that makes a commit worth keeping (semantics S44)
   std::vector<WalkedDirectory> directories;  ///< children before parents
+  std::unordered_map<FileId, Entry> linked;  ///< files with several names, which are folded after all directories
+  Digest links;                              ///< the side tree of `root`; of a frozen branch only
 };
 
 /// LiveTrees over a LocalDb: base trees with rows of changes over them. docs/architecture.md "Open commits" tells how.
@@ -53,6 +55,7 @@ class DeltaTrees final : public LiveTrees {
       std::optional<CommitId> head;
       CommitId open;
       Subtree root;           ///< of HEAD
+      Digest links = empty_subtree().root;
       Attributes attributes;  ///< of the branch's root, where it has no rows
       bool output = false;
     };
@@ -86,6 +89,7 @@ class DeltaTrees final : public LiveTrees {
 
   Result<NodePtr> make(const NodePtr& directory, std::string_view name, const MakeRequest& request) override;
   Result<void> remove(const NodePtr& directory, std::string_view name, bool is_directory) override;
+  Result<void> link(const NodePtr& file, const NodePtr& directory, std::string_view name) override;
   Result<void> rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
                       RenameMode mode) override;
   Result<Stat> set_attributes(const NodePtr& node, const AttributeChange& change) override;
@@ -140,13 +144,15 @@ class DeltaTrees final : public LiveTrees {
   };
   /// The branch points at another tree; what was known below its root is orphaned, what was not committed is dropped.
   /// Nothing when nobody has it loaded.
-  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<CommitId>& head, const CommitId& open,
-                                               const Subtree& root);
+  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open);
   /// Like it, and the branch is gone. Its rows are dropped.
   Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
   void set_output(const BranchRef& ref, bool output);
   /// Whether the branch's live tree has no entries.
   Result<bool> is_empty(const BranchRef& ref);
+
+  /// The side tree of hard links of a tree that becomes the next commit after `parent`.
+  Result<Digest> links_of(const std::optional<Commit>& parent, const Subtree& root);
 
   StagingLog& staging() { return *staging_; }
   /// Deletes staging segments that nothing refers to any more.
@@ -156,7 +162,7 @@ class DeltaTrees final : public LiveTrees {
   // A change of rows on its way: the batch, and what to take back when it cannot be written.
   struct Change {
     LocalBatch batch;
-    std::vector<LiveNode*> marked;
+    std::vector<NodePtr> marked;
   };
   struct FoundRow {
     DeltaRow row;
@@ -192,13 +198,15 @@ class DeltaTrees final : public LiveTrees {
   // delta_trees_read.cc
   Result<NodePtr> lookup_locked(const NodePtr& directory, std::string_view name) PFS_REQUIRES(mutex_);
   Result<NodePtr> attach(const NodePtr& directory, std::string_view name, const FoundRow& found) PFS_REQUIRES(mutex_);
-  NodePtr attach_entry(const NodePtr& directory, const Entry& entry) PFS_REQUIRES(mutex_);
+  Result<NodePtr> attach_entry(const NodePtr& directory, const Entry& entry) PFS_REQUIRES(mutex_);
   Result<std::optional<FoundRow>> newest_row(DirId directory, std::string_view name) const;
   Result<std::optional<std::pair<Epoch, std::string>>> newest_numbered(const std::string& begin, const std::string& end,
                                                                        Epoch up_to, const LocalDb::Snapshot* at) const;
   Result<std::vector<ListedEntry>> list_page(const NodePtr& directory, const std::string& after, bool& more)
       PFS_REQUIRES(mutex_);
-  Result<Stat> stat_of_row(const DeltaRow& row) const;
+  Result<Stat> stat_of_row(const TreeInfo& info, const DeltaRow& row) const PFS_REQUIRES(mutex_);
+  Result<Stat> stat_of_entry(const TreeInfo& info, const Entry& entry) const PFS_REQUIRES(mutex_);
+  Xattrs kept_xattrs(LiveNode& node) const PFS_EXCLUDES(mutex_);
   Result<bool> is_empty_locked(const NodePtr& directory) PFS_REQUIRES(mutex_);
 
   // delta_trees_change.cc
@@ -209,11 +217,59 @@ class DeltaTrees final : public LiveTrees {
   /// The row that makes `name` of `directory` this node.
   Result<void> put_name(LiveNode& directory, std::string_view name, LiveNode& node, Change& change) PFS_REQUIRES(mutex_);
   Result<void> apply(Change& change) PFS_REQUIRES(mutex_);
-  Result<void> detach(LiveNode& directory, std::string_view name, NodeState state) PFS_REQUIRES(mutex_);
+  /// The node has no name any more.
+  void lose_name(LiveNode& node, NodeState state) PFS_REQUIRES(mutex_);
   void note_change(LiveNode& node) PFS_REQUIRES(mutex_);
   static Entry entry_of(const LiveNode& node) PFS_NO_ANALYSIS;
   Result<void> change_attributes(const NodePtr& node, const std::function<void(Attributes&, Xattrs&)>& edit)
       PFS_REQUIRES(mutex_);
+
+  // delta_trees_links.cc: what a link is, delta_trees_link_names.cc: its names that go, move and are copied
+  Result<std::uint64_t> new_link_id(const TreeInfo& info) const PFS_REQUIRES(mutex_);
+  Result<std::uint32_t> count_names(const TreeInfo& info, std::uint64_t link_id) const PFS_REQUIRES(mutex_);
+  Result<void> put_link_name(const OpenLink::Name& at, FileId file, Change& change) PFS_REQUIRES(mutex_);
+  Result<void> put_link(LiveNode& node, const OpenLink& link, const std::set<OpenLink::Name>* except, Change& change) PFS_REQUIRES(mutex_);
+  Result<std::set<OpenLink::Name>> names_of_closed(const NodePtr& root, const NodePtr& node, std::uint64_t link_id)
+      PFS_REQUIRES(mutex_);
+  Result<void> open_link(const NodePtr& node) PFS_REQUIRES(mutex_);
+  Result<void> open_links_below(const NodePtr& directory) PFS_REQUIRES(mutex_);
+  Result<void> open_closed_below(const NodePtr& directory) PFS_REQUIRES(mutex_);
+  /// What a name leads to while it is taken away: opened before the change begins, put into it, and ended after it.
+  struct Departure {
+    NodePtr node;  ///< null: nothing of that name is loaded
+    struct Going {
+      std::uint64_t id = 0;
+      NodePtr node;
+      std::set<OpenLink::Name> names;
+      Timestamp ctime;
+    };
+    std::vector<Going> links;  ///< itself, or those below it
+  };
+  /// `with_content`: a directory goes with what is in it; else it is known to be empty.
+  Result<Departure> open_departure(const NodePtr& directory, std::string_view name, bool with_content) PFS_REQUIRES(mutex_);
+  Result<void> put_departure(const Departure& departure, TreeInfo& info, Change& change) PFS_REQUIRES(mutex_);
+  void end_departure(const Departure& departure, TreeInfo& info, LiveNode& directory, std::string_view name, bool done)
+      PFS_REQUIRES(mutex_);
+  static const OpenLink* open_link_of(LiveNode& node);
+  Result<void> put_names(LiveNode& node, Change& change) PFS_REQUIRES(mutex_);
+  Result<void> put_renamed(LiveNode& node, const OpenLink::Name& from, LiveNode& to, std::string_view to_name, Change& change)
+      PFS_REQUIRES(mutex_);
+  void end_renamed(const NodePtr& node, const OpenLink::Name& from, const NodePtr& to, std::string_view to_name)
+      PFS_REQUIRES(mutex_);
+  /// A link below a directory that is moved to another branch.
+  struct MovedLink {
+    std::uint64_t old_id = 0;
+    std::uint64_t new_id = 0;
+    NodePtr node;
+  };
+  Result<std::vector<MovedLink>> open_moved_links(const NodePtr& node, const LiveNode& from, const LiveNode& to) PFS_REQUIRES(mutex_);
+  Result<void> put_moved_links(const std::vector<MovedLink>& moved, const TreeInfo& from, Change& change) PFS_REQUIRES(mutex_);
+  void end_moved_links(const std::vector<MovedLink>& moved, TreeInfo& from, TreeInfo& to, bool done) PFS_REQUIRES(mutex_);
+  Result<NodePtr> graft(const NodePtr& directory, const Entry& entry, Change& change, std::map<std::uint64_t, OpenLink>& links)
+      PFS_REQUIRES(mutex_);
+  Result<void> find_open_links(const NodePtr& root) PFS_REQUIRES(mutex_);
+  Result<void> fold_links(TreeInfo& info, const Walked& walked, Epoch epoch, LocalBatch& batch,
+                          std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) PFS_REQUIRES(mutex_);
 
   // delta_trees_file.cc
   Result<void> prepare_write(const NodePtr& file) PFS_EXCLUDES(mutex_);
@@ -240,6 +296,8 @@ class DeltaTrees final : public LiveTrees {
   Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);
   Result<void> fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,
                          std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) PFS_REQUIRES(mutex_);
+  /// What is in memory of a file whose rows fold_file() has taken away.
+  void close_folded(FileId file, const Content& content, Epoch epoch) PFS_REQUIRES(mutex_);
   void put_branch_row(LiveNode& root, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
@@ -261,13 +319,16 @@ class DeltaTrees final : public LiveTrees {
   std::unordered_map<DirId, std::weak_ptr<LiveNode>> directories_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<FileId, std::weak_ptr<LiveNode>> files_ PFS_GUARDED_BY(mutex_);
 
+  // open links as the rows had them at the start, with their link ids: until their branches are loaded
+  std::unordered_map<FileId, std::uint64_t> linked_files_ PFS_GUARDED_BY(mutex_);
+
   // what a destructor, which may run anywhere, leaves to be done by the next call
   std::vector<Leftover> postponed_ PFS_GUARDED_BY(mutex_);  // until `postponed_for_` is not the newest frozen epoch any more
   Epoch postponed_for_ PFS_GUARDED_BY(mutex_);
   std::atomic<bool> any_postponed_{false};  // so that most calls need no lock
   mutable Mutex leaf_{LockRank::kLeaf};
   std::unordered_set<NodePtr> stale_ PFS_GUARDED_BY(leaf_);  // files whose rows lag behind
-  std::vector<std::uint64_t> dropped_trees_ PFS_GUARDED_BY(leaf_);
+  std::vector<NodePtr> dropped_trees_ PFS_GUARDED_BY(leaf_);
   std::vector<Leftover> leftovers_ PFS_GUARDED_BY(leaf_);
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "store/repo/delta_trees.h"
+#include "store/tree/xattr_set.h"
 
 namespace pfs::store {
 
@@ -10,8 +11,6 @@ namespace {
 
 // What chmod(2) can set; the rest of a mode is the entry's kind.
 constexpr std::uint32_t kPermissionBits = 07777;
-// In all, names and values: they lie in the directory's node, whose size is bounded. Source: docs/format.md "Objects".
-constexpr std::size_t kMaxXattrs = 256;
 
 }  // namespace
 
@@ -27,7 +26,7 @@ Result<void> DeltaTrees::mark_directory(LiveNode& directory, Change& change) {
   }
   directories_[directory.directory] = directory.weak_from_this();
   const Epoch epoch(epoch_);
-  change.marked.push_back(&directory);
+  change.marked.push_back(directory.shared_from_this());
   directory.marked = epoch;
   directory.has_rows = true;
   put_directory_row(directory, change);
@@ -101,7 +100,7 @@ Result<void> DeltaTrees::put_name(LiveNode& directory, std::string_view name, Li
 Result<void> DeltaTrees::apply(Change& change) {
   auto wrote = parts_.local->write(change.batch);
   if (!wrote) {
-    for (auto* node : change.marked) node->marked = {};  // the next change puts their rows again
+    for (const auto& node : change.marked) node->marked = {};  // the next change puts their rows again
   }
   return wrote;
 }
@@ -113,24 +112,18 @@ void DeltaTrees::note_change(LiveNode& node) {
   info.last_change_at = parts_.clock->now();
 }
 
-// The name no longer leads to whatever it led to.
-Result<void> DeltaTrees::detach(LiveNode& directory, std::string_view name, NodeState state) {
-  const auto known = directory.children.find(std::string(name));
-  if (known == directory.children.end()) return {};
-  if (auto node = known->second.lock()) {
-    if (node->is_directory()) {
-      node->link = state;
-    } else {
-      Lock lock(node->mutex);
-      node->link = state;
-      node->state.attributes.ctime = parts_.clock->now();
-      node->stale_row = false;
-      Lock leaf(leaf_);
-      stale_.erase(node);
-    }
+void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
+  if (node.is_directory()) {
+    node.link = state;
+    return;
   }
-  directory.children.erase(known);
-  return {};
+  Lock lock(node.mutex);
+  node.link = state;
+  node.links = 0;
+  node.state.attributes.ctime = parts_.clock->now();
+  node.stale_row = false;
+  Lock leaf(leaf_);
+  stale_.erase(node.shared_from_this());
 }
 
 Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name, const MakeRequest& request) {
@@ -200,12 +193,16 @@ Result<void> DeltaTrees::remove(const NodePtr& directory, std::string_view name,
     PFS_TRY_ASSIGN(const bool empty, is_empty_locked(node));
     if (!empty) return Error{Code::kNotEmpty, fmt::format("{}: the directory is not empty", path_locked(*node))};
   }
+  PFS_TRY_ASSIGN(auto departure, open_departure(directory, name, false));
+  auto& info = *root_of(*directory).info;
   Change change;
   PFS_TRY(touch_directory(*directory, change));
   change.batch.put(Family::kDelta, delta_key(directory->directory, name, Epoch(epoch_)),
                    DeltaRow{DeltaRow::Tombstone{}}.encode());
-  PFS_TRY(apply(change));
-  PFS_TRY(detach(*directory, name, NodeState::kRemoved));
+  auto done = put_departure(departure, info, change);
+  if (done) done = apply(change);
+  end_departure(departure, info, *directory, name, done.has_value());
+  PFS_TRY(std::move(done));
   note_change(*directory);
   return {};
 }
@@ -248,24 +245,38 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
     return Error{Code::kCrossDevice, fmt::format("{}: cannot be moved out of its view", path_locked(*node))};
   }
 
+  PFS_TRY_ASSIGN(const auto moved, open_moved_links(node, root_of(*from), root_of(*to)));
+  PFS_TRY_ASSIGN(auto departure, open_departure(to, to_name, false));
   Change change;
   PFS_TRY(touch_directory(*from, change));
   PFS_TRY(touch_directory(*to, change));
-  PFS_TRY(put_name(*to, to_name, *node, change));
-  change.batch.put(Family::kDelta, delta_key(from->directory, from_name, Epoch(epoch_)),
-                   DeltaRow{DeltaRow::Tombstone{}}.encode());
+  const auto put_rows = [&]() PFS_REQUIRES(mutex_) -> Result<void> {
+    PFS_TRY(put_departure(departure, to_info, change));
+    PFS_TRY(put_moved_links(moved, from_info, change));
+    PFS_TRY(put_renamed(*node, {from, std::string(from_name)}, *to, to_name, change));
+    change.batch.put(Family::kDelta, delta_key(from->directory, from_name, Epoch(epoch_)),
+                     DeltaRow{DeltaRow::Tombstone{}}.encode());
+    return {};
+  };
+  auto done = put_rows();
+  const auto from_joined = from_info.joined;
+  const auto to_joined = to_info.joined;
   if (across) {
     from_info.joined.insert(to_info.branch);
     to_info.joined.insert(from_info.branch);
     put_branch_row(root_of(*from), change.batch);
     put_branch_row(root_of(*to), change.batch);
   }
-  PFS_TRY(apply(change));
-  if (target) PFS_TRY(detach(*to, to_name, NodeState::kRemoved));
+  if (done) done = apply(change);
+  end_departure(departure, to_info, *to, to_name, done.has_value());
+  end_moved_links(moved, from_info, to_info, done.has_value());
+  if (!done) {
+    from_info.joined = from_joined;
+    to_info.joined = to_joined;
+    return done;
+  }
   from->children.erase(std::string(from_name));
-  node->parent = to;
-  node->name = to_name;
-  to->children[node->name] = node;
+  end_renamed(node, {from, std::string(from_name)}, to, to_name);
   note_change(*from);
   note_change(*to);
   return {};
@@ -300,6 +311,7 @@ Result<void> DeltaTrees::change_attributes(const NodePtr& node, const std::funct
     return {};
   }
   PFS_TRY(check_changeable(*node->parent));
+  PFS_TRY(open_link(node));
   Change change;
   PFS_TRY(mark_directory(*node->parent, change));
   Attributes before;
@@ -310,7 +322,7 @@ Result<void> DeltaTrees::change_attributes(const NodePtr& node, const std::funct
     xattrs_before = node->state.xattrs;
     edit(node->state.attributes, node->state.xattrs);
   }
-  PFS_TRY(put_name(*node->parent, node->name, *node, change));
+  PFS_TRY(put_names(*node, change));
   if (auto applied = apply(change); !applied) {
     Lock lock(node->mutex);
     node->state.attributes = before;
@@ -351,24 +363,31 @@ Result<Stat> DeltaTrees::set_attributes(const NodePtr& node, const AttributeChan
 }
 
 Result<void> DeltaTrees::set_xattr(const NodePtr& node, std::string_view name, std::optional<std::string> value) {
-  if (value) {
-    PFS_TRY_ASSIGN(auto all, xattrs(node));
-    all[std::string(name)] = *value;
-    std::size_t bytes = 0;
-    for (const auto& [key, each] : all) bytes += key.size() + each.size();
-    if (bytes > kMaxXattrs) {
-      return Error{Code::kNoSpace, fmt::format("{}: extended attributes of {} bytes; a file keeps {}", path(node), bytes, kMaxXattrs)};
-    }
-  }
-  Lock lock(mutex_);
-  return change_attributes(node, [&](Attributes& attributes, Xattrs& all) {
+  if (name.empty()) return Error{Code::kInvalid, "an extended attribute without a name"};
+  for (;;) {
+    const Xattrs before = kept_xattrs(*node);
+    PFS_TRY_ASSIGN(auto all, load_xattrs(*parts_.objects, before));
     if (value) {
       all[std::string(name)] = *value;
     } else {
       all.erase(std::string(name));
     }
-    attributes.ctime = parts_.clock->now();
-  });
+    ObjectWriter writer(*parts_.objects);
+    auto kept = keep_xattrs(writer, all);
+    if (!kept) return std::move(kept).error().within(path(node));
+    if (writer.new_bytes() > 0) PFS_TRY(writer.flush());
+    bool beaten = false;  // by another change of them, while there was no lock
+    {
+      Lock lock(mutex_);
+      PFS_TRY(change_attributes(node, [&](Attributes& attributes, Xattrs& now) {
+        beaten = now != before;
+        if (beaten) return;
+        now = std::move(*kept);
+        attributes.ctime = parts_.clock->now();
+      }));
+    }
+    if (!beaten) return {};
+  }
 }
 
 Result<void> DeltaTrees::put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) {
@@ -376,15 +395,36 @@ Result<void> DeltaTrees::put_entry(const NodePtr& directory, std::string_view na
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*directory));
+  auto& info = *root_of(*directory).info;
+  PFS_TRY_ASSIGN(auto departure, open_departure(directory, name, true));
   Change change;
   PFS_TRY(touch_directory(*directory, change));
   Entry row = entry;
   row.name = name;
   row.link_id = 0;
   row.attributes.ctime = directory->attributes.ctime;
-  change.batch.put(Family::kDelta, delta_key(directory->directory, name, Epoch(epoch_)), DeltaRow{std::move(row)}.encode());
-  PFS_TRY(apply(change));
-  PFS_TRY(detach(*directory, name, NodeState::kRemoved));
+  auto done = put_departure(departure, info, change);
+  std::map<std::uint64_t, OpenLink> links;
+  NodePtr grafted;
+  if (done && row.is_directory() && row.subtree.totals.links > 0) {
+    auto made = graft(directory, row, change, links);
+    if (made) {
+      grafted = std::move(*made);
+    } else {
+      done = std::move(made).error();
+    }
+  } else {
+    change.batch.put(Family::kDelta, delta_key(directory->directory, name, Epoch(epoch_)), DeltaRow{std::move(row)}.encode());
+  }
+  if (done) done = apply(change);
+  end_departure(departure, info, *directory, name, done.has_value());
+  directory->children.erase(std::string(name));
+  if (!done) {
+    if (departure.node) directory->children[std::string(name)] = departure.node;
+    return done;
+  }
+  if (grafted) directory->children[grafted->name] = grafted;
+  for (auto& [id, link] : links) info.open_links[id] = std::move(link);
   note_change(*directory);
   return {};
 }
@@ -415,6 +455,8 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   // a file with uncommitted bytes: its extents are shared, counted twice
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*directory));
+  auto& info = *root_of(*directory).info;
+  PFS_TRY_ASSIGN(auto departure, open_departure(directory, name, true));
   Change change;
   PFS_TRY(touch_directory(*directory, change));
   FileState copy;
@@ -435,9 +477,11 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
     node->marked = Epoch(epoch_);
     node->state = std::move(copy);
   }
-  PFS_TRY(put_name(*directory, name, *node, change));
-  PFS_TRY(apply(change));
-  PFS_TRY(detach(*directory, name, NodeState::kRemoved));
+  auto done = put_departure(departure, info, change);
+  if (done) done = put_name(*directory, name, *node, change);
+  if (done) done = apply(change);
+  end_departure(departure, info, *directory, name, done.has_value());
+  PFS_TRY(std::move(done));
   directory->children[node->name] = node;
   files_[node->file] = node;
   note_change(*directory);

@@ -46,6 +46,7 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
     return {};
   }
   PFS_TRY(check_changeable(*file->parent));
+  PFS_TRY(open_link(file));
   Change change;
   PFS_TRY(mark_directory(*file->parent, change));
   bool fresh = false;
@@ -58,7 +59,7 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
     Lock lock(file->mutex);
     file->file = FileId(number);
   }
-  PFS_TRY(put_name(*file->parent, file->name, *file, change));
+  PFS_TRY(put_names(*file, change));
   if (auto applied = apply(change); !applied) {
     Lock lock(file->mutex);
     if (fresh) file->file = {};

@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
+#include "store/tree/link_index.h"
 
 namespace pfs::store {
 
@@ -155,11 +156,13 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
   const StagingLog::Pin pin(*staging_);
   DirId directory;
   Subtree base;
+  Digest links;
   {
     Lock lock(mutex_);
     PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
     directory = root->directory;
     base = root->base;
+    links = root->info->links;
   }
   const auto at = parts_.local->snapshot();
   Walked walked;
@@ -167,6 +170,8 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
   PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
   walked.root = found.first;
   walked.keep = found.second;
+  PFS_TRY(writer.flush());
+  PFS_TRY_ASSIGN(walked.links, update_links(*parts_.trees, writer, links, base, walked.root));
   PFS_TRY(writer.flush());
   return walked;
 }
@@ -194,6 +199,11 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
 }
 
 Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into) {
+  if (const auto walked = context.walked->linked.find(file); walked != context.walked->linked.end()) {
+    Entry entry = walked->second;
+    entry.name = name;
+    return entry;
+  }
   PFS_TRY_ASSIGN(const auto row, newest_numbered(file_begin(file), file_end(file), context.epoch, context.at));
   if (!row) return Error{Code::kCorrupt, fmt::format("file {} ({}): its row is missing", file.value(), printable(name))};
   PFS_TRY_ASSIGN(const auto state, FileState::decode(row->second));
@@ -205,7 +215,11 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   if (state.attributes.kind == Kind::kFile || state.attributes.kind == Kind::kSymlink) {
     PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer));
   }
-  into.files.emplace_back(file, entry.content);
+  if (entry.link_id != 0) {
+    context.walked->linked[file] = entry;
+  } else {
+    into.files.emplace_back(file, entry.content);
+  }
   return entry;
 }
 
@@ -279,9 +293,15 @@ Result<void> DeltaTrees::fold(const BranchRef& ref, const Walked& walked, Epoch 
   root->info->frozen.reset();
   root->info->frozen_joined.clear();
   root->info->head = head;
+  root->info->links = walked.links;
   LocalBatch batch;
+  std::vector<std::pair<StagedAt, std::uint64_t>> dropped;
+  PFS_TRY(fold_links(*root->info, walked, epoch, batch, dropped));
   put_branch_row(*root, batch);
-  return parts_.local->write(batch);
+  PFS_TRY(parts_.local->write(batch));
+  for (const auto& [file, entry] : walked.linked) close_folded(file, entry.content, epoch);
+  for (const auto& [at, bytes] : dropped) staging_->release(at, bytes);
+  return {};
 }
 
 // Row by row: RocksDB searches every range deletion that is still in memory at each read, so thousands of small ones make
@@ -334,25 +354,27 @@ Result<void> DeltaTrees::fold_directory(const WalkedDirectory& walked, Epoch epo
     node->base = walked.subtree;
     if (newest->first <= epoch) node->has_rows = false;
   }
-  for (const auto& [file, content] : walked.files) {
-    const auto found = files_.find(file);
-    const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock();
-    if (!loaded) {
-      files_.erase(file);
-      continue;
-    }
-    Lock file_lock(loaded->mutex);
-    loaded->state.fold(epoch, content, [](const StagedAt&, std::uint64_t) {});
-    if (loaded->marked <= epoch && loaded->state.layers.empty() && loaded->link == NodeState::kLinked) {
-      loaded->file = {};
-      loaded->stale_row = false;
-      files_.erase(file);
-      Lock leaf(leaf_);
-      stale_.erase(loaded);
-    }
-  }
+  for (const auto& [file, content] : walked.files) close_folded(file, content, epoch);
   for (const auto& [at, bytes] : dropped) staging_->release(at, bytes);
   return {};
+}
+
+void DeltaTrees::close_folded(FileId file, const Content& content, Epoch epoch) {
+  const auto found = files_.find(file);
+  const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock();
+  if (!loaded) {
+    files_.erase(file);
+    return;
+  }
+  Lock file_lock(loaded->mutex);
+  loaded->state.fold(epoch, content, [](const StagedAt&, std::uint64_t) {});
+  if (loaded->marked <= epoch && loaded->state.layers.empty() && loaded->link == NodeState::kLinked) {
+    loaded->file = {};
+    loaded->stale_row = false;
+    files_.erase(file);
+    Lock leaf(leaf_);
+    stale_.erase(loaded);
+  }
 }
 
 // The rows of a file whose content up to `epoch` is finished: none are left when nothing newer refers to it.
@@ -403,6 +425,8 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
     }
   }
   orphan_loaded(*root, replaced.orphans);
+  root->info->open_links.clear();
+  root->info->linked_nodes.clear();
   if (replaced.orphans.size() > kMaxOrphansTold) replaced.orphans.resize(kMaxOrphansTold);
   root->children.clear();
   if (root->directory) {
@@ -457,15 +481,16 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
   return {};
 }
 
-Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<CommitId>& head,
-                                                                     const CommitId& open, const Subtree& subtree) {
+Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<Commit>& head,
+                                                                     const CommitId& open) {
   Lock lock(mutex_);
   const auto found = branches_.find(ref);
   if (found == branches_.end()) return std::optional<Replaced>{};
   const auto& root = found->second;
   PFS_TRY_ASSIGN(auto replaced, detach_root(root));
-  root->base = subtree;
-  root->info->head = head;
+  root->base = head ? head->root : empty_subtree();
+  root->info->head = head ? std::optional(head->id) : std::nullopt;
+  root->info->links = head ? head->links : empty_subtree().root;
   root->info->open = open;
   root->info->changed = false;
   root->info->joined.clear();

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include "store/repo/delta_trees.h"
+#include "store/tree/xattr_set.h"
 
 namespace pfs::store {
 
 namespace {
 
 constexpr std::size_t kPage = 256;
-
-Stat stat_of_entry(const Entry& entry) { return Stat{entry.attributes, entry.size(), 1}; }
 
 Error not_found(std::string path, std::string_view name) {
   return Error{Code::kNotFound, fmt::format("{}{}{}: no such file or directory", path, path == "/" ? "" : "/", printable(name))};
@@ -52,7 +51,22 @@ Result<std::optional<std::pair<Epoch, std::string>>> DeltaTrees::newest_numbered
   return found;
 }
 
-NodePtr DeltaTrees::attach_entry(const NodePtr& directory, const Entry& entry) {
+Result<NodePtr> DeltaTrees::attach_entry(const NodePtr& directory, const Entry& entry) {
+  auto& info = *root_of(*directory).info;
+  std::uint32_t names = 1;
+  if (entry.link_id != 0) {
+    // its names are folded one after the other: the file is what its row says until the last one is
+    if (const auto open = info.open_links.find(entry.link_id); open != info.open_links.end()) {
+      return attach(directory, entry.name, FoundRow{DeltaRow{open->second.file}, Epoch(~std::uint64_t{0})});
+    }
+    if (const auto loaded = info.linked_nodes.find(entry.link_id); loaded != info.linked_nodes.end()) {
+      if (auto node = loaded->second.lock()) {
+        directory->children[entry.name] = node;
+        return node;
+      }
+    }
+    PFS_TRY_ASSIGN(names, count_names(info, entry.link_id));
+  }
   auto node = new_node(entry.attributes.kind, entry.attributes);
   node->parent = directory;
   node->name = entry.name;
@@ -62,6 +76,9 @@ NodePtr DeltaTrees::attach_entry(const NodePtr& directory, const Entry& entry) {
   } else {
     Lock lock(node->mutex);
     node->state = FileState::from_entry(entry);
+    node->links = names;
+    if (names == 1) node->state.link_id = 0;
+    if (names > 1) info.linked_nodes[entry.link_id] = node;
   }
   directory->children[entry.name] = node;
   return node;
@@ -70,6 +87,12 @@ NodePtr DeltaTrees::attach_entry(const NodePtr& directory, const Entry& entry) {
 Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view name, const FoundRow& found) {
   if (const auto* entry = std::get_if<Entry>(&found.row.what)) return attach_entry(directory, *entry);
   if (const auto* file = std::get_if<FileId>(&found.row.what)) {
+    if (const auto loaded = files_.find(*file); loaded != files_.end()) {
+      if (auto node = loaded->second.lock()) {  // by another of its names
+        directory->children[std::string(name)] = node;
+        return node;
+      }
+    }
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(*file), file_end(*file), Epoch(~std::uint64_t{0}), nullptr));
     if (!newest) return Error{Code::kCorrupt, fmt::format("{}/{}: its row is missing", path_locked(*directory), printable(name))};
     PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
@@ -82,6 +105,11 @@ Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view na
       // both rows must be of this epoch for a write to go ahead without putting them again
       node->marked = std::min(found.epoch, newest->first);
       node->state = std::move(state);
+      if (const auto id = node->state.link_id; id != 0) {
+        auto& info = *root_of(*directory).info;
+        PFS_TRY_ASSIGN(node->links, count_names(info, id));
+        info.linked_nodes[id] = node;
+      }
     }
     directory->children[node->name] = node;
     files_[*file] = node;
@@ -142,26 +170,32 @@ Result<NodePtr> DeltaTrees::walk(const NodePtr& directory, const RepoPath& path)
 Result<Stat> DeltaTrees::stat(const NodePtr& node) {
   if (node->is_directory()) {
     Lock lock(mutex_);
-    return Stat{node->attributes, node->base.totals.bytes, 1};
+    return Stat{node->attributes, node->base.totals.bytes, 1, 0};
   }
   Lock lock(node->mutex);
-  return Stat{node->state.attributes, node->state.size, 1};
+  return Stat{node->state.attributes, node->state.size, node->links, node->state.link_id};
 }
 
-Result<Stat> DeltaTrees::stat_of_row(const DeltaRow& row) const {
-  if (const auto* entry = std::get_if<Entry>(&row.what)) return stat_of_entry(*entry);
+Result<Stat> DeltaTrees::stat_of_entry(const TreeInfo& info, const Entry& entry) const {
+  PFS_TRY_ASSIGN(const auto names, count_names(info, entry.link_id));
+  return Stat{entry.attributes, entry.size(), names, names > 1 ? entry.link_id : 0};
+}
+
+Result<Stat> DeltaTrees::stat_of_row(const TreeInfo& info, const DeltaRow& row) const {
+  if (const auto* entry = std::get_if<Entry>(&row.what)) return stat_of_entry(info, *entry);
   if (const auto* file = std::get_if<FileId>(&row.what)) {
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(*file), file_end(*file), Epoch(~std::uint64_t{0}), nullptr));
     if (!newest) return Error{Code::kCorrupt, fmt::format("file {}: its row is missing", file->value())};
     PFS_TRY_ASSIGN(const auto state, FileState::decode(newest->second));
-    return Stat{state.attributes, state.size, 1};
+    PFS_TRY_ASSIGN(const auto names, count_names(info, state.link_id));
+    return Stat{state.attributes, state.size, names, state.link_id};
   }
   const auto directory = std::get<DirId>(row.what);
   PFS_TRY_ASSIGN(const auto newest,
                  newest_numbered(directory_begin(directory), directory_end(directory), Epoch(~std::uint64_t{0}), nullptr));
   if (!newest) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", directory.value())};
   PFS_TRY_ASSIGN(const auto decoded, DirectoryRow::decode(newest->second));
-  return Stat{decoded.attributes, decoded.base.totals.bytes, 1};
+  return Stat{decoded.attributes, decoded.base.totals.bytes, 1, 0};
 }
 
 // Up to kPage names after `after`: the base's entries and the newest row of each name, merged.
@@ -209,6 +243,7 @@ Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory,
   if (more_entries && (last.empty() || entries.back().name < last)) last = entries.back().name;
   more = more_rows || more_entries;
 
+  const TreeInfo& info = *root_of(*directory).info;
   std::vector<ListedEntry> page;
   auto row = rows.begin();
   auto entry = entries.begin();
@@ -217,7 +252,8 @@ Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory,
     const bool take_row = row != rows.end() && within(row->first) &&
                           (entry == entries.end() || !within(entry->name) || row->first <= entry->name);
     if (!take_row) {
-      page.push_back({entry->name, stat_of_entry(*entry)});
+      PFS_TRY_ASSIGN(const auto stat, stat_of_entry(info, *entry));
+      page.push_back({entry->name, stat});
       ++entry;
       continue;
     }
@@ -225,12 +261,15 @@ Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory,
     if (!std::holds_alternative<DeltaRow::Tombstone>(row->second.what)) {
       // a loaded file knows its size better than its row
       const auto known = directory->children.find(row->first);
-      const NodePtr loaded = known == directory->children.end() ? nullptr : known->second.lock();
+      NodePtr loaded = known == directory->children.end() ? nullptr : known->second.lock();
+      if (const auto* file = std::get_if<FileId>(&row->second.what); file != nullptr && !loaded) {  // by another of its names
+        if (const auto other = files_.find(*file); other != files_.end()) loaded = other->second.lock();
+      }
       if (loaded && !loaded->is_directory()) {
         Lock lock(loaded->mutex);
-        page.push_back({row->first, Stat{loaded->state.attributes, loaded->state.size, 1}});
+        page.push_back({row->first, Stat{loaded->state.attributes, loaded->state.size, loaded->links, loaded->state.link_id}});
       } else {
-        PFS_TRY_ASSIGN(const auto stat, stat_of_row(row->second));
+        PFS_TRY_ASSIGN(const auto stat, stat_of_row(info, row->second));
         page.push_back({row->first, stat});
       }
     }
@@ -289,13 +328,15 @@ Result<std::string> DeltaTrees::read_link(const NodePtr& symlink) {
   return target;
 }
 
-Result<Xattrs> DeltaTrees::xattrs(const NodePtr& node) {
-  if (node->is_directory()) {
+Result<Xattrs> DeltaTrees::xattrs(const NodePtr& node) { return load_xattrs(*parts_.objects, kept_xattrs(*node)); }
+
+Xattrs DeltaTrees::kept_xattrs(LiveNode& node) const {
+  if (node.is_directory()) {
     Lock lock(mutex_);
-    return node->xattrs;
+    return node.xattrs;
   }
-  Lock lock(node->mutex);
-  return node->state.xattrs;
+  Lock lock(node.mutex);
+  return node.state.xattrs;
 }
 
 Result<std::optional<Entry>> DeltaTrees::finished_entry(const NodePtr& node) {

@@ -14,6 +14,18 @@
 
 namespace pfs::store {
 
+/// A hard link in a live tree that was touched since it was finished: every name that the file has leads to `file` by a row
+/// of its own, all of one epoch, so that finishing makes all their entries anew.
+struct OpenLink {
+  struct Name {
+    NodePtr directory;  // keeps it loaded, and so with the link wherever it is moved
+    std::string name;
+    auto operator<=>(const Name&) const = default;
+  };
+  FileId file;
+  std::set<Name> names;
+};
+
 /// What a tree is of. Guarded by DeltaTrees' mutex.
 struct TreeInfo {
   enum class Of { kBranch, kCommit, kScratch };
@@ -30,6 +42,9 @@ struct TreeInfo {
   std::set<BranchRef> joined;
   std::set<BranchRef> frozen_joined;  ///< what `joined` was when it was frozen
   std::optional<BranchRow::Frozen> frozen;
+  Digest links = empty_subtree().root;  ///< the side tree of what the root is based on: where the links that are not open are
+  std::unordered_map<std::uint64_t, OpenLink> open_links;                    // by link id
+  std::unordered_map<std::uint64_t, std::weak_ptr<LiveNode>> linked_nodes;  // loaded ones, by link id
 };
 
 /// A file or directory that somebody refers to. See LiveTrees.
@@ -45,7 +60,7 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   const Kind kind;
 
   // ---- guarded by DeltaTrees' mutex
-  NodePtr parent;                  // null for roots
+  NodePtr parent;                  // null for roots; of a file with several names that of one of them
   std::string name;
   NodeState link = NodeState::kLinked;  // of files written under `mutex` too, so read under either
   std::shared_ptr<TreeInfo> info;  // roots only
@@ -65,7 +80,8 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   // ---- files and everything else that is no directory: guarded by this
   mutable Mutex mutex{LockRank::kFile};
   FileId file;       // 0: clean, its entry says everything
-  FileState state;
+  FileState state;         // its link id is written under DeltaTrees' mutex too, so read under either
+  std::uint32_t links = 1;  // names; written under both
   bool stale_row = false;  // the row lags behind `state`; the staging log has the rest
   int writers = 0;
   std::chrono::steady_clock::time_point last_write;

@@ -233,7 +233,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
                                                        const RefSteps::FrozenBranches& frozen) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     ObjectWriter writer(*parts_.objects);
-    RefSteps run(*parts_.refs, frozen, writer, *parts_.clock);
+    RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, frozen, writer);
     Committed done;
     for (const auto& step : steps) {
       PFS_TRY_ASSIGN(auto result, run.apply(step));
@@ -269,7 +269,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.published");
   for (const auto& change : done.trees) {
     PFS_TRY_ASSIGN(auto replaced, change.deleted ? parts_.trees->drop_branch(change.ref)
-                                                 : parts_.trees->replace_root(change.ref, change.head, change.open, change.root));
+                                                 : parts_.trees->replace_root(change.ref, change.head, change.open));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());

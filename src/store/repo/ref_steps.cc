@@ -96,7 +96,7 @@ Result<StepResult> RefSteps::apply_one(const MoveHead& step) {
   }
   if (branch.head == commit.id) return StepResult{commit.id, false};
   move_head(branch, commit, "retarget");
-  effects_.trees.push_back({step.ref, commit.id, branch.open, commit.root});
+  effects_.trees.push_back({step.ref, commit, branch.open});
   return StepResult{commit.id, true};
 }
 
@@ -129,12 +129,18 @@ Result<StepResult> RefSteps::apply_one(const FinishCommit& step) {
   const bool keep = step.options.keep_unchanged || branch.opened_by_hand;
   if (!keep || (step.options.automatic && branch.opened_by_hand)) return StepResult{branch.head.value_or(CommitId{}), false};
   // started by this very transaction on a branch that it has made, too: there is no live tree to look at yet
+  PFS_TRY_ASSIGN(const auto head, head_of(branch));
   Commit commit;
-  PFS_TRY_ASSIGN(commit.root, root_of_head(branch));
+  if (head) {
+    commit.root = head->root;
+    commit.links = head->links;
+  } else {
+    commit.root = empty_subtree();
+  }
   commit.author = step.options.author;
   commit.description = step.options.description.empty() ? branch.open_description : step.options.description;
   PFS_TRY_ASSIGN(commit, add_commit(branch, std::move(commit), new_commit_id()));
-  effects_.trees.push_back({step.ref, commit.id, branch.open, commit.root});
+  effects_.trees.push_back({step.ref, commit, branch.open});
   return StepResult{commit.id, true};
 }
 
@@ -145,20 +151,22 @@ Result<StepResult> RefSteps::apply_one(const DiscardCommit& step) {
   branch.opened_by_hand = false;
   branch.open_description.clear();
   put(branch);
-  PFS_TRY_ASSIGN(const auto root, root_of_head(branch));
-  effects_.trees.push_back({step.ref, branch.head, branch.open, root});
+  PFS_TRY_ASSIGN(auto head, head_of(branch));
+  effects_.trees.push_back({step.ref, std::move(head), branch.open});
   return StepResult{branch.head.value_or(CommitId{}), true};
 }
 
 Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY_ASSIGN(const auto parent, head_of(branch));
   Commit commit;
   commit.root = step.root;
+  PFS_TRY_ASSIGN(commit.links, trees_.links_of(parent, step.root));
   commit.author = step.options.author;
   commit.description = step.options.description;
   commit.provenance = step.provenance;
   PFS_TRY_ASSIGN(commit, add_commit(branch, std::move(commit), new_commit_id()));
-  effects_.trees.push_back({step.ref, commit.id, branch.open, commit.root});
+  effects_.trees.push_back({step.ref, commit, branch.open});
   return StepResult{commit.id, true};
 }
 
@@ -187,6 +195,7 @@ Result<void> RefSteps::publish(const BranchRef& ref) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
   Commit commit;
   commit.root = walked.root;
+  commit.links = walked.links;
   commit.author = under.author;
   commit.description = under.description;
   PFS_TRY(add_commit(branch, std::move(commit), under.next));
@@ -230,10 +239,10 @@ void RefSteps::move_head(Branch& branch, const Commit& head, const std::string& 
   effects_.moves.push_back(std::move(move));
 }
 
-Result<Subtree> RefSteps::root_of_head(const Branch& branch) {
-  if (!branch.head) return empty_subtree();
-  PFS_TRY_ASSIGN(const auto commit, load_commit(edit_.reader(), *branch.head));
-  return commit.root;
+Result<std::optional<Commit>> RefSteps::head_of(const Branch& branch) {
+  if (!branch.head) return std::optional<Commit>();
+  PFS_TRY_ASSIGN(auto commit, load_commit(edit_.reader(), *branch.head));
+  return std::optional(std::move(commit));
 }
 
 }  // namespace pfs::store

@@ -33,14 +33,18 @@ class RefSteps {
   /// What happens to a branch's live tree once the transaction is durable.
   struct TreeChange {
     BranchRef ref;
-    std::optional<CommitId> head;
+    std::optional<Commit> head;
     CommitId open;
-    Subtree root;
     bool deleted = false;
   };
 
-  RefSteps(const RefDb& refs, const FrozenBranches& frozen, ObjectWriter& writer, const Clock& clock)
-      : refs_(refs), frozen_(frozen), writer_(writer), clock_(clock), edit_(refs) {}
+  struct Parts {
+    const RefDb& refs;
+    DeltaTrees& trees;
+    const Clock& clock;
+  };
+  RefSteps(const Parts& parts, const FrozenBranches& frozen, ObjectWriter& writer)
+      : refs_(parts.refs), trees_(parts.trees), clock_(parts.clock), frozen_(frozen), writer_(writer), edit_(parts.refs) {}
 
   Result<StepResult> apply(const RefStep& step);
   /// Publishes the frozen branches that no step has asked for.
@@ -71,13 +75,14 @@ class RefSteps {
   Result<void> publish(const BranchRef& ref);
   Result<Commit> add_commit(Branch& branch, Commit commit, const CommitId& next_open);
   void move_head(Branch& branch, const Commit& head, const std::string& why);
-  Result<Subtree> root_of_head(const Branch& branch);
+  Result<std::optional<Commit>> head_of(const Branch& branch);
   void put(const Branch& branch);
 
   const RefDb& refs_;
+  DeltaTrees& trees_;
+  const Clock& clock_;
   const FrozenBranches& frozen_;
   ObjectWriter& writer_;
-  const Clock& clock_;
   RefEdit edit_;
   std::set<BranchRef> looked_at_;  // of `frozen_`
   Effects effects_;

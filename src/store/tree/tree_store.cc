@@ -8,15 +8,17 @@ namespace pfs::store {
 
 namespace {
 
-// Walks two trees side by side, skipping every subtree whose digest both have.
+// Walks a tree so that two can be walked side by side, skipping what both have. With `linked_only` the tree is what is left
+// of it without the entries that neither are names of hard links nor have any below them.
 class DiffCursor {
  public:
-  DiffCursor(const TreeStore& trees, const Digest& root) : trees_(trees), root_(root) {}
+  DiffCursor(const TreeStore& trees, const Digest& root, bool linked_only)
+      : trees_(trees), root_(root), linked_only_(linked_only) {}
 
   Result<void> start() { return root_ == empty_subtree().root ? Result<void>{} : push(root_); }
 
   bool at_end() const { return stack_.empty(); }
-  /// The digest of the node or entry position: what may be skipped whole.
+  /// The digest of the node before which it stands: what may be skipped whole. Null before an entry.
   const Digest* subtree() const {
     const auto& top = stack_.back();
     return top.node->inner() != nullptr ? &top.node->inner()->children[top.at].digest : nullptr;
@@ -30,29 +32,52 @@ class DiffCursor {
   }
   Result<void> descend() { return push(stack_.back().node->inner()->children[stack_.back().at].digest); }
   void skip() {
-    while (!stack_.empty()) {
-      auto& top = stack_.back();
-      const std::size_t count = top.node->leaf() != nullptr ? top.node->leaf()->entries.size() : top.node->inner()->children.size();
-      if (++top.at < count) return;
-      stack_.pop_back();
-    }
+    ++stack_.back().at;
+    settle();
   }
 
  private:
   struct Level {
     NodeRef node;
     std::size_t at = 0;
+
+    std::size_t count() const { return node->leaf() != nullptr ? node->leaf()->entries.size() : node->inner()->children.size(); }
+    bool has_links() const {
+      return (node->leaf() != nullptr ? totals_of(node->leaf()->entries[at]) : node->inner()->children[at].totals).links > 0;
+    }
   };
   Result<void> push(const Digest& digest) {
     PFS_TRY_ASSIGN(auto node, trees_.load(digest));
-    if (node->leaf() == nullptr || !node->leaf()->entries.empty()) stack_.push_back({std::move(node), 0});
+    stack_.push_back({std::move(node), 0});
+    settle();
     return {};
+  }
+  // Goes on to the next item that counts, upwards where a node is at its end.
+  void settle() {
+    while (!stack_.empty()) {
+      auto& top = stack_.back();
+      while (linked_only_ && top.at < top.count() && !top.has_links()) ++top.at;
+      if (top.at < top.count()) return;
+      stack_.pop_back();
+      if (!stack_.empty()) ++stack_.back().at;
+    }
   }
 
   const TreeStore& trees_;
-  Digest root_;
+  const Digest root_;
+  const bool linked_only_;
   std::vector<Level> stack_;
 };
+
+const Digest& root_of(const std::optional<Entry>& entry) {
+  return entry && entry->is_directory() ? entry->subtree.root : empty_subtree().root;
+}
+
+// Whether a directory is another but for what is below it.
+bool differs_itself(const Entry& a, Entry b) {
+  b.subtree = a.subtree;
+  return a != b;
+}
 
 }  // namespace
 
@@ -150,11 +175,18 @@ Result<std::optional<Entry>> TreeStore::find_path(const Digest& root, const Repo
   return entry;
 }
 
-Result<void> TreeStore::diff(const Digest& old_root, const Digest& new_root,
-                             const std::function<bool(const std::optional<Entry>&, const std::optional<Entry>&)>& visit) const {
-  DiffCursor before(*this, old_root);
-  DiffCursor after(*this, new_root);
+Result<void> TreeStore::diff(const Digest& old_root, const Digest& new_root, const DiffVisit& visit) const {
+  return diff_entries(old_root, new_root, false, visit);
+}
+
+Result<void> TreeStore::diff_links(const Digest& old_root, const Digest& new_root, const DiffVisit& visit) const {
+  return diff_entries(old_root, new_root, true, visit);
+}
+
+Result<void> TreeStore::diff_entries(const Digest& old_root, const Digest& new_root, bool linked_only, const DiffVisit& visit) const {
   if (old_root == new_root) return {};
+  DiffCursor before(*this, old_root, linked_only);
+  DiffCursor after(*this, new_root, linked_only);
   PFS_TRY(before.start());
   PFS_TRY(after.start());
   while (!before.at_end() || !after.at_end()) {
@@ -165,7 +197,8 @@ Result<void> TreeStore::diff(const Digest& old_root, const Digest& new_root,
       after.skip();
       continue;
     }
-    if (!before.at_end() && before.subtree() != nullptr && (after.at_end() || before.level() >= after.level())) {
+    if (!before.at_end() && before.subtree() != nullptr &&
+        (after.at_end() || after.subtree() == nullptr || before.level() >= after.level())) {
       PFS_TRY(before.descend());
       continue;
     }
@@ -189,6 +222,39 @@ Result<void> TreeStore::diff(const Digest& old_root, const Digest& new_root,
     if (!go_on) return {};
   }
   return {};
+}
+
+Result<void> TreeStore::diff(const Digest& old_root, const Digest& new_root, const DiffOptions& options,
+                             const std::function<bool(const Difference&)>& visit) const {
+  if (options.below.is_root()) {
+    PFS_TRY(diff_below(old_root, new_root, "", options.recursive, visit));
+    return {};
+  }
+  PFS_TRY_ASSIGN(const auto before, find_path(old_root, options.below));
+  PFS_TRY_ASSIGN(const auto after, find_path(new_root, options.below));
+  std::string prefix;
+  for (const auto& part : options.below.parts()) prefix.append(part).push_back('/');
+  PFS_TRY(diff_below(root_of(before), root_of(after), prefix, options.recursive, visit));
+  return {};
+}
+
+Result<bool> TreeStore::diff_below(const Digest& old_root, const Digest& new_root, const std::string& prefix, bool recursive,
+                                   const std::function<bool(const Difference&)>& visit) const {
+  Result<bool> going = true;
+  PFS_TRY(diff(old_root, new_root, [&](const std::optional<Entry>& before, const std::optional<Entry>& after) {
+    Difference difference{prefix + (before ? before->name : after->name), before, after};
+    const bool both_directories = before && after && before->is_directory() && after->is_directory();
+    if (!recursive || !both_directories || differs_itself(*before, *after)) {
+      going = visit(difference);
+      if (!*going) return false;
+    }
+    if (recursive && root_of(before) != root_of(after)) {
+      difference.path.push_back('/');
+      going = diff_below(root_of(before), root_of(after), difference.path, true, visit);
+    }
+    return going && *going;
+  }));
+  return going;
 }
 
 }  // namespace pfs::store

@@ -38,10 +38,18 @@ class TreeStore final : public TreeReader {
   Result<void> scan(const Digest& root, std::string_view after,
                     const std::function<bool(const Entry&)>& visit) const override;
   Result<std::optional<Entry>> find_path(const Digest& root, const RepoPath& path) const override;
-  Result<void> diff(const Digest& old_root, const Digest& new_root,
-                    const std::function<bool(const std::optional<Entry>&, const std::optional<Entry>&)>& visit) const override;
+  Result<void> diff(const Digest& old_root, const Digest& new_root, const DiffVisit& visit) const override;
+  Result<void> diff(const Digest& old_root, const Digest& new_root, const DiffOptions& options,
+                    const std::function<bool(const Difference&)>& visit) const override;
+
+  /// The one-level diff() of what is left of the two directories without entries that neither are names of hard links nor
+  /// have any below them: what has none costs nothing.
+  Result<void> diff_links(const Digest& old_root, const Digest& new_root, const DiffVisit& visit) const;
 
  private:
+  Result<void> diff_entries(const Digest& old_root, const Digest& new_root, bool linked_only, const DiffVisit& visit) const;
+  Result<bool> diff_below(const Digest& old_root, const Digest& new_root, const std::string& prefix, bool recursive,
+                          const std::function<bool(const Difference&)>& visit) const;
   Result<bool> scan_node(const Digest& digest, std::string_view after, const std::function<bool(const Entry&)>& visit) const;
 
   static constexpr std::size_t kCacheBytes = std::size_t{24} << 20U;

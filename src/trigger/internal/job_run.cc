@@ -51,6 +51,7 @@ bool goes_on_later(Code code) {
     case Code::kDenied:
     case Code::kStale:
     case Code::kCrossDevice:
+    case Code::kTooManyLinks:
     case Code::kNameTooLong:
     case Code::kTooLarge:
     case Code::kNoData:
