@@ -71,6 +71,13 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
   return {};
 }
 
+// Listed before the epoch is looked at: freeze() raises the epoch and then goes through the list, so either it waits for this
+// write, or this write sees the new epoch.
+bool DeltaTrees::begin_write(const NodePtr& file) {
+  note_stale(file);
+  return ready_for_write(*file);
+}
+
 void DeltaTrees::note_stale(const NodePtr& file) {
   file->last_write = parts_.clock->steady();
   if (file->stale_row || file->link == NodeState::kRemoved) return;
@@ -115,10 +122,8 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
   for (;;) {
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
-    if (!ready_for_write(*file)) continue;
-    PFS_TRY(write_ready(*file, offset, bytes));
-    note_stale(file);
-    return {};
+    if (!begin_write(file)) continue;
+    return write_ready(*file, offset, bytes);
   }
 }
 
@@ -126,10 +131,9 @@ Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const st
   for (;;) {
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
-    if (!ready_for_write(*file)) continue;
+    if (!begin_write(file)) continue;
     const std::uint64_t offset = file->state.size;
     PFS_TRY(write_ready(*file, offset, bytes));
-    note_stale(file);
     return offset;
   }
 }
@@ -171,11 +175,18 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
   }
   if (clean) pieces = {{source_offset, length, Slice{content, source_offset}}};
   for (;;) {
+    bool being_finished = false;
+    {
+      Lock lock(mutex_);
+      being_finished = last_frozen() != Epoch{};
+    }
     PFS_TRY(prepare_write(target));
     Lock lock(target->mutex);
-    if (!ready_for_write(*target)) continue;
+    // what is frozen after we looked raises the epoch
+    if (!begin_write(target)) continue;
     auto& state = target->state;
-    if (clean && extends_copy(state, content, source_offset, target_offset)) {
+    // while a commit is being made the file's base may yet become what the commit has: only layers go over it
+    if (clean && !being_finished && extends_copy(state, content, source_offset, target_offset)) {
       const std::uint64_t copied = target_offset + length;
       state.fold(Epoch(~std::uint64_t{0}), content, dropper());
       if (copied < content.size) state.layers.push_back({target->marked, copied, {}});
@@ -198,7 +209,6 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
       }
     }
     state.attributes.mtime = state.attributes.ctime = parts_.clock->now();
-    note_stale(target);
     // the log knows nothing of what is not in it: the row must
     PFS_TRY(flush_row(*target));
     return length;
