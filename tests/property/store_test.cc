@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -53,6 +55,61 @@ TEST_CASE("random changes to two branches leave what plain maps would hold, over
       if (!found) FAIL("step " << step << ": " << found.error().message);
       const auto difference = StoreWorkload::difference(model, *found);
       if (!difference.empty()) FAIL("step " << step << ": " << difference);
+    }
+  }
+}
+
+TEST_CASE("random changes while commits are being made are in them or in the next", "[store][property]") {
+  const char* fixed = std::getenv("PFS_SEED");
+  const std::uint64_t first_seed = fixed != nullptr ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
+  for (int history = 0; history < rounds(4, 200); ++history) {
+    const std::uint64_t seed = first_seed + static_cast<std::uint64_t>(history);
+    TemporaryDirectory directory;
+    SystemClock clock;
+    store::StoreOptions options;
+    options.path = directory.path() + "/store";
+    options.clock = &clock;
+    options.automatic_commits = false;
+    auto opened = store::Store::open(options);
+    REQUIRE(opened);
+    auto store = std::move(*opened);
+    REQUIRE(StoreWorkload::make_branches(*store));
+    StoreWorkload workload(seed);
+    StoreModel model;
+    std::string story;
+    std::atomic<bool> enough = false;
+    std::string failed;
+    std::thread committer([&] {
+      for (int turn = 0; !enough && failed.empty(); ++turn) {
+        if (auto made = store->catalog().finish(StoreWorkload::branch(turn % 2), {}); !made) failed = made.error().message;
+      }
+    });
+    std::string trouble;
+    for (int step = 0; step < 250 && trouble.empty(); ++step) {
+      const auto op = workload.next(model);
+      if (op.kind == StoreOp::Kind::kFinish || op.kind == StoreOp::Kind::kRetarget) continue;
+      story += fmt::format("  {}: {}\n", step, op.text());
+      StoreWorkload::apply(op, model);
+      if (auto done = StoreWorkload::apply(op, *store); !done) trouble = done.error().message;
+    }
+    enough = true;
+    committer.join();
+    INFO("seed " << seed << "\n" << story);
+    CHECK(failed == "");
+    CHECK(trouble == "");
+    for (int restart = 0; restart < 2; ++restart) {
+      for (int branch = 0; branch < 2; ++branch) {
+        REQUIRE(store->catalog().finish(StoreWorkload::branch(branch), {}));
+        model.head[branch] = model.live[branch];
+      }
+      const auto found = StoreWorkload::read(*store);
+      if (!found) FAIL(found.error().message);
+      const auto difference = StoreWorkload::difference(model, *found);
+      if (!difference.empty()) FAIL(difference);
+      store.reset();
+      opened = store::Store::open(options);
+      if (!opened) FAIL("reopen: " << opened.error().message);
+      store = std::move(*opened);
     }
   }
 }

@@ -277,6 +277,7 @@ class DeltaTrees final : public LiveTrees {
   bool ready_for_write(const LiveNode& file) const PFS_REQUIRES(file.mutex);
   Result<void> write_ready(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) PFS_REQUIRES(file.mutex);
   Result<void> truncate_ready(LiveNode& file, std::uint64_t size) PFS_REQUIRES(file.mutex);
+  bool begin_write(const NodePtr& file) PFS_REQUIRES(file->mutex);
   void note_stale(const NodePtr& file) PFS_REQUIRES(file->mutex);
   /// Puts the file's row where it lags behind.
   Result<void> flush_row(LiveNode& file) PFS_REQUIRES(file.mutex);

@@ -343,8 +343,7 @@ Result<Stat> DeltaTrees::set_attributes(const NodePtr& node, const AttributeChan
     for (;;) {
       PFS_TRY(prepare_write(node));
       Lock lock(node->mutex);
-      note_stale(node);
-      if (!ready_for_write(*node)) continue;
+      if (!begin_write(node)) continue;
       PFS_TRY(truncate_ready(*node, *change.size));
       break;
     }

@@ -72,6 +72,13 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
   return {};
 }
 
+// Listed before the epoch is looked at: freeze() raises the epoch and then goes through the list, so either it waits for this
+// write, or this write sees the new epoch.
+bool DeltaTrees::begin_write(const NodePtr& file) {
+  note_stale(file);
+  return ready_for_write(*file);
+}
+
 void DeltaTrees::note_stale(const NodePtr& file) {
   file->last_write = parts_.clock->steady();
   if (file->stale_row || file->link == NodeState::kRemoved) return;
@@ -116,8 +123,7 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
   for (;;) {
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
-    note_stale(file);
-    if (!ready_for_write(*file)) continue;
+    if (!begin_write(file)) continue;
     return write_ready(*file, offset, bytes);
   }
 }
@@ -126,8 +132,7 @@ Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const st
   for (;;) {
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
-    note_stale(file);
-    if (!ready_for_write(*file)) continue;
+    if (!begin_write(file)) continue;
     const std::uint64_t offset = file->state.size;
     PFS_TRY(write_ready(*file, offset, bytes));
     return offset;
@@ -137,11 +142,9 @@ Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const st
 namespace {
 
 // Whether copying [offset, offset + length) of `source` into `target` makes, or goes on making, a copy of the whole: the
-// target then refers to the source's content itself, and finishing has nothing to cut. What an older epoch has written is not
-// dropped for it: a commit that is being finished may need it.
-bool extends_copy(const FileState& target, Epoch epoch, const Content& source, std::uint64_t source_offset, std::uint64_t target_offset) {
+// target then refers to the source's content itself, and finishing has nothing to cut.
+bool extends_copy(const FileState& target, const Content& source, std::uint64_t source_offset, std::uint64_t target_offset) {
   if (source_offset != target_offset || target.size != target_offset) return false;
-  if (std::any_of(target.layers.begin(), target.layers.end(), [&](const auto& layer) { return layer.epoch < epoch; })) return false;
   if (target.size == 0) return true;
   return target.base == source && target.layers.size() == 1 && target.layers.back().extents.empty() &&
          target.layers.back().limit == target.size;
@@ -173,12 +176,18 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
   }
   if (clean) pieces = {{source_offset, length, Slice{content, source_offset}}};
   for (;;) {
+    bool being_finished = false;
+    {
+      Lock lock(mutex_);
+      being_finished = last_frozen() != Epoch{};
+    }
     PFS_TRY(prepare_write(target));
     Lock lock(target->mutex);
-    note_stale(target);
-    if (!ready_for_write(*target)) continue;
+    // what is frozen after we looked raises the epoch
+    if (!begin_write(target)) continue;
     auto& state = target->state;
-    if (clean && extends_copy(state, target->marked, content, source_offset, target_offset)) {
+    // while a commit is being made the file's base may yet become what the commit has: only layers go over it
+    if (clean && !being_finished && extends_copy(state, content, source_offset, target_offset)) {
       const std::uint64_t copied = target_offset + length;
       state.fold(Epoch(~std::uint64_t{0}), content, dropper());
       if (copied < content.size) state.layers.push_back({target->marked, copied, {}});

@@ -113,7 +113,7 @@ Result<std::vector<DeltaTrees::MovedLink>> DeltaTrees::open_moved_links(const No
   std::vector<MovedLink> moved;
   const auto& info = *from.info;
   const bool across = &from != &to;
-  const auto refused = [&](const char* why) {
+  const auto refused = [&](const char* why) PFS_REQUIRES(mutex_) {
     return Error{Code::kCrossDevice, fmt::format("{}: {} other names, which would stay behind", path_locked(*node), why)};
   };
   if (!node->is_directory()) {
