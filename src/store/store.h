@@ -11,6 +11,7 @@
 #include "store/live_trees.h"
 #include "store/local_db.h"
 #include "store/ref_db.h"
+#include "store/staging_limits.h"
 #include "store/tree_reader.h"
 
 namespace pfs::store {
@@ -22,6 +23,8 @@ struct StoreOptions {
   std::chrono::milliseconds commit_after{1000};
   /// A file without a write for this long is not being written any more, whoever has it open.
   std::chrono::milliseconds idle_after{10000};
+  StagingLimits staging;             ///< usually as they are
+  std::uint64_t ballast_bytes = 0;   ///< room kept for finishing on a full disk; 0: 256 MiB, less on a small one
   bool automatic_commits = true;  ///< false: commits are made on request only (tests, tools)
 };
 
@@ -58,6 +61,8 @@ class Store {
   struct Space {
     std::uint64_t total_bytes = 0;
     std::uint64_t free_bytes = 0;
+    std::uint64_t staged_bytes = 0;  ///< wait for commits
+    std::uint64_t live_bytes = 0;    ///< of those, what open files refer to
   };
   virtual Result<Space> space() const = 0;
 };

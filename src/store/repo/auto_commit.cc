@@ -8,6 +8,12 @@
 
 namespace pfs::store {
 
+namespace {
+
+constexpr auto kWithoutRoom = std::chrono::seconds(1);  // until it is tried again on a full disk
+
+}  // namespace
+
 void AutoCommit::start() {
   {
     Lock lock(mutex_);
@@ -41,11 +47,19 @@ void AutoCommit::run() {
 void AutoCommit::commit_quiet_branches() {
   for (const auto& ref : trees_.changed_branches()) {
     const auto activity = trees_.activity(ref, options_.idle_after);
-    if (!activity.changed || !activity.being_written.empty()) continue;
-    if (clock_.steady() - activity.last_change < options_.commit_after) continue;
+    const auto later = not_before_.find(ref);
+    if (later != not_before_.end() && clock_.steady() < later->second) continue;
+    // one that is frozen found no room before: it waits for nobody
+    if (!activity.frozen) {
+      if (!activity.changed || !activity.being_written.empty()) continue;
+      if (clock_.steady() - activity.last_change < options_.commit_after) continue;
+    }
     FinishOptions automatic;
     automatic.automatic = true;
-    if (auto finished = catalog_.finish(ref, automatic); !finished && finished.error().code != Code::kNotFound) {
+    auto finished = catalog_.finish(ref, automatic);
+    not_before_.erase(ref);
+    if (!finished && finished.error().code == Code::kNoSpace) not_before_[ref] = clock_.steady() + kWithoutRoom;
+    if (!finished && finished.error().code != Code::kNotFound) {
       spdlog::error("branch {}: not committed: {}", ref.str(), finished.error().message);
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "base/clock.h"
@@ -37,6 +38,7 @@ class AutoCommit {
   DeltaTrees& trees_;
   const Clock& clock_;
   const Options options_;
+  std::map<BranchRef, std::chrono::steady_clock::time_point> not_before_;  // the thread's own: branches without room
   Mutex mutex_{LockRank::kLeaf};
   Condition stopping_changed_;
   bool stopping_ PFS_GUARDED_BY(mutex_) = false;

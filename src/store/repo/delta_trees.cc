@@ -89,7 +89,8 @@ Result<void> DeltaTrees::load() {
   };
   std::unordered_map<FileId, std::optional<Replayed>> files;
   const auto ignore = [](const StagedAt&, std::uint64_t) {};
-  PFS_TRY_ASSIGN(staging_, StagingLog::open(parts_.staging_directory, [&](const StagingRecord& record) {
+  PFS_TRY_ASSIGN(staging_, StagingLog::open(parts_.staging));
+  PFS_TRY(staging_->replay([&](const StagingRecord& record) {
     if (!outcome) return;
     auto found = files.find(record.file);
     if (found == files.end()) {
@@ -100,11 +101,14 @@ Result<void> DeltaTrees::load() {
         return;
       }
       if (!*newest) return;  // removed, or finished
-      auto state = FileState::decode((*newest)->second);
+      auto state = FileState::decode((*newest)->second, staging_.get());
       if (!state) {
         outcome = std::move(state).error();
         return;
       }
+      state->follow_spool();
+      // a file goes back to the log only once its spool is sealed
+      state->seal_spools();
       found->second = Replayed{(*newest)->first, std::move(*state)};
     }
     if (!found->second || record.sequence <= found->second->state.applied) return;
@@ -127,8 +131,14 @@ Result<void> DeltaTrees::load() {
     spdlog::debug("file {}: brought up to date from the staging log", file.value());
   }
   PFS_TRY(local.write(batch));
-  PFS_TRY(claim_rows());
-  staging_->remove_unclaimed();
+  PFS_TRY(settle_rows());
+  staging_->spools().seal_shared();
+  // rows were brought up to date: what they do not refer to must not come back
+  if (const auto gone = staging_->unclaimed(); !gone.empty()) {
+    PFS_TRY(local.sync());
+    staging_->remove(gone);
+  }
+  row_syncer_ = std::make_unique<RowSyncer>(local);
   return {};
 }
 
@@ -172,22 +182,37 @@ Result<void> DeltaTrees::sweep() {
   return parts_.local->write(batch);
 }
 
-Result<void> DeltaTrees::claim_rows() {
+// Takes out of the rows what a power cut took, brings those up to date whose bytes are in spools, and claims what the newest
+// of each file refers to: its layers are all there are.
+Result<void> DeltaTrees::settle_rows() {
   Result<void> outcome;
   std::uint64_t last = 0;
+  std::uint64_t last_epoch = 0;
+  LocalBatch batch;
   PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
     const auto parsed = parse_numbered_key(key);
-    auto state = FileState::decode(value);
+    auto state = FileState::decode(value, staging_.get());
     if (!parsed || !state) {
       outcome = parsed ? std::move(state).error() : parsed.error();
       return false;
     }
-    // the newest row of a file comes first, and its layers are all there are
-    if (parsed->number != last) state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
+    const bool newest = parsed->number != last;
     last = parsed->number;
+    last_epoch = std::max(last_epoch, parsed->epoch.value());
+    const bool lost = state->drop_lost(*staging_);
+    if (lost) spdlog::warn("file {}: bytes that were never synced did not survive", last);
+    const bool followed = newest && state->follow_spool();
+    if (lost || followed) batch.put(Family::kInode, std::string(key), state->encode());
+    if (newest) {
+      state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
+      staging_->note_used(state->applied);
+    }
     return true;
   }));
-  return outcome;
+  PFS_TRY(std::move(outcome));
+  // a freeze whose counters did not survive: rows of the epoch that it began may have
+  epoch_ = std::max(epoch_.load(), last_epoch);
+  return parts_.local->write(batch);
 }
 
 Result<std::uint64_t> DeltaTrees::new_id(TreeInfo& info) {
@@ -233,19 +258,37 @@ void DeltaTrees::reap() {
     // rows that a frozen epoch still needs go when it is folded
     note(erase_rows(batch, Family::kInode, file_begin(leftover.file), file_key(leftover.file, frozen)));
     for (const auto& layer : leftover.state.layers) {
-      if (layer.epoch <= frozen) continue;
-      for (const auto& [offset, extent] : layer.extents) {
-        if (const auto* at = std::get_if<StagedAt>(&extent.source)) staging_->release(*at, extent.length);
-      }
+      if (layer.epoch > frozen) layer.each_staged(dropper());
     }
   }
   for (const auto first : trees) {
     const std::uint64_t end = first + (std::uint64_t{1} << 32U);
+    note(release_rows(FileId(first), FileId(end)));
     note(erase_rows(batch, Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end))));
     note(erase_rows(batch, Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end))));
     note(erase_rows(batch, Family::kInode, file_begin(FileId(first)), file_begin(FileId(end))));
   }
   note(parts_.local->write(batch));
+}
+
+// What the files of a dropped tree refer to. Those that somebody still has open keep theirs until the next start.
+Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  PFS_TRY(parts_.local->scan(Family::kInode, file_begin(begin), file_begin(end), [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+    const auto parsed = parse_numbered_key(key);
+    const auto state = FileState::decode(value);
+    if (!parsed || !state) {
+      outcome = parsed ? state.error() : parsed.error();
+      return false;
+    }
+    if (parsed->number == last) return true;
+    last = parsed->number;
+    const auto found = files_.find(FileId(last));
+    if (found == files_.end() || found->second.expired()) state->each_staged(dropper());
+    return true;
+  }));
+  return outcome;
 }
 
 Result<void> DeltaTrees::erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const {

@@ -86,6 +86,7 @@ Result<void> DeltaTrees::put_name(LiveNode& directory, std::string_view name, Li
   }
   if (!node.is_directory()) {
     Lock lock(node.mutex);
+    node.rows_unsynced = true;
     if (node.file) {
       change.batch.put(Family::kInode, file_key(node.file, epoch), node.state.encode());
       change.batch.put(Family::kDelta, key, DeltaRow{node.file}.encode());
@@ -135,6 +136,7 @@ Result<void> DeltaTrees::detach(LiveNode& directory, std::string_view name, Node
 
 Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name, const MakeRequest& request) {
   reap();
+  PFS_TRY(staging_->admit(1));
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*directory));
@@ -331,9 +333,9 @@ Result<Stat> DeltaTrees::set_attributes(const NodePtr& node, const AttributeChan
     for (;;) {
       PFS_TRY(prepare_write(node));
       Lock lock(node->mutex);
+      note_stale(node);
       if (!ready_for_write(*node)) continue;
       PFS_TRY(truncate_ready(*node, *change.size));
-      note_stale(node);
       break;
     }
   }
@@ -420,6 +422,7 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   FileState copy;
   {
     Lock source_lock(source->mutex);
+    source->state.seal_spools();  // from now on shared
     copy = source->state;
   }
   PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*directory).info));

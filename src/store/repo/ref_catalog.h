@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ class RefCatalog final : public Catalog {
     Objects* objects = nullptr;
     const Clock* clock = nullptr;
     std::chrono::milliseconds idle_after{10000};
+    std::function<bool()> make_room;  ///< for finishing on a full disk; whether there was something to give up
   };
-  explicit RefCatalog(Parts parts) : parts_(parts) {}
+  explicit RefCatalog(Parts parts) : parts_(std::move(parts)) {}
 
   Result<void> create_repo(const RepoName& name, const std::string& description) override;
   Result<Repo> repo(const RepoName& name) const override;
@@ -71,6 +73,9 @@ class RefCatalog final : public Catalog {
   Result<FinishResult> finish_locked(const BranchRef& ref, const FinishOptions& options, Outcome& outcome)
       PFS_REQUIRES(publish_);
   Result<void> publish_frozen(std::vector<Member> members, Epoch epoch, Outcome& outcome) PFS_REQUIRES(publish_);
+  Result<void> try_publish(std::vector<Member> members, Epoch epoch, Outcome& outcome) PFS_REQUIRES(publish_);
+  /// Branches that are frozen (in that epoch) and were not published: a process was killed, or there was no room.
+  Result<void> finish_pending(std::optional<Epoch> only, Outcome& outcome) PFS_REQUIRES(publish_);
   struct Publication {
     Commit commit;
     CommitId next_open;  ///< the id of the branch's commit after it

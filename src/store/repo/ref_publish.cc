@@ -115,6 +115,8 @@ Result<FinishResult> RefCatalog::finish(const BranchRef& ref, const FinishOption
 }
 
 Result<FinishResult> RefCatalog::finish_locked(const BranchRef& ref, const FinishOptions& options, Outcome& outcome) {
+  // one that found no room; commits of a branch are finished in order
+  if (const auto pending = parts_.trees->frozen(ref)) PFS_TRY(finish_pending(pending->epoch, outcome));
   PFS_TRY_ASSIGN(const auto branch, load_branch(*parts_.refs, ref));
   const FinishResult nothing{branch.record.head.value_or(CommitId{}), false};
   const bool by_hand = branch.record.opened_by_hand;
@@ -127,6 +129,9 @@ Result<FinishResult> RefCatalog::finish_locked(const BranchRef& ref, const Finis
   if (!activity.changed && !keep) return nothing;
 
   PFS_TRY_ASSIGN(const auto group, joined_with(ref));
+  for (const auto& member : group) {
+    if (const auto pending = parts_.trees->frozen(member)) PFS_TRY(finish_pending(pending->epoch, outcome));
+  }
   std::map<BranchRef, BranchRow::Frozen> frozen;
   for (const auto& member : group) {
     PFS_TRY_ASSIGN(const auto record, load_branch(*parts_.refs, member));
@@ -147,17 +152,30 @@ Result<FinishResult> RefCatalog::finish_locked(const BranchRef& ref, const Finis
   return FinishResult{after.record.head.value_or(CommitId{}), after.record.head == frozen[ref].commit};
 }
 
-// Frozen branches become commits in one transaction: objects durable before it, rows folded after it.
+// What was admitted must become a commit: where there is no room for that after all, the ballast is given up. Where even
+// that is not enough, because somebody else fills the disk, the commit stays as it is and is tried again.
 Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch, Outcome& outcome) {
+  auto published = try_publish(members, epoch, outcome);
+  if (!published && published.error().code == Code::kNoSpace && parts_.make_room && parts_.make_room()) {
+    published = try_publish(members, epoch, outcome);
+  }
+  return published;
+}
+
+// Frozen branches become commits in one transaction: objects durable before it, rows folded after it.
+Result<void> RefCatalog::try_publish(std::vector<Member> members, Epoch epoch, Outcome& outcome) {
   ObjectWriter writer(*parts_.objects);
   const auto give_up = [&](Error error) -> Error {
+    if (error.code == Code::kNoSpace) return error;  // they stay frozen
     for (const auto& member : members) {
       if (auto thawed = parts_.trees->thaw(member.ref, true); !thawed) spdlog::error("{}", thawed.error().message);
     }
     return error;
   };
   for (auto& member : members) {
-    auto walked = parts_.trees->walk_frozen(member.ref, epoch, writer);
+    // published before the process was killed: only the folding is left to do
+    const auto published = load_commit(*parts_.refs, member.frozen.commit);
+    auto walked = parts_.trees->walk_frozen(member.ref, epoch, writer, published ? &published->root : nullptr);
     if (!walked) return give_up(std::move(walked).error().within("branch " + member.ref.str()));
     member.walked = std::move(*walked);
   }
@@ -165,7 +183,6 @@ Result<void> RefCatalog::publish_frozen(std::vector<Member> members, Epoch epoch
 
   std::vector<Member*> kept;
   for (auto& member : members) {
-    // published before the process was killed: only the folding is left to do
     const bool published = load_commit(*parts_.refs, member.frozen.commit).has_value();
     if (published) {
       PFS_TRY(parts_.trees->fold(member.ref, member.walked, epoch, member.frozen.commit));
@@ -329,19 +346,28 @@ Result<bool> RefCatalog::retarget_locked(const BranchRef& ref, const CommitRef& 
   return true;
 }
 
-Result<void> RefCatalog::resume_frozen() {
-  Outcome outcome;
-  Lock lock(publish_);
+Result<void> RefCatalog::finish_pending(std::optional<Epoch> only, Outcome& outcome) {
   std::map<Epoch, std::vector<Member>> by_epoch;
   for (const auto& ref : parts_.trees->changed_branches()) {
-    const auto activity = parts_.trees->activity(ref, parts_.idle_after);
-    if (activity.frozen) by_epoch[activity.frozen->epoch].push_back({ref, *activity.frozen, {}});
+    const auto frozen = parts_.trees->frozen(ref);
+    if (frozen && (!only || frozen->epoch == *only)) by_epoch[frozen->epoch].push_back({ref, *frozen, {}});
   }
   for (auto& [epoch, members] : by_epoch) {
-    spdlog::info("finishing {} branches that were being finished when the daemon stopped", members.size());
+    spdlog::info("finishing {} branches whose finishing was interrupted", members.size());
     PFS_TRY(publish_frozen(std::move(members), epoch, outcome));
   }
   return {};
+}
+
+Result<void> RefCatalog::resume_frozen() {
+  Outcome outcome;
+  Lock lock(publish_);
+  auto finished = finish_pending(std::nullopt, outcome);
+  if (!finished && finished.error().code == Code::kNoSpace) {
+    spdlog::error("{}; what was being finished is tried again when there is room", finished.error().message);
+    return {};
+  }
+  return finished;
 }
 
 }  // namespace pfs::store
