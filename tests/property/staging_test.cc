@@ -2,8 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
+#include <map>
 #include <random>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <boost/filesystem.hpp>
 #include <fmt/format.h>
@@ -172,6 +176,101 @@ TEST_CASE("zeros over a base stay zeros after a kill", "[store][property]") {
   CHECK(world.read("file") == model);
   REQUIRE(world.store->catalog().finish(world.ref, {}));
   CHECK(world.read("file") == model);
+}
+
+TEST_CASE("what a truncation took from a base does not come back when the file grows again", "[store][property]") {
+  World world;
+  std::string model(3 * kMiB, 'b');
+  REQUIRE(world.store->trees().write(world.make("file"), 0, as_bytes(model)));
+  REQUIRE(world.store->catalog().finish(world.ref, {}));
+  auto file = *world.store->trees().lookup(world.root(), "file");
+  const auto write = [&](std::uint64_t at, const std::string& bytes) {
+    REQUIRE(world.store->trees().write(file, at, as_bytes(bytes)));
+    if (model.size() < at + bytes.size()) model.resize(at + bytes.size());
+    model.replace(at, bytes.size(), bytes);
+  };
+  const auto truncate = [&](std::uint64_t size) {
+    AttributeChange change;
+    change.size = size;
+    REQUIRE(world.store->trees().set_attributes(file, change));
+    model.resize(size);
+  };
+  write(2 * kMiB + 5, "changed");
+  CHECK(world.spools() == 1);
+  truncate(kMiB + 123);
+  CHECK(world.read("file") == model);
+  SECTION("at once") {}
+  SECTION("after a kill") {
+    file.reset();
+    world.open();
+    file = *world.store->trees().lookup(world.root(), "file");
+    CHECK(world.read("file") == model);
+  }
+  write(2 * kMiB + 1000, "far behind");
+  CHECK(world.spools() == 1);
+  truncate(4 * kMiB);
+  CHECK(world.read("file") == model);
+  file.reset();
+  world.open();
+  CHECK(world.read("file") == model);
+  REQUIRE(world.store->catalog().finish(world.ref, {}));
+  CHECK(world.read("file") == model);
+}
+
+TEST_CASE("writers, fsyncs, copies and commits beside each other lose nothing", "[store][property]") {
+  StagingLimits limits;
+  limits.segment_bytes = kMiB;
+  limits.slack_bytes = 4 * kMiB;
+  limits.spool_bytes = 100'000;
+  World world(limits);
+  constexpr int kWriters = 3;
+  std::vector<std::string> models(kWriters);
+  std::atomic<bool> failed{false};
+  std::atomic<int> writing{kWriters};
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    const auto file = world.make(fmt::format("file{}", writer));
+    threads.emplace_back([&, writer, file] {
+      auto& trees = world.store->trees();
+      auto& model = models[static_cast<std::size_t>(writer)];
+      std::mt19937_64 random(static_cast<std::uint64_t>(writer));
+      for (int step = 0; step < 1500; ++step) {
+        if (random() % 100 == 0) {
+          AttributeChange change;
+          change.size = random() % 3 == 0 ? 0 : random() % (model.size() + 1);
+          if (!trees.set_attributes(file, change)) failed = true;
+          model.resize(*change.size);
+          continue;
+        }
+        const std::uint64_t at = random() % 300'000;
+        const std::string bytes(1 + random() % 9000, static_cast<char>(random()));
+        if (!trees.write(file, at, as_bytes(bytes))) failed = true;
+        if (model.size() < at + bytes.size()) model.resize(at + bytes.size());
+        model.replace(at, bytes.size(), bytes);
+        if (step % 50 == 0 && !trees.sync(file)) failed = true;
+      }
+      --writing;
+    });
+  }
+  int commits = 0;
+  for (; writing > 0; ++commits) {
+    if (!world.store->catalog().finish(world.ref, {})) failed = true;
+    const auto file = world.store->trees().lookup(world.root(), fmt::format("file{}", commits % kWriters));
+    if (!file || !world.store->trees().copy_entry(*file, world.root(), "copy")) failed = true;
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK_FALSE(failed);
+  CHECK(commits > 0);
+  const auto check = [&] {
+    for (int writer = 0; writer < kWriters; ++writer) {
+      CHECK((world.read(fmt::format("file{}", writer)) == models[static_cast<std::size_t>(writer)]));
+    }
+  };
+  check();
+  world.open();
+  check();
+  REQUIRE(world.store->catalog().finish(world.ref, {}));
+  check();
 }
 
 TEST_CASE("a file that is copied while it is being written has every copy as it was", "[store][property]") {

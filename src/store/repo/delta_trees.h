@@ -164,8 +164,6 @@ class DeltaTrees final : public LiveTrees {
   Result<void> load();
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
-  Result<void> settle_rows();
-  Result<void> release_rows(FileId begin, FileId end) PFS_REQUIRES(mutex_);
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
   Result<NodePtr> branch_root_locked(const BranchRef& ref) PFS_REQUIRES(mutex_);
   static LiveNode& root_of(LiveNode& node);
@@ -227,6 +225,8 @@ class DeltaTrees final : public LiveTrees {
   Result<void> truncate_spooled(LiveNode& file, Spool& spool, std::uint64_t size) PFS_REQUIRES(file.mutex);
 
   // delta_trees_staging.cc
+  Result<void> settle_rows();
+  Result<void> release_rows(FileId begin, FileId end) PFS_REQUIRES(mutex_);
   Result<void> move_sparse(const std::vector<std::uint64_t>& segments);
   Result<bool> move_extents(FileId file, FileState& state, const std::vector<std::uint64_t>& segments);
   void seal_below(LiveNode& directory) PFS_REQUIRES(mutex_);

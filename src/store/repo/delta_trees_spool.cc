@@ -54,7 +54,7 @@ Result<void> DeltaTrees::merge_spools(LiveNode& file, std::size_t first) {
   merged.layers.erase(merged.layers.begin() + static_cast<std::ptrdiff_t>(first), merged.layers.end());
   PFS_TRY_ASSIGN(const auto spool, staging_->spools().make());
   merged.add_spool(file.marked, spool);
-  const auto copy = [&]() -> Result<void> {
+  const auto copy = [&]() PFS_REQUIRES(file.mutex) -> Result<void> {
     PFS_TRY(spool->resize(state.size));
     for (std::size_t at = first; at < state.layers.size(); ++at) {
       const Layer& layer = state.layers[at];

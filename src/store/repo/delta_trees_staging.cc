@@ -6,7 +6,7 @@
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
 
-// fsync, and clearing staging up.
+// fsync, what rows say of staged bytes after a restart, and clearing staging up.
 
 namespace pfs::store {
 
@@ -195,6 +195,59 @@ Result<bool> DeltaTrees::move_extents(FileId file, FileState& state, const std::
     }
   }
   return moved;
+}
+
+// Takes out of the rows what a power cut took, brings those up to date whose bytes are in spools, and claims what the newest
+// of each file refers to: its layers are all there are.
+Result<void> DeltaTrees::settle_rows() {
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  std::uint64_t last_epoch = 0;
+  LocalBatch batch;
+  PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
+    const auto parsed = parse_numbered_key(key);
+    auto state = FileState::decode(value, staging_.get());
+    if (!parsed || !state) {
+      outcome = parsed ? std::move(state).error() : parsed.error();
+      return false;
+    }
+    const bool newest = parsed->number != last;
+    last = parsed->number;
+    last_epoch = std::max(last_epoch, parsed->epoch.value());
+    const bool lost = state->drop_lost(*staging_);
+    if (lost) spdlog::warn("file {}: bytes that were never synced did not survive", last);
+    const bool followed = newest && state->follow_spool();
+    if (lost || followed) batch.put(Family::kInode, std::string(key), state->encode());
+    if (newest) {
+      state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
+      staging_->note_used(state->applied);
+    }
+    return true;
+  }));
+  PFS_TRY(std::move(outcome));
+  // a freeze whose counters did not survive: rows of the epoch that it began may have
+  epoch_ = std::max(epoch_.load(), last_epoch);
+  return parts_.local->write(batch);
+}
+
+// What the files of a dropped tree refer to. Those that somebody still has open keep theirs until the next start.
+Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  PFS_TRY(parts_.local->scan(Family::kInode, file_begin(begin), file_begin(end), [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+    const auto parsed = parse_numbered_key(key);
+    const auto state = FileState::decode(value);
+    if (!parsed || !state) {
+      outcome = parsed ? state.error() : parsed.error();
+      return false;
+    }
+    if (parsed->number == last) return true;
+    last = parsed->number;
+    const auto found = files_.find(FileId(last));
+    if (found == files_.end() || found->second.expired()) state->each_staged(dropper());
+    return true;
+  }));
+  return outcome;
 }
 
 // What is loaded below a directory, whose files may be written while they are being read for a tree.
