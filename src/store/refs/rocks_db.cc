@@ -38,10 +38,11 @@ class OurLog final : public rocksdb::Logger {
  public:
   OurLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
   using Logger::Logv;
+  void LogHeader(const char*, std::va_list) override {}  // its options, at each start
   void Logv(const char* format, std::va_list arguments) override {
     std::array<char, 1024> text{};
     std::vsnprintf(text.data(), text.size(), format, arguments);
-    spdlog::info("database: {}", text.data());
+    spdlog::debug("database: {}", text.data());  // what is wrong comes back as a status as well
   }
 };
 
