@@ -18,6 +18,7 @@
 #include "store/refs/rocks_db.h"
 #include "store/refs/rocks_local_db.h"
 #include "store/refs/rocks_ref_db.h"
+#include "store/repo/admission.h"
 #include "store/repo/auto_commit.h"
 #include "store/repo/delta_trees.h"
 #include "store/repo/ref_catalog.h"
@@ -77,8 +78,8 @@ Result<Format> parse_format(const std::string& path, const std::string& text) {
 // A directory that holds something of its own must not be taken for a store that is to be made, and a store that has lost
 // its FORMAT not for a new one. What a start that was killed before FORMAT was written has left is made use of.
 Result<void> check_makes_a_store(const std::string& directory) {
-  static constexpr std::array<std::string_view, 9> kOurs = {"FORMAT.new", "LOCK", "db", "packs", "open", "stage",
-                                                            "quarantine", "tmp", "lost+found"};
+  static constexpr std::array<std::string_view, 10> kOurs = {"FORMAT.new", "LOCK", "ballast", "db", "packs", "open", "stage",
+                                                             "quarantine", "tmp", "lost+found"};
   boost::system::error_code error;
   if (boost::filesystem::exists(directory + "/db/CURRENT", error)) {
     return Error{Code::kCorrupt, fmt::format("{}/FORMAT: is missing, though there is a database; put the file back from a backup", directory)};
@@ -103,11 +104,14 @@ Result<File> lock_store(const std::string& directory) {
     return Error{Code::kBusy, fmt::format("store {}: in use by process {}; stop it first", directory,
                                           holder.empty() ? "?" : holder.substr(0, holder.find('\n')))};
   }
+  return file;
+}
+
+Result<void> name_holder(const File& file) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   PFS_TRY(file.truncate(0));
-  PFS_TRY(file.write_at(0, fmt::format("{} on {}\n", ::getpid(), host.data()), {}));
-  return file;
+  return file.write_at(0, fmt::format("{} on {}\n", ::getpid(), host.data()), {});
 }
 
 class LocalStore final : public Store {
@@ -132,8 +136,10 @@ class LocalStore final : public Store {
       if (error) return error_from_errno(error.value(), "make " + options_.path + name);
     }
     PFS_TRY_ASSIGN(lock_, lock_store(options_.path));
+    PFS_TRY_ASSIGN(admission_, Admission::open({options_.path, options_.ballast_bytes}));
+    PFS_TRY(name_holder(lock_));
     PFS_TRY(make_format());
-    PFS_TRY_ASSIGN(database_, RocksDatabase::open(options_.path + "/db"));
+    PFS_TRY_ASSIGN(database_, RocksDatabase::open(options_.path + "/db", [this] { admission_->give_up_ballast(); }));
     local_ = std::make_unique<RocksLocalDb>(*database_);
     PFS_TRY_ASSIGN(refs_, RocksRefDb::open(*database_));
     PFS_TRY_ASSIGN(blobs_, DirBlobStore::open(options_.path + "/packs"));
@@ -148,7 +154,7 @@ class LocalStore final : public Store {
     parts.trees = tree_store_.get();
     parts.contents = contents_.get();
     parts.clock = options_.clock;
-    parts.staging_directory = options_.path + "/stage/log";
+    parts.staging = {options_.path + "/stage", options_.staging, admission_.get()};
     parts.branch_state = [this](const BranchRef& ref) { return branch_state(ref); };
     PFS_TRY_ASSIGN(trees_, DeltaTrees::open(std::move(parts)));
     RefCatalog::Parts catalog;
@@ -157,6 +163,7 @@ class LocalStore final : public Store {
     catalog.objects = objects_.get();
     catalog.clock = options_.clock;
     catalog.idle_after = options_.idle_after;
+    catalog.make_room = [this] { return admission_->give_up_ballast(); };
     catalog_ = std::make_unique<RefCatalog>(catalog);
     auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock,
                                                 AutoCommit::Options{options_.commit_after, options_.idle_after});
@@ -187,7 +194,8 @@ class LocalStore final : public Store {
   Result<Space> space() const override {
     struct statvfs info {};
     if (::statvfs(options_.path.c_str(), &info) != 0) return error_from_errno(errno, "statvfs " + options_.path);
-    return Space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
+    const auto staged = trees_->staging().usage();
+    return Space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize, staged.bytes, staged.live};
   }
 
  private:
@@ -230,6 +238,7 @@ class LocalStore final : public Store {
   // in the order of opening: what is below is closed last
   File lock_;
   Format format_;
+  std::unique_ptr<Admission> admission_;
   std::unique_ptr<RocksDatabase> database_;
   std::unique_ptr<RocksLocalDb> local_;
   std::unique_ptr<RocksRefDb> refs_;

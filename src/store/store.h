@@ -11,6 +11,7 @@
 #include "store/live_trees.h"
 #include "store/local_db.h"
 #include "store/ref_db.h"
+#include "store/staging_limits.h"
 #include "store/tree_reader.h"
 
 namespace pfs::store {
@@ -23,6 +24,8 @@ struct StoreOptions {
   /// A file without a write for this long is not being written any more, whoever has it open.
   std::chrono::milliseconds idle_after{10000};
   std::uint64_t seal_pack_at = std::uint64_t{64} << 20U;  ///< bytes; packs of any size are read
+  StagingLimits staging;             ///< usually as they are
+  std::uint64_t ballast_bytes = 0;   ///< room kept for finishing on a full disk; 0: 256 MiB, less on a small one
   bool automatic_commits = true;  ///< false: commits are made on request only (tests, tools)
 };
 
@@ -59,6 +62,8 @@ class Store {
   struct Space {
     std::uint64_t total_bytes = 0;
     std::uint64_t free_bytes = 0;
+    std::uint64_t staged_bytes = 0;  ///< wait for commits
+    std::uint64_t live_bytes = 0;    ///< of those, what open files refer to
   };
   virtual Result<Space> space() const = 0;
 };

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   options.path = argv[1];
   options.clock = &clock;
   options.automatic_commits = false;
+  options.staging = test::StoreWorkload::limits(std::strtoull(argv[2], nullptr, 10));
   auto store = store::Store::open(options);
   const auto fail = [](const Error& error) {
     std::fprintf(stderr, "store_victim: %s\n", error.message.c_str());

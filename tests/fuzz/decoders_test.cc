@@ -39,6 +39,8 @@ std::vector<std::string> good_records() {
   state.put(Epoch(1), 4, Extent{100, StagedAt{1, 64}}, [](const StagedAt&, std::uint64_t) {});
   state.truncate(Epoch(2), 50, [](const StagedAt&, std::uint64_t) {});
   state.put(Epoch(2), 60, Extent{10, Slice{entry("s").content, 0}}, [](const StagedAt&, std::uint64_t) {});
+  state.put(Epoch(2), 80, Extent{10, StagedAt::in_spool(7, 4096)}, [](const StagedAt&, std::uint64_t) {});
+  state.layers.push_back({Epoch(2), 70, {}, 8, nullptr});
   const BranchRef ref = *BranchRef::parse("data@master");
   Commit commit;
   commit.id = new_commit_id();

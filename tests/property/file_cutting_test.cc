@@ -19,8 +19,7 @@ int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? so
 class Cutting {
  public:
   Cutting() : contents_(store_.objects()) {
-    boost::filesystem::create_directories(store_.directory() / "log");
-    auto log = StagingLog::open(store_.directory() / "log", [](const StagingRecord&) {});
+    auto log = StagingLog::open({.directory = store_.directory() / "stage"});
     REQUIRE(log);
     log_ = std::move(*log);
   }

@@ -30,6 +30,7 @@ TEST_CASE("random changes to two branches leave what plain maps would hold, over
     options.path = directory.path() + "/store";
     options.clock = &clock;
     options.automatic_commits = false;
+    options.staging = StoreWorkload::limits(seed);
     auto opened = store::Store::open(options);
     REQUIRE(opened);
     auto store = std::move(*opened);

@@ -98,6 +98,18 @@ std::string StoreOp::text() const {
                      other, other_path, offset, other_offset, length, bytes.size(), mode);
 }
 
+store::StagingLimits StoreWorkload::limits(std::uint64_t seed) {
+  store::StagingLimits limits;
+  if (seed % 4 == 0) return limits;
+  limits.segment_bytes = std::uint64_t{256} << 10U;
+  limits.slack_bytes = std::uint64_t{512} << 10U;
+  limits.spool_bytes = seed % 4 == 1 ? 0 : seed % 4 == 2 ? 5000 : 100'000;
+  limits.spool_extents = 3;
+  limits.overwritten_bytes = 10'000;
+  limits.spool_layers = 1 + seed / 4 % 3;
+  return limits;
+}
+
 BranchRef StoreWorkload::branch(int number) { return *BranchRef::parse(number == 0 ? "data@master" : "data@staging"); }
 
 Result<void> StoreWorkload::make_branches(store::Store& store) {

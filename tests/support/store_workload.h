@@ -58,6 +58,8 @@ class StoreWorkload {
   /// And to the store. Errors are the store's.
   static Result<void> apply(const StoreOp& op, store::Store& store);
 
+  /// Limits of staging for a history, by its seed: low ones in three of four, so that small files have spools too.
+  static store::StagingLimits limits(std::uint64_t seed);
   static BranchRef branch(int number);
   static Result<void> make_branches(store::Store& store);
   /// What the store holds, as a model (`joined` is not read).

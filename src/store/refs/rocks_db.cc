@@ -1,14 +1,19 @@
 #include "store/refs/rocks_db.h"
 
+#include <array>
+#include <cstdarg>
+#include <cstdio>
 #include <vector>
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
+#include <spdlog/spdlog.h>
 
 namespace pfs::store {
 
@@ -19,6 +24,27 @@ constexpr std::size_t kMiB = std::size_t{1} << 20;
 // In the order of RocksFamily.
 constexpr std::array<const char*, kRocksFamilies> kFamilyNames{"ref", "event", "delta", "inode", "stage",
                                                                "hot", "index", "pack",  "datum"};
+
+// RocksDB would look for room every five seconds by itself and refuse to be resumed meanwhile. Whoever writes tries.
+class ResumedByUs final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* automatic) override {
+    if (error.IsNoSpace()) *automatic = false;
+  }
+};
+
+// Into our own log: RocksDB's LOG file lies in the database's directory, and on a full disk writing to it aborts.
+class OurLog final : public rocksdb::Logger {
+ public:
+  OurLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void LogHeader(const char*, std::va_list) override {}  // its options, at each start
+  void Logv(const char* format, std::va_list arguments) override {
+    std::array<char, 1024> text{};
+    std::vsnprintf(text.data(), text.size(), format, arguments);
+    spdlog::debug("database: {}", text.data());  // what is wrong comes back as a status as well
+  }
+};
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
@@ -39,9 +65,9 @@ rocksdb::DBOptions database_options() {
   options.avoid_unnecessary_blocking_io = true;
   options.skip_stats_update_on_db_open = true;
   options.max_manifest_file_size = 16 * kMiB;
-  options.max_log_file_size = 4 * kMiB;
-  options.keep_log_file_num = 4;
+  options.info_log = std::make_shared<OurLog>();
   options.stats_dump_period_sec = 0;
+  options.listeners.push_back(std::make_shared<ResumedByUs>());
   return options;
 }
 
@@ -103,7 +129,7 @@ Error error_from_rocks(const rocksdb::Status& status, std::string_view what) {
   return Error{code_of(status), fmt::format("{}: {}", what, status.ToString())};
 }
 
-Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::string& path) {
+Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::string& path, std::function<void()> make_room) {
   const std::shared_ptr<rocksdb::TableFactory> tables(rocksdb::NewBlockBasedTableFactory(table_options()));
   const auto options = family_options(tables);
   std::vector<rocksdb::ColumnFamilyDescriptor> wanted{{rocksdb::kDefaultColumnFamilyName, options}};
@@ -113,11 +139,16 @@ Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::string& pa
   rocksdb::DB* db = nullptr;
   // Recovery writes what the log held into table files and syncs those (avoid_flush_during_recovery stays off):
   // that is what makes the tail of a killed process durable here.
-  const auto status = rocksdb::DB::Open(database_options(), path, wanted, &handles, &db);
+  auto status = rocksdb::DB::Open(database_options(), path, wanted, &handles, &db);
+  if (!status.ok() && code_of(status) == Code::kNoSpace && make_room) {
+    make_room();
+    status = rocksdb::DB::Open(database_options(), path, wanted, &handles, &db);
+  }
   if (!status.ok()) return error_from_rocks(status, "database " + path);
 
   std::unique_ptr<RocksDatabase> database(new RocksDatabase);
   database->path_ = path;
+  database->make_room_ = std::move(make_room);
   database->db_.reset(db);
   database->default_family_ = handles.front();
   std::copy(handles.begin() + 1, handles.end(), database->families_.begin());
@@ -131,13 +162,23 @@ RocksDatabase::~RocksDatabase() {
 }
 
 Result<void> RocksDatabase::write(rocksdb::WriteBatch& batch) {
-  const auto status = db_->Write(rocksdb::WriteOptions(), &batch);
+  auto status = db_->Write(rocksdb::WriteOptions(), &batch);
+  if (!status.ok() && code_of(status) == Code::kNoSpace) {
+    if (make_room_) make_room_();
+    if (resume()) status = db_->Write(rocksdb::WriteOptions(), &batch);
+  }
   if (!status.ok()) return error_from_rocks(status, "write to database " + path_);
   return {};
 }
 
 Result<void> RocksDatabase::sync() {
   mutex_.lock();
+  if (failure_ != nullptr && failure_->code == Code::kNoSpace) {
+    mutex_.unlock();
+    if (make_room_) make_room_();
+    PFS_TRY(resume());
+    mutex_.lock();
+  }
   const std::uint64_t mine = ++calls_;
   while (served_ < mine && failure_ == nullptr) {
     if (syncing_) {
@@ -149,9 +190,14 @@ Result<void> RocksDatabase::sync() {
     const std::uint64_t serves = calls_;
     mutex_.unlock();
     const auto status = db_->SyncWAL();
+    bool synced = status.ok();
+    if (!synced && code_of(status) == Code::kNoSpace) {
+      if (make_room_) make_room_();
+      synced = resume().has_value();
+    }
     mutex_.lock();
     syncing_ = false;
-    if (status.ok()) {
+    if (synced) {
       served_ = serves;
     } else {
       // Not tried again: after a failed fsync the kernel may have dropped the dirty pages, and the next one would
@@ -166,8 +212,15 @@ Result<void> RocksDatabase::sync() {
 }
 
 Result<void> RocksDatabase::resume() {
-  const auto status = db_->Resume();
+  auto status = db_->Resume();
+  if (status.ok()) {
+    std::vector<rocksdb::ColumnFamilyHandle*> all(families_.begin(), families_.end());
+    status = db_->Flush(rocksdb::FlushOptions(), all);
+  }
   if (!status.ok()) return error_from_rocks(status, "resume of database " + path_);
+  // everything that was written is in synced tables now, whatever became of the log
+  Lock lock(mutex_);
+  if (failure_ != nullptr && failure_->code == Code::kNoSpace) failure_.reset();
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,7 +36,10 @@ class RocksDatabase {
   /// Opens the database in the directory `path`, making it when it is not there. Everything found in its log is
   /// durable when this returns, also what a killed process had written and never synced.
   /// Errors: kCorrupt, kNoSpace, kIo (also: another process has it open).
-  static Result<std::unique_ptr<RocksDatabase>> open(const std::string& path);
+  /// `make_room` is called when the disk is full, from any thread, under the caller's locks: it frees what is kept for
+  /// that. Then the database is resumed and what failed is tried once more; so it goes on by itself, too, once somebody
+  /// else has made room.
+  static Result<std::unique_ptr<RocksDatabase>> open(const std::string& path, std::function<void()> make_room = {});
   RocksDatabase(const RocksDatabase&) = delete;
   RocksDatabase& operator=(const RocksDatabase&) = delete;
   ~RocksDatabase();
@@ -47,16 +51,18 @@ class RocksDatabase {
   Result<void> write(rocksdb::WriteBatch& batch);
 
   /// Everything written before the call is durable when it returns. Many callers share one sync of the log.
-  /// Errors: kIo, kNoSpace; once it has failed it fails until the database is opened again.
+  /// Errors: kIo, kNoSpace; once it has failed it fails until resume() has, or the database is opened again.
   Result<void> sync() PFS_EXCLUDES(mutex_);
 
-  /// Lets writes go on after the disk was full, once there is room. Errors: kNoSpace (still full), kIo.
-  Result<void> resume();
+  /// Lets writes go on after the disk was full, once there is room: what the log may have lost is written into tables
+  /// and synced. Errors: kNoSpace (still full), kIo.
+  Result<void> resume() PFS_EXCLUDES(mutex_);
 
  private:
   RocksDatabase() = default;
 
   std::string path_;
+  std::function<void()> make_room_;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kRocksFamilies> families_{};  // closed before db_, in the destructor
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;                // RocksDB insists on one; it stays empty

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 #include <vector>
@@ -35,7 +36,7 @@ class AutoCommit {
  private:
   void run();
   bool begin(const BranchRef& ref);
-  void end(const BranchRef& ref);
+  void end(const BranchRef& ref, const Result<void>& finished);
 
   RefCatalog& catalog_;
   DeltaTrees& trees_;
@@ -45,6 +46,7 @@ class AutoCommit {
   Condition stopping_changed_;
   bool stopping_ PFS_GUARDED_BY(mutex_) = false;
   std::set<BranchRef> under_way_ PFS_GUARDED_BY(mutex_);
+  std::map<BranchRef, std::chrono::steady_clock::time_point> not_before_ PFS_GUARDED_BY(mutex_);  // those that found no room
   std::vector<std::thread> threads_;
 };
 

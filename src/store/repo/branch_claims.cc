@@ -16,6 +16,11 @@ void BranchClaims::await(const BranchRef& branch) {
   while (taken_.contains(branch)) released_.wait(mutex_);
 }
 
+bool BranchClaims::is_taken(const BranchRef& branch) const {
+  Lock lock(mutex_);
+  return taken_.contains(branch);
+}
+
 bool BranchClaims::any_taken(const std::set<BranchRef>& branches) const {
   return std::any_of(branches.begin(), branches.end(), [&](const BranchRef& branch) PFS_NO_ANALYSIS { return taken_.contains(branch); });
 }

@@ -33,13 +33,14 @@ class BranchClaims {
 
   /// Waits until none of them is claimed, and claims them.
   Claim claim(std::set<BranchRef> branches);
+  bool is_taken(const BranchRef& branch) const;
   /// Waits until the branch is not claimed.
   void await(const BranchRef& branch);
 
  private:
   bool any_taken(const std::set<BranchRef>& branches) const PFS_REQUIRES(mutex_);
 
-  Mutex mutex_{LockRank::kPublish};
+  mutable Mutex mutex_{LockRank::kPublish};
   Condition released_;
   std::set<BranchRef> taken_ PFS_GUARDED_BY(mutex_);
 };

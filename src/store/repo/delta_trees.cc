@@ -98,7 +98,8 @@ Result<void> DeltaTrees::load() {
   };
   std::unordered_map<FileId, std::optional<Replayed>> files;
   const auto ignore = [](const StagedAt&, std::uint64_t) {};
-  PFS_TRY_ASSIGN(staging_, StagingLog::open(parts_.staging_directory, [&](const StagingRecord& record) {
+  PFS_TRY_ASSIGN(staging_, StagingLog::open(parts_.staging));
+  PFS_TRY(staging_->replay([&](const StagingRecord& record) {
     if (!outcome) return;
     auto found = files.find(record.file);
     if (found == files.end()) {
@@ -109,11 +110,14 @@ Result<void> DeltaTrees::load() {
         return;
       }
       if (!*newest) return;  // removed, or finished
-      auto state = FileState::decode((*newest)->second);
+      auto state = FileState::decode((*newest)->second, staging_.get());
       if (!state) {
         outcome = std::move(state).error();
         return;
       }
+      state->follow_spool();
+      // a file goes back to the log only once its spool is sealed
+      state->seal_spools();
       found->second = Replayed{(*newest)->first, std::move(*state)};
     }
     if (!found->second || record.sequence <= found->second->state.applied) return;
@@ -136,8 +140,14 @@ Result<void> DeltaTrees::load() {
     spdlog::debug("file {}: brought up to date from the staging log", file.value());
   }
   PFS_TRY(local.write(batch));
-  PFS_TRY(claim_rows());
-  staging_->remove_unclaimed();
+  PFS_TRY(settle_rows());
+  staging_->spools().seal_shared();
+  // rows were brought up to date: what they do not refer to must not come back
+  if (const auto gone = staging_->unclaimed(); !gone.empty()) {
+    PFS_TRY(local.sync());
+    staging_->remove(gone);
+  }
+  row_syncer_ = std::make_unique<RowSyncer>(local);
   return {};
 }
 
@@ -199,28 +209,6 @@ Result<void> DeltaTrees::sweep() {
   return parts_.local->write(batch);
 }
 
-Result<void> DeltaTrees::claim_rows() {
-  Result<void> outcome;
-  std::uint64_t last = 0;
-  std::unordered_map<FileId, std::uint64_t> linked;
-  PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
-    const auto parsed = parse_numbered_key(key);
-    auto state = FileState::decode(value);
-    if (!parsed || !state) {
-      outcome = parsed ? std::move(state).error() : parsed.error();
-      return false;
-    }
-    if (parsed->number != last && state->link_id != 0) linked[FileId(parsed->number)] = state->link_id;
-    // the newest row of a file comes first, and its layers are all there are
-    if (parsed->number != last) state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
-    last = parsed->number;
-    return true;
-  }));
-  Lock lock(mutex_);
-  linked_files_ = std::move(linked);
-  return outcome;
-}
-
 Result<std::uint64_t> DeltaTrees::new_id(TreeInfo& info) {
   if (info.of == TreeInfo::Of::kScratch) return info.first_id + ++info.next_id;
   if (next_id_ >= reserved_id_) {
@@ -273,6 +261,7 @@ void DeltaTrees::reap() {
     root->info->open_links.clear();
     const std::uint64_t first = root->info->first_id;
     const std::uint64_t end = first + (std::uint64_t{1} << 32U);
+    note(release_rows(FileId(first), FileId(end)));
     note(erase_rows(batch, Family::kDelta, delta_directory_begin(DirId(first)), delta_directory_begin(DirId(end))));
     note(erase_rows(batch, Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end))));
     note(erase_rows(batch, Family::kInode, file_begin(FileId(first)), file_begin(FileId(end))));
@@ -299,10 +288,7 @@ Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBa
   }
   const auto release = [&](const FileState& state, Epoch after, Epoch up_to) {
     for (const auto& layer : state.layers) {
-      if (layer.epoch <= after || layer.epoch > up_to) continue;
-      for (const auto& [offset, extent] : layer.extents) {
-        if (const auto* at = std::get_if<StagedAt>(&extent.source)) staging_->release(*at, extent.length);
-      }
+      if (layer.epoch > after && layer.epoch <= up_to) layer.each_staged(dropper());
     }
   };
   if (leftover.waited_for.value() != 0) {

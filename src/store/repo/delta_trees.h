@@ -14,6 +14,7 @@
 #include "store/local_db.h"
 #include "store/repo/delta_rows.h"
 #include "store/repo/live_node.h"
+#include "store/repo/row_syncer.h"
 #include "store/repo/staging_log.h"
 #include "store/tree/content_list.h"
 #include "store/tree/tree_editor.h"
@@ -49,7 +50,7 @@ class DeltaTrees final : public LiveTrees {
     TreeStore* trees = nullptr;
     ContentReader* contents = nullptr;
     const Clock* clock = nullptr;
-    std::string staging_directory;
+    StagingLog::Options staging;
     /// Whether the branch exists, the root of its HEAD and whether a pipeline writes it. From the catalog.
     struct BranchState {
       std::optional<CommitId> head;
@@ -129,8 +130,9 @@ class DeltaTrees final : public LiveTrees {
   /// id each will be published. Nothing is done and nullopt returned when one of them is joined with a branch that is not
   /// among `claimed`.
   Result<std::optional<Epoch>> freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen, const std::set<BranchRef>& claimed);
-  /// Walks a frozen branch; its objects are stored when it returns.
-  Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer);
+  /// Walks a frozen branch; its objects are stored when it returns. `published`: the tree that it was published with
+  /// already; files are what they are there, so that staged bytes that a power cut took are not needed.
+  Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer, const Subtree* published = nullptr);
   /// The branch's frozen changes are its base now (published as `head`).
   Result<void> fold(const BranchRef& ref, const Walked& walked, Epoch epoch, const CommitId& head);
   /// The branch was not published: its changes stay what they were, uncommitted. `try_again`: they are still worth a
@@ -155,7 +157,7 @@ class DeltaTrees final : public LiveTrees {
   Result<Digest> links_of(const std::optional<Commit>& parent, const Subtree& root);
 
   StagingLog& staging() { return *staging_; }
-  /// Deletes staging segments that nothing refers to any more.
+  /// Deletes segments and spools that nothing refers to any more; moves on what little lives in others.
   Result<void> release_staging();
 
  private:
@@ -183,7 +185,6 @@ class DeltaTrees final : public LiveTrees {
   Result<void> drop_outdated_rows();
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
-  Result<void> claim_rows();
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
   Result<NodePtr> branch_root_locked(const BranchRef& ref) PFS_REQUIRES(mutex_);
   static LiveNode& root_of(LiveNode& node);
@@ -278,11 +279,29 @@ class DeltaTrees final : public LiveTrees {
   Result<void> write_ready(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) PFS_REQUIRES(file.mutex);
   Result<void> truncate_ready(LiveNode& file, std::uint64_t size) PFS_REQUIRES(file.mutex);
   bool begin_write(const NodePtr& file) PFS_REQUIRES(file->mutex);
+  /// Deletes and moves staged bytes where so much is dead that the bound is near. Called with nothing held.
+  void clear_if_wanted();
   void note_stale(const NodePtr& file) PFS_REQUIRES(file->mutex);
   /// Puts the file's row where it lags behind.
   Result<void> flush_row(LiveNode& file) PFS_REQUIRES(file.mutex);
   Result<void> flush_rows();
   FileState::Drop dropper();
+
+  // delta_trees_spool.cc
+  bool wants_spool(const FileState& state, std::uint64_t size_after) const;
+  Result<void> open_spool(LiveNode& file) PFS_REQUIRES(file.mutex);
+  Result<void> merge_spools(LiveNode& file, std::size_t first) PFS_REQUIRES(file.mutex);
+  Result<void> write_spooled(LiveNode& file, Spool& spool, std::uint64_t offset, std::span<const std::byte> bytes)
+      PFS_REQUIRES(file.mutex);
+  Result<void> fill_block(const FileState& state, Spool& spool, std::uint64_t block) const;
+  Result<void> truncate_spooled(LiveNode& file, Spool& spool, std::uint64_t size) PFS_REQUIRES(file.mutex);
+
+  // delta_trees_staging.cc
+  Result<void> settle_rows();
+  Result<void> release_rows(FileId begin, FileId end) PFS_REQUIRES(mutex_);
+  Result<void> move_sparse(const std::vector<std::uint64_t>& segments);
+  Result<bool> move_extents(FileId file, FileState& state, const std::vector<std::uint64_t>& segments);
+  void seal_below(LiveNode& directory) PFS_REQUIRES(mutex_);
 
   // delta_trees_finish.cc
   struct WalkContext {
@@ -291,8 +310,11 @@ class DeltaTrees final : public LiveTrees {
     ObjectWriter* writer = nullptr;
     Walked* walked = nullptr;
   };
-  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base);
+  /// `published`: of the directory in the commit that is out already; null when it is not.
+  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base,
+                                                  const Subtree* published);
   Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into);
+  Result<Entry> published_entry(const Subtree& published, std::string_view name) const;
   Result<void> erase_folded_rows(LocalBatch& batch, const WalkedDirectory& walked, Epoch epoch) const;
   Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);
   Result<void> fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,
@@ -307,6 +329,8 @@ class DeltaTrees final : public LiveTrees {
 
   const Parts parts_;
   std::unique_ptr<StagingLog> staging_;
+  std::unique_ptr<RowSyncer> row_syncer_;
+  std::atomic<bool> clearing_{false};  // one caller clears at a time; the others go on
 
   mutable Mutex mutex_{LockRank::kBranch};
   // raised under mutex_; read by writers under a file's mutex, see ready_for_write()

@@ -85,6 +85,7 @@ Result<void> DeltaTrees::put_name(LiveNode& directory, std::string_view name, Li
   }
   if (!node.is_directory()) {
     Lock lock(node.mutex);
+    node.rows_unsynced = true;
     if (node.file) {
       change.batch.put(Family::kInode, file_key(node.file, epoch), node.state.encode());
       change.batch.put(Family::kDelta, key, DeltaRow{node.file}.encode());
@@ -128,6 +129,7 @@ void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
 
 Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name, const MakeRequest& request) {
   reap();
+  PFS_TRY(staging_->admit(1));
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*directory));
@@ -461,6 +463,7 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   FileState copy;
   {
     Lock source_lock(source->mutex);
+    source->state.seal_spools();  // from now on shared
     copy = source->state;
   }
   PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*directory).info));

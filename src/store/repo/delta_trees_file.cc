@@ -18,10 +18,12 @@ FileState::Drop DeltaTrees::dropper() {
   return [this](const StagedAt& at, std::uint64_t bytes) { staging_->release(at, bytes); };
 }
 
-// A write goes ahead under the file's mutex alone once the file's rows are those of the current epoch, which it asks for after
-// note_stale(). freeze() raises the epoch first and then takes each stale file's mutex: a write that saw the old epoch is in
+// A write goes ahead under the file's mutex alone once the file's rows are those of the current epoch, which it asks for by
+// begin_write(). freeze() raises the epoch first and then takes each stale file's mutex: a write that saw the old epoch is in
 // the frozen rows.
-bool DeltaTrees::ready_for_write(const LiveNode& file) const { return file.file && file.marked.value() == epoch_; }
+bool DeltaTrees::ready_for_write(const LiveNode& file) const {
+  return file.file && file.marked.value() == epoch_ && !file.folding;
+}
 
 Result<void> DeltaTrees::prepare_write(const NodePtr& file) {
   {
@@ -88,21 +90,28 @@ void DeltaTrees::note_stale(const NodePtr& file) {
 }
 
 Result<void> DeltaTrees::write_ready(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return {};
+  const std::uint64_t size_after = std::max<std::uint64_t>(file.state.size, offset + bytes.size());
+  if (file.state.writable_spool(file.marked) == nullptr && wants_spool(file.state, size_after)) PFS_TRY(open_spool(file));
+  if (auto* spool = file.state.writable_spool(file.marked)) return write_spooled(file, *spool, offset, bytes);
+  PFS_TRY(staging_->admit(bytes.size()));
   StagingRecord record;
   record.file = file.file;
   record.epoch = file.marked;
   record.offset = offset;
   record.mtime = parts_.clock->now();
-  record.size_after = std::max<std::uint64_t>(file.state.size, offset + bytes.size());
+  record.size_after = size_after;
   PFS_TRY(staging_->append(record, bytes));
-  if (!bytes.empty()) file.state.put(file.marked, offset, Extent{bytes.size(), record.at}, dropper());
+  file.state.put(file.marked, offset, Extent{bytes.size(), record.at}, dropper());
   file.state.applied = record.sequence;
   file.state.attributes.mtime = file.state.attributes.ctime = record.mtime;
+  file.log_unsynced = true;
   return {};
 }
 
 Result<void> DeltaTrees::truncate_ready(LiveNode& file, std::uint64_t size) {
   if (size > kMaxFileSize) return Error{Code::kTooLarge, fmt::format("{} bytes are more than a file can have", size)};
+  if (auto* spool = file.state.writable_spool(file.marked); spool != nullptr && size > 0) return truncate_spooled(file, *spool, size);
   StagingRecord record;
   record.kind = StagingRecord::Kind::kTruncate;
   record.file = file.file;
@@ -113,6 +122,7 @@ Result<void> DeltaTrees::truncate_ready(LiveNode& file, std::uint64_t size) {
   file.state.truncate(file.marked, size, dropper());
   file.state.applied = record.sequence;
   file.state.attributes.mtime = file.state.attributes.ctime = record.mtime;
+  file.log_unsynced = true;
   return {};
 }
 
@@ -121,6 +131,7 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
     return Error{Code::kTooLarge, fmt::format("{} bytes at {} are more than a file can have", bytes.size(), offset)};
   }
   for (;;) {
+    clear_if_wanted();
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
     if (!begin_write(file)) continue;
@@ -130,6 +141,7 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
 
 Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const std::byte> bytes) {
   for (;;) {
+    clear_if_wanted();
     PFS_TRY(prepare_write(file));
     Lock lock(file->mutex);
     if (!begin_write(file)) continue;
@@ -147,7 +159,7 @@ bool extends_copy(const FileState& target, const Content& source, std::uint64_t 
   if (source_offset != target_offset || target.size != target_offset) return false;
   if (target.size == 0) return true;
   return target.base == source && target.layers.size() == 1 && target.layers.back().extents.empty() &&
-         target.layers.back().limit == target.size;
+         target.layers.back().spool_number == 0 && target.layers.back().limit == target.size;
 }
 
 }  // namespace
@@ -169,7 +181,10 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
     length = std::min(length, size - source_offset);
     clean = source->state.layers.empty() && source->state.size == source->state.base.size;
     content = source->state.base;
-    if (!clean) pieces = source->state.pieces_of(source_offset, length);
+    if (!clean) {
+      source->state.seal_spools();  // from now on shared
+      pieces = source->state.pieces_of(source_offset, length);
+    }
   }
   if (source == target && source_offset < target_offset + length && target_offset < source_offset + length) {
     return Error{Code::kInvalid, fmt::format("{}: the ranges overlap", path(source))};
@@ -190,7 +205,7 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
     if (clean && !being_finished && extends_copy(state, content, source_offset, target_offset)) {
       const std::uint64_t copied = target_offset + length;
       state.fold(Epoch(~std::uint64_t{0}), content, dropper());
-      if (copied < content.size) state.layers.push_back({target->marked, copied, {}});
+      if (copied < content.size) state.layers.push_back({target->marked, copied, {}, 0, nullptr});
       state.size = copied;
     } else {
       for (const auto& piece : pieces) {
@@ -209,8 +224,12 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
         }
       }
     }
+    if (auto* spool = state.writable_spool(target->marked); spool != nullptr && spool->size() != state.size) {
+      PFS_TRY(spool->resize(state.size));
+    }
     state.attributes.mtime = state.attributes.ctime = parts_.clock->now();
-    // the log knows nothing of what is not in it: the row must
+    // neither the log nor a spool knows of it: the row must
+    target->rows_unsynced = target->log_unsynced = true;
     PFS_TRY(flush_row(*target));
     return length;
   }
@@ -244,15 +263,6 @@ Result<void> DeltaTrees::flush_rows() {
   return {};
 }
 
-Result<void> DeltaTrees::sync(const NodePtr& node) {
-  if (!node->is_directory()) {
-    Lock lock(node->mutex);
-    if (node->stale_row) PFS_TRY(flush_row(*node));
-  }
-  PFS_TRY(staging_->sync());
-  return parts_.local->sync();
-}
-
 void DeltaTrees::opened_for_write(const NodePtr& file) {
   Lock lock(file->mutex);
   ++file->writers;
@@ -263,7 +273,7 @@ void DeltaTrees::released_for_write(const NodePtr& file) {
   bool written = false;
   {
     Lock lock(file->mutex);
-    if (--file->writers > 0 || !file->stale_row) return;
+    if (--file->writers > 0 || !file->stale_row || file->folding) return;
     written = true;
     if (auto flushed = flush_row(*file); !flushed) {
       spdlog::warn("a file's row lags behind the staging log: {}", flushed.error().message);

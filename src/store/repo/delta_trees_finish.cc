@@ -15,6 +15,32 @@ namespace {
 constexpr std::size_t kMaxOrphansTold = 4000;
 constexpr Epoch kNewest{~std::uint64_t{0}};
 
+// From where a file's rows are read until they are written folded, nobody may add a layer: the row that tells of it would
+// be written over.
+class FoldingFiles {
+ public:
+  FoldingFiles() = default;
+  FoldingFiles(const FoldingFiles&) = delete;
+  FoldingFiles& operator=(const FoldingFiles&) = delete;
+  ~FoldingFiles() {
+    for (const auto& file : files_) {
+      Lock lock(file->mutex);
+      file->folding = false;
+    }
+  }
+  void add(const NodePtr& file) {
+    if (!file) return;
+    {
+      Lock lock(file->mutex);
+      file->folding = true;
+    }
+    files_.push_back(file);
+  }
+
+ private:
+  std::vector<NodePtr> files_;
+};
+
 // Semantics S44: times of directories and ctime alone make no commit worth keeping.
 bool worth_keeping(const Entry& before, Entry after) {
   after.attributes.ctime = before.attributes.ctime;
@@ -68,7 +94,11 @@ bool DeltaTrees::changed(const BranchRef& ref) {
 
 std::set<BranchRef> DeltaTrees::joined(const BranchRef& ref) {
   Lock lock(mutex_);
-  if (const auto found = branches_.find(ref); found != branches_.end()) return found->second->info->joined;
+  if (const auto found = branches_.find(ref); found != branches_.end()) {
+    auto joined = found->second->info->joined;
+    joined.insert(found->second->info->frozen_joined.begin(), found->second->info->frozen_joined.end());
+    return joined;
+  }
   const auto row = branch_rows_.find(ref);
   return row != branch_rows_.end() ? row->second.joined : std::set<BranchRef>();
 }
@@ -152,7 +182,7 @@ Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
   return parts_.local->write(batch);
 }
 
-Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer) {
+Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer, const Subtree* published) {
   const StagingLog::Pin pin(*staging_);
   DirId directory;
   Subtree base;
@@ -167,7 +197,7 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
   const auto at = parts_.local->snapshot();
   Walked walked;
   WalkContext context{epoch, at.get(), &writer, &walked};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, published));
   walked.root = found.first;
   walked.keep = found.second;
   PFS_TRY(writer.flush());
@@ -186,6 +216,7 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
     if (!node->is_directory()) return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(*node))};
     if (!node->has_rows) return node->base;
     PFS_TRY(flush_rows());
+    seal_below(*node);
     directory = node->directory;
     base = node->base;
     at = parts_.local->snapshot();
@@ -193,7 +224,7 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
   ObjectWriter writer(*parts_.objects);
   Walked walked;
   WalkContext context{kNewest, at.get(), &writer, &walked};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, nullptr));
   PFS_TRY(writer.flush());
   return found.first;
 }
@@ -206,7 +237,9 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   }
   PFS_TRY_ASSIGN(const auto row, newest_numbered(file_begin(file), file_end(file), context.epoch, context.at));
   if (!row) return Error{Code::kCorrupt, fmt::format("file {} ({}): its row is missing", file.value(), printable(name))};
-  PFS_TRY_ASSIGN(const auto state, FileState::decode(row->second));
+  PFS_TRY_ASSIGN(auto state, FileState::decode(row->second, staging_.get()));
+  state.seal_spools();  // those of files that were not loaded yet
+  if (context.epoch == kNewest) state.follow_spool();
   Entry entry;
   entry.name = name;
   entry.attributes = state.attributes;
@@ -223,7 +256,8 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   return entry;
 }
 
-Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base) {
+Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base,
+                                                            const Subtree* published) {
   WalkedDirectory walked;
   walked.directory = directory;
   std::vector<std::pair<std::string, DeltaRow>> rows;
@@ -260,14 +294,24 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
     if (auto* finished = std::get_if<Entry>(&row.what)) {
       entry = std::move(*finished);
       keep_below = before && entry.is_directory() && entry.subtree != before->subtree;
-    } else if (const auto* file = std::get_if<FileId>(&row.what)) {
+    } else if (const auto* file = std::get_if<FileId>(&row.what); file != nullptr && published != nullptr) {
+      PFS_TRY_ASSIGN(entry, published_entry(*published, name));
+      if (entry.link_id != 0) context.walked->linked[*file] = entry;
+      else walked.files.emplace_back(*file, entry.content);
+    } else if (file != nullptr) {
       PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, walked));
     } else {
       const auto below = std::get<DirId>(row.what);
       PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
       if (!found) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", printable(name))};
       PFS_TRY_ASSIGN(const auto decoded, DirectoryRow::decode(found->second));
-      PFS_TRY_ASSIGN(const auto subtree, walk_directory(context, below, decoded.base));
+      std::optional<Subtree> published_below;
+      if (published != nullptr) {
+        PFS_TRY_ASSIGN(const auto out, published_entry(*published, name));
+        published_below = out.subtree;
+      }
+      PFS_TRY_ASSIGN(const auto subtree,
+                     walk_directory(context, below, decoded.base, published_below ? &*published_below : nullptr));
       entry.name = name;
       entry.attributes = decoded.attributes;
       entry.xattrs = decoded.xattrs;
@@ -284,6 +328,12 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
   return std::pair(subtree, keep);
 }
 
+Result<Entry> DeltaTrees::published_entry(const Subtree& published, std::string_view name) const {
+  PFS_TRY_ASSIGN(auto entry, parts_.trees->find(published.root, name));
+  if (!entry) return Error{Code::kCorrupt, fmt::format("{}: its commit is out and does not have it", printable(name))};
+  return std::move(*entry);
+}
+
 // Children before parents: while a directory's row still leads to a folded one, that one's row must be there.
 Result<void> DeltaTrees::fold(const BranchRef& ref, const Walked& walked, Epoch epoch, const CommitId& head) {
   for (const auto& directory : walked.directories) PFS_TRY(fold_directory(directory, epoch));
@@ -296,6 +346,10 @@ Result<void> DeltaTrees::fold(const BranchRef& ref, const Walked& walked, Epoch 
   root->info->links = walked.links;
   LocalBatch batch;
   std::vector<std::pair<StagedAt, std::uint64_t>> dropped;
+  FoldingFiles folding;
+  for (const auto& [file, entry] : walked.linked) {
+    if (const auto found = files_.find(file); found != files_.end()) folding.add(found->second.lock());
+  }
   PFS_TRY(fold_links(*root->info, walked, epoch, batch, dropped));
   put_branch_row(*root, batch);
   PFS_TRY(parts_.local->write(batch));
@@ -328,8 +382,12 @@ Result<void> DeltaTrees::erase_folded_rows(LocalBatch& batch, const WalkedDirect
 Result<void> DeltaTrees::fold_directory(const WalkedDirectory& walked, Epoch epoch) {
   std::vector<std::pair<StagedAt, std::uint64_t>> dropped;
   Lock lock(mutex_);
+  FoldingFiles folding;
   LocalBatch batch;
   PFS_TRY(erase_folded_rows(batch, walked, epoch));
+  for (const auto& [file, content] : walked.files) {
+    if (const auto found = files_.find(file); found != files_.end()) folding.add(found->second.lock());
+  }
   for (const auto& [file, content] : walked.files) PFS_TRY(fold_file(batch, file, content, epoch, dropped));
   for (const auto below : walked.directories) {
     // folded before; nothing leads to its row any more unless it was changed again
@@ -397,14 +455,6 @@ Result<void> DeltaTrees::fold_file(LocalBatch& batch, FileId file, const Content
   PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
   state.fold(epoch, content, note);
   if (newest->first > epoch) batch.put(Family::kInode, file_key(file, newest->first), state.encode());
-  return {};
-}
-
-Result<void> DeltaTrees::release_staging() {
-  if (!staging_->has_unclaimed()) return {};
-  // a power cut must not bring back a row whose bytes are gone
-  PFS_TRY(parts_.local->sync());
-  staging_->remove_unclaimed();
   return {};
 }
 

@@ -95,7 +95,7 @@ Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view na
     }
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(*file), file_end(*file), Epoch(~std::uint64_t{0}), nullptr));
     if (!newest) return Error{Code::kCorrupt, fmt::format("{}/{}: its row is missing", path_locked(*directory), printable(name))};
-    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
+    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second, staging_.get()));
     auto node = new_node(state.attributes.kind, state.attributes);
     node->parent = directory;
     node->name = name;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/codec.h"
+#include "store/chunk/chunker.h"
 
 namespace pfs::store {
 
@@ -12,6 +13,7 @@ namespace {
 constexpr std::uint8_t kRowVersion = 1;
 constexpr std::uint8_t kStaged = 1;
 constexpr std::uint8_t kSlice = 2;
+constexpr std::uint8_t kSpooled = 3;
 constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62U;
 
 void encode_attributes(Encoder& out, const Attributes& attributes) {
@@ -115,11 +117,11 @@ std::string FileState::encode() const {
   for (const auto& [name, value] : xattrs) out.bytes(name).bytes(value);
   out.varint(layers.size());
   for (const auto& layer : layers) {
-    out.u64(layer.epoch.value()).varint(layer.limit).varint(layer.extents.size());
+    out.u64(layer.epoch.value()).varint(layer.limit).varint(layer.spool_number).varint(layer.extents.size());
     for (const auto& [offset, extent] : layer.extents) {
       out.varint(offset).varint(extent.length);
       if (const auto* staged = std::get_if<StagedAt>(&extent.source)) {
-        out.u8(kStaged).varint(staged->segment).varint(staged->offset);
+        out.u8(staged->is_in_spool() ? kSpooled : kStaged).varint(staged->segment & ~StagedAt::kSpoolBit).varint(staged->offset);
       } else {
         const auto& slice = std::get<Slice>(extent.source);
         out.u8(kSlice).varint(slice.offset);
@@ -130,7 +132,7 @@ std::string FileState::encode() const {
   return std::move(out).str();
 }
 
-Result<FileState> FileState::decode(std::string_view row) {
+Result<FileState> FileState::decode(std::string_view row, StagingLog* staging) {
   Decoder in(row);
   FileState state;
   if (in.u8() != kRowVersion) in.fail();
@@ -147,14 +149,21 @@ Result<FileState> FileState::decode(std::string_view row) {
     Layer layer;
     layer.epoch = Epoch(in.u64());
     layer.limit = in.varint();
+    layer.spool_number = in.varint();
+    if ((layer.spool_number & StagedAt::kSpoolBit) != 0) in.fail();
+    if (staging != nullptr && layer.spool_number != 0 && in.ok()) {
+      PFS_TRY_ASSIGN(layer.spool, staging->spools().find(layer.spool_number));
+    }
     for (auto extents = in.varint(); extents > 0 && in.ok(); --extents) {
       const auto offset = in.varint();
       Extent extent;
       extent.length = in.varint();
       const auto source = in.u8();
-      if (source == kStaged) {
+      if (source == kStaged || source == kSpooled) {
         StagedAt at;
-        at.segment = static_cast<std::uint32_t>(in.varint());
+        at.segment = in.varint();
+        if (at.is_in_spool()) in.fail();
+        if (source == kSpooled) at.segment |= StagedAt::kSpoolBit;
         at.offset = in.varint();
         extent.source = at;
       } else if (source == kSlice) {
@@ -170,7 +179,7 @@ Result<FileState> FileState::decode(std::string_view row) {
       if (offset < end_before || extent.length == 0 || offset > kMaxOffset || extent.length > kMaxOffset) in.fail();
       if (in.ok()) layer.extents.emplace_hint(layer.extents.end(), offset, std::move(extent));
     }
-    if (!state.layers.empty() && layer.epoch <= state.layers.back().epoch) in.fail();
+    if (!state.layers.empty() && layer.epoch < state.layers.back().epoch) in.fail();
     state.layers.push_back(std::move(layer));
   }
   PFS_TRY(in.finish("inode row"));
@@ -178,14 +187,32 @@ Result<FileState> FileState::decode(std::string_view row) {
 }
 
 Layer& FileState::layer_of(Epoch epoch) {
-  if (layers.empty() || layers.back().epoch < epoch) layers.push_back({epoch, size, {}});
+  if (layers.empty() || layers.back().epoch < epoch || layers.back().spool_number != 0) {
+    layers.push_back({epoch, size, {}, 0, nullptr});
+    overwritten = 0;
+  }
   return layers.back();
 }
 
+Spool* FileState::writable_spool(Epoch epoch) const {
+  if (layers.empty() || layers.back().epoch != epoch || !layers.back().spool || layers.back().spool->sealed()) return nullptr;
+  return layers.back().spool.get();
+}
+
+void FileState::add_spool(Epoch epoch, SpoolPtr spool) {
+  const auto number = spool->number();
+  layers.push_back({epoch, size, {}, number, std::move(spool)});
+  overwritten = 0;
+}
+
 void FileState::put(Epoch epoch, std::uint64_t offset, Extent extent, const Drop& drop) {
-  Layer& layer = layer_of(epoch);
+  // a spool's layer takes extents too: reference copies
+  Layer& layer = writable_spool(epoch) != nullptr ? layers.back() : layer_of(epoch);
   const std::uint64_t end = offset + extent.length;
-  clear_range(layer, offset, end, drop);
+  clear_range(layer, offset, end, [&](const StagedAt& at, std::uint64_t bytes) {
+    overwritten += bytes;
+    drop(at, bytes);
+  });
   // a sequential writer's extents grow together where the log has them side by side
   if (auto* staged = std::get_if<StagedAt>(&extent.source)) {
     auto after = layer.extents.lower_bound(offset);
@@ -205,7 +232,11 @@ void FileState::put(Epoch epoch, std::uint64_t offset, Extent extent, const Drop
 }
 
 void FileState::truncate(Epoch epoch, std::uint64_t new_size, const Drop& drop) {
-  Layer& layer = layer_of(epoch);
+  if (new_size == 0) {
+    // nothing of this epoch shows any more: its layers go, spools too
+    for (; !layers.empty() && layers.back().epoch == epoch; layers.pop_back()) layers.back().each_staged(drop);
+  }
+  Layer& layer = writable_spool(epoch) != nullptr ? layers.back() : layer_of(epoch);
   if (new_size < size) {
     clear_range(layer, new_size, size, drop);
     layer.limit = std::min(layer.limit, new_size);
@@ -213,13 +244,60 @@ void FileState::truncate(Epoch epoch, std::uint64_t new_size, const Drop& drop) 
   size = new_size;
 }
 
+void FileState::clear(std::uint64_t begin, std::uint64_t end, const Drop& drop) { clear_range(layers.back(), begin, end, drop); }
+
 void FileState::fold(Epoch epoch, const Content& content, const Drop& drop) {
   auto it = layers.begin();
   for (; it != layers.end() && it->epoch <= epoch; ++it) {
-    for (const auto& [offset, extent] : it->extents) drop_extent(extent, drop);
+    it->each_staged(drop);
   }
   layers.erase(layers.begin(), it);
   base = content;
+}
+
+void Layer::each_staged(const std::function<void(const StagedAt&, std::uint64_t)>& visit) const {
+  for (const auto& [offset, extent] : extents) drop_extent(extent, visit);
+  if (spool_number != 0) visit(StagedAt::in_spool(spool_number, 0), 1);
+}
+
+void FileState::seal_spools() const {
+  for (const auto& layer : layers) {
+    if (layer.spool) layer.spool->seal();
+  }
+}
+
+bool FileState::drop_lost(const StagingLog& staging) {
+  bool changed = false;
+  for (auto& layer : layers) {
+    const auto lost = std::erase_if(layer.extents, [&](const auto& each) {
+      const auto* at = std::get_if<StagedAt>(&each.second.source);
+      return at != nullptr && !staging.has(*at, each.second.length);
+    });
+    if (layer.spool_number != 0 && !layer.spool) {
+      layer.spool_number = 0;
+      changed = true;
+    }
+    changed = changed || lost > 0;
+  }
+  return changed;
+}
+
+bool FileState::follow_spool() {
+  if (layers.empty() || !layers.back().spool) return false;
+  bool changed = false;
+  Layer& top = layers.back();
+  const std::uint64_t now = top.spool->size();
+  if (now != size || top.limit > now) {
+    clear_range(top, now, kMaxOffset, [](const StagedAt&, std::uint64_t) {});
+    top.limit = std::min(top.limit, now);
+    size = now;
+    changed = true;
+  }
+  if (top.spool->changed() > attributes.ctime) {
+    attributes.mtime = attributes.ctime = top.spool->changed();
+    changed = true;
+  }
+  return changed;
 }
 
 void FileState::pieces(std::uint64_t offset, std::uint64_t length, const std::function<void(const Piece&)>& visit) const {
@@ -234,10 +312,21 @@ void FileState::pieces(std::uint64_t offset, std::uint64_t length, const std::fu
       return;
     }
     const Layer& layer = layers[index - 1];
-    const auto gap = [&](std::uint64_t begin, std::uint64_t end) {
+    const auto under = [&](std::uint64_t begin, std::uint64_t end) {
+      if (begin >= end) return;
       const std::uint64_t shown = std::clamp(layer.limit, begin, end);
       below(index - 1, begin, shown);
       if (shown < end) visit({shown, end - shown, std::monostate{}});
+    };
+    const auto gap = [&](std::uint64_t begin, std::uint64_t end) {
+      if (layer.spool) {
+        for (const auto& [valid, stop] : layer.spool->valid_ranges(begin, end)) {
+          under(begin, valid);
+          visit({valid, stop - valid, StagedAt::in_spool(layer.spool_number, valid)});
+          begin = stop;
+        }
+      }
+      under(begin, end);
     };
     auto it = layer.extents.upper_bound(from);
     if (it != layer.extents.begin() && std::prev(it)->first + std::prev(it)->second.length > from) --it;
@@ -265,6 +354,19 @@ std::vector<FileState::Range> FileState::changed() const {
   for (const auto& layer : layers) {
     kept = std::min(kept, layer.limit);
     for (const auto& [offset, extent] : layer.extents) ranges.push_back({offset, offset + extent.length});
+    if (!layer.spool) continue;
+    // no chunk fits into a small gap, so that nothing is lost by taking it as changed: millions of blocks are few ranges
+    const std::size_t first = ranges.size();
+    constexpr std::uint64_t kStep = std::uint64_t{64} << 20U;
+    for (std::uint64_t at = 0; at < size; at += kStep) {
+      for (const auto& [begin, end] : layer.spool->valid_ranges(at, std::min(size, at + kStep))) {
+        if (ranges.size() > first && begin - ranges.back().end < Chunker::kMin) {
+          ranges.back().end = end;
+        } else {
+          ranges.push_back({begin, end});
+        }
+      }
+    }
   }
   if (kept < size || kept < base.size) ranges.push_back({std::min(kept, size), size});
   for (auto& range : ranges) range.end = std::min(range.end, size);
@@ -282,9 +384,7 @@ std::vector<FileState::Range> FileState::changed() const {
 }
 
 void FileState::each_staged(const Drop& visit) const {
-  for (const auto& layer : layers) {
-    for (const auto& [offset, extent] : layer.extents) drop_extent(extent, visit);
-  }
+  for (const auto& layer : layers) layer.each_staged(visit);
 }
 
 std::vector<FileState::Piece> FileState::pieces_of(std::uint64_t offset, std::uint64_t length) const {

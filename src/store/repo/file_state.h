@@ -33,11 +33,17 @@ struct Extent {
   Extent without_front(std::uint64_t bytes) const;
 };
 
-/// What one epoch changed of a file's bytes. A sealed layer (an older epoch's) never changes.
+/// What was changed of a file's bytes in an epoch, or in a part of one: a spool makes a layer of its own. Only the last
+/// layer changes, and only while its epoch is the present one and its spool is not sealed.
 struct Layer {
   Epoch epoch;
   std::uint64_t limit = 0;  ///< bytes of what lies below that still show; truncation lowers it
   std::map<std::uint64_t, Extent> extents;
+  std::uint64_t spool_number = 0;  ///< 0: none. Its valid blocks lie under the extents
+  SpoolPtr spool;                  ///< null where decode() was not told where to find it
+
+  /// Every staged byte that it refers to; its spool as one byte.
+  void each_staged(const std::function<void(const StagedAt&, std::uint64_t bytes)>& visit) const;
 };
 
 /// An open file: a finished base and the layers over it. A value; whoever holds one copies or locks it.
@@ -49,20 +55,34 @@ struct FileState {
   Xattrs xattrs;
   std::uint64_t link_id = 0;
   std::uint64_t applied = 0;  ///< the last record of the staging log that is in here
+  std::uint64_t overwritten = 0;  ///< staged bytes that were written over since the top layer began; not in rows
 
   static FileState from_entry(const Entry& entry);
 
   std::string encode() const;
-  static Result<FileState> decode(std::string_view row);
+  /// With `staging` its layers can show what their spools hold. Errors: kCorrupt.
+  static Result<FileState> decode(std::string_view row, StagingLog* staging = nullptr);
 
-  /// The layer of `epoch`, made on top of the others when it is not there yet (they are sealed from then on).
+  /// The layer of `epoch` that takes extents, made on top of the others when it is not there yet (they are sealed from then on).
   Layer& layer_of(Epoch epoch);
+  /// The spool that bytes of `epoch` go to; null when they go to the log.
+  Spool* writable_spool(Epoch epoch) const;
+  void add_spool(Epoch epoch, SpoolPtr spool);
+  /// Its spools never change from here on: somebody else refers to them, or reads them for a commit.
+  void seal_spools() const;
+  /// After a power cut a row may be newer than the bytes that it refers to: nobody was told that those are safe. Takes them
+  /// out, so that what lies below shows. Returns whether there were any.
+  bool drop_lost(const StagingLog& staging);
+  /// A newest row lags behind a spool on top, which knows size and time. Returns whether it did.
+  bool follow_spool();
 
   /// Puts an extent at `offset` of the top layer, over whatever was there, and grows the file to hold it. Bytes of staged
   /// extents that it covers are handed to `drop`.
   using Drop = std::function<void(const StagedAt&, std::uint64_t bytes)>;
   void put(Epoch epoch, std::uint64_t offset, Extent extent, const Drop& drop);
   void truncate(Epoch epoch, std::uint64_t new_size, const Drop& drop);
+  /// Takes [begin, end) out of the top layer's extents: its spool has those bytes now.
+  void clear(std::uint64_t begin, std::uint64_t end, const Drop& drop);
   /// The layers up to `epoch` have become `content`.
   void fold(Epoch epoch, const Content& content, const Drop& drop);
 
@@ -75,7 +95,7 @@ struct FileState {
   void pieces(std::uint64_t offset, std::uint64_t length, const std::function<void(const Piece&)>& visit) const;
   std::vector<Piece> pieces_of(std::uint64_t offset, std::uint64_t length) const;
 
-  /// Ranges that may differ from `base`, sorted and disjoint; what lies in none of them is the base's byte for byte.
+  /// Ranges that may differ from `base`, sorted, disjoint, with room for a chunk between them; what lies in none of them is the base's byte for byte.
   struct Range {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;

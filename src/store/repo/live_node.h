@@ -83,6 +83,11 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   FileState state;         // its link id is written under DeltaTrees' mutex too, so read under either
   std::uint32_t links = 1;  // names; written under both
   bool stale_row = false;  // the row lags behind `state`; the staging log has the rest
+  bool folding = false;    // its rows are being folded: whoever wants to write waits for DeltaTrees' mutex
+  // What an fsync has to sync: the database's log, because the name or what only rows tell was changed, and the staging
+  // log. Nobody knows it of a node that was just loaded.
+  bool rows_unsynced = true;
+  bool log_unsynced = true;
   int writers = 0;
   std::chrono::steady_clock::time_point last_write;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,8 +27,9 @@ class RefCatalog final : public Catalog {
     Objects* objects = nullptr;
     const Clock* clock = nullptr;
     std::chrono::milliseconds idle_after{10000};
+    std::function<bool()> make_room;  ///< for finishing on a full disk; whether there was something to give up
   };
-  explicit RefCatalog(Parts parts) : parts_(parts) {}
+  explicit RefCatalog(Parts parts) : parts_(std::move(parts)) {}
 
   Result<void> create_repo(const RepoName& name, const std::string& description) override;
   Result<Repo> repo(const RepoName& name) const override;
@@ -53,8 +55,13 @@ class RefCatalog final : public Catalog {
   Result<void> discard(const BranchRef& ref) override;
   Result<std::vector<StepResult>> transact(std::span<const RefStep> steps) override;
 
-  /// Publishes, or folds if they were published, the branches that a killed process left frozen.
+  /// Publishes, or folds if they were published, the branches that a killed process left frozen. Those that find no room
+  /// stay as they are.
   Result<void> resume_frozen();
+  /// The same for one branch, which found no room before. Errors: kNoSpace (still).
+  Result<void> finish_frozen(const BranchRef& ref);
+  /// Whether somebody is finishing, moving or deleting the branch right now.
+  bool is_claimed(const BranchRef& ref) const { return claims_.is_taken(ref); }
   void set_hook(PublishHook* hook) { hook_ = hook; }
   void set_observer(TreeObserver* observer) { observer_ = observer; }
   TreeObserver* observer() const { return observer_; }
@@ -76,10 +83,13 @@ class RefCatalog final : public Catalog {
   Result<void> plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const;
   Result<std::vector<StepResult>> publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                           RefSteps::FrozenBranches frozen, Epoch epoch, Outcome& outcome);
+  Result<void> finish_frozen_of(const std::set<BranchRef>& claimed, Outcome& outcome);
   struct Committed {
     std::vector<StepResult> results;
     RefSteps::Effects effects;
   };
+  Result<Committed> walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                    RefSteps::FrozenBranches& frozen, Epoch epoch);
   Result<Committed> commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                  const RefSteps::FrozenBranches& frozen);
   Result<void> follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Outcome& outcome);

@@ -114,6 +114,7 @@ Result<void> RefCatalog::settle(std::vector<RefStep>& steps) const {
 // Nothing when a branch outside of `claimed` was joined meanwhile; nothing was done then.
 Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                                        const std::set<BranchRef>& claimed, Outcome& outcome) {
+  PFS_TRY(finish_frozen_of(claimed, outcome));  // those that found no room: commits of a branch are finished in order
   PFS_TRY_ASSIGN(auto frozen, plan(steps));
   Epoch epoch;
   if (!frozen.empty()) {
@@ -204,29 +205,38 @@ Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& 
   return {};
 }
 
-// Frozen branches become trees, the steps one transaction; rows are folded after it. On any error before the transaction the
-// branches are what they were.
+// Frozen branches become trees, the steps one transaction; rows are folded after it. What was admitted must become a commit:
+// where there is no room for that after all, the ballast is given up. Where even that is not enough, because somebody else
+// fills the disk, a commit by itself stays frozen and is tried again; of several steps none is left to happen later. On any
+// other error before the transaction the branches are what they were.
 Result<std::vector<StepResult>> RefCatalog::publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                     RefSteps::FrozenBranches frozen, Epoch epoch, Outcome& outcome) {
-  const auto give_up = [&](Error error) -> Error {
+  auto committed = walk_and_commit(steps, extend, frozen, epoch);
+  if (!committed && committed.error().code == Code::kNoSpace && parts_.make_room && parts_.make_room()) {
+    committed = walk_and_commit(steps, extend, frozen, epoch);
+  }
+  if (!committed) {
+    const bool alone = steps.empty() || (steps.size() == 1 && std::holds_alternative<FinishCommit>(steps.front()));
+    if (alone && committed.error().code == Code::kNoSpace) return std::move(committed).error();
     for (const auto& [ref, one] : frozen) {
       if (auto thawed = parts_.trees->thaw(ref, true); !thawed) spdlog::error("{}", thawed.error().message);
     }
-    return error;
-  };
+    return std::move(committed).error();
+  }
+  PFS_TRY(follow(committed->effects, frozen, epoch, outcome));
+  return std::move(committed->results);
+}
+
+Result<RefCatalog::Committed> RefCatalog::walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                          RefSteps::FrozenBranches& frozen, Epoch epoch) {
   ObjectWriter writer(*parts_.objects);
   for (auto& [ref, one] : frozen) {
     auto walked = parts_.trees->walk_frozen(ref, epoch, writer);
-    if (!walked) return give_up(std::move(walked).error().within("branch " + ref.str()));
+    if (!walked) return std::move(walked).error().within("branch " + ref.str());
     one.walked = std::move(*walked);
   }
-  if (!frozen.empty()) {
-    if (auto fault = fault_point("store.finish.walked"); !fault) return give_up(fault.error());
-  }
-  auto committed = commit_steps(steps, extend, frozen);
-  if (!committed) return give_up(std::move(committed).error());
-  PFS_TRY(follow(committed->effects, frozen, epoch, outcome));
-  return std::move(committed->results);
+  if (!frozen.empty()) PFS_FAULT_POINT("store.finish.walked");
+  return commit_steps(steps, extend, frozen);
 }
 
 Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
@@ -296,34 +306,60 @@ Result<void> RefCatalog::wait_for_writers(const BranchRef& ref) const {
   }
 }
 
-Result<void> RefCatalog::resume_frozen() {
+// Branches that are frozen and were not published, because a process was killed or there was no room.
+Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Outcome& outcome) {
   std::map<Epoch, RefSteps::FrozenBranches> by_epoch;
-  for (const auto& ref : parts_.trees->changed_branches()) {
+  for (const auto& ref : claimed) {
     if (const auto under = parts_.trees->frozen(ref)) by_epoch[under->epoch][ref].under = *under;
   }
   for (auto& [epoch, frozen] : by_epoch) {
-    spdlog::info("finishing {} branches that were being finished when the daemon stopped", frozen.size());
-    std::set<BranchRef> refs;
-    for (const auto& [ref, one] : frozen) refs.insert(ref);
-    Outcome outcome;
-    auto claimed = claim(refs);
+    spdlog::info("finishing {} branches whose finishing was interrupted", frozen.size());
     // published before the process was killed: only the folding is left to do
     for (auto one = frozen.begin(); one != frozen.end();) {
       const auto& [ref, member] = *one;
-      if (!load_commit(read_from(*parts_.refs), member.under.commit)) {
+      const auto published = load_commit(read_from(*parts_.refs), member.under.commit);
+      if (!published) {
         ++one;
         continue;
       }
       ObjectWriter writer(*parts_.objects);
-      PFS_TRY_ASSIGN(const auto walked, parts_.trees->walk_frozen(ref, epoch, writer));
+      PFS_TRY_ASSIGN(const auto walked, parts_.trees->walk_frozen(ref, epoch, writer, &published->root));
       PFS_TRY(parts_.trees->fold(ref, walked, epoch, member.under.commit));
+      // the same transaction may have moved HEAD on
+      PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*parts_.refs), ref));
+      if (branch.head && branch.head != member.under.commit) {
+        PFS_TRY_ASSIGN(const auto head, load_commit(read_from(*parts_.refs), *branch.head));
+        PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open));
+        if (replaced) outcome.replaced.push_back(std::move(*replaced));
+      }
       one = frozen.erase(one);
     }
     PFS_TRY(publish({}, nullptr, std::move(frozen), epoch, outcome));
-    claimed.release();
-    tell(outcome);
   }
   return {};
+}
+
+Result<void> RefCatalog::finish_frozen(const BranchRef& ref) {
+  Outcome outcome;
+  auto claimed = claim({ref});
+  auto finished = finish_frozen_of(claimed.branches(), outcome);
+  claimed.release();
+  tell(outcome);
+  return finished;
+}
+
+Result<void> RefCatalog::resume_frozen() {
+  const auto changed = parts_.trees->changed_branches();
+  Outcome outcome;
+  auto claimed = claim({changed.begin(), changed.end()});
+  auto finished = finish_frozen_of(claimed.branches(), outcome);
+  claimed.release();
+  tell(outcome);
+  if (!finished && finished.error().code == Code::kNoSpace) {
+    spdlog::error("{}; what was being finished is tried again when there is room", finished.error().message);
+    return {};
+  }
+  return finished;
 }
 
 }  // namespace pfs::store

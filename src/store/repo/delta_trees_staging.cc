@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include <spdlog/spdlog.h>
+
+#include "base/fault.h"
+#include "store/repo/delta_trees.h"
+
+// fsync, what rows say of staged bytes after a restart, and clearing staging up.
+
+namespace pfs::store {
+
+namespace {
+
+constexpr Epoch kNewest{~std::uint64_t{0}};
+
+}  // namespace
+
+// What a power cut may bring back: rows of the database up to some moment, records of the log whose checksum holds, blocks
+// of spools that were written back. A row may then be newer than the bytes it refers to, never older than what this
+// has returned for: whatever changed a row that a file needs set `rows_unsynced`. Numbers of segments and spools are not used
+// again while a row may refer to them, so what is missing is missing: settle_rows() takes it out, and no file shows another's bytes.
+Result<void> DeltaTrees::sync(const NodePtr& node) {
+  if (node->is_directory()) return parts_.local->sync();
+  bool rows = false;
+  bool log = false;
+  std::vector<SpoolPtr> spools;
+  const auto look = [&]() PFS_REQUIRES(node->mutex) {
+    rows = std::exchange(node->rows_unsynced, false);
+    log = std::exchange(node->log_unsynced, false);
+    for (const auto& layer : node->state.layers) {
+      if (layer.spool) spools.push_back(layer.spool);
+      for (const auto& [offset, extent] : layer.extents) {
+        const auto* at = std::get_if<StagedAt>(&extent.source);
+        if (at == nullptr || !at->is_in_spool()) continue;
+        if (auto found = staging_->spools().find(at->spool()); found && *found) spools.push_back(*found);
+      }
+    }
+  };
+  bool looked = false;
+  {
+    Lock lock(node->mutex);
+    if (!node->rows_unsynced) {
+      look();
+      looked = true;
+    }
+  }
+  if (!looked) {
+    // whoever changes its rows holds the mutex until they are written: what is synced below is all of it
+    Lock lock(mutex_);
+    Lock file_lock(node->mutex);
+    look();
+  }
+  const std::uint64_t asked = rows && (log || !spools.empty()) ? row_syncer_->begin() : 0;
+  Result<void> outcome;
+  if (log) outcome = staging_->sync();
+  for (const auto& spool : spools) {
+    if (outcome) outcome = spool->sync();
+  }
+  if (rows) {
+    auto synced = asked > 0 ? row_syncer_->wait(asked) : parts_.local->sync();
+    if (outcome) outcome = std::move(synced);
+  }
+  if (!outcome) {
+    Lock lock(node->mutex);
+    node->rows_unsynced = node->rows_unsynced || rows;
+    node->log_unsynced = node->log_unsynced || log;
+  }
+  return outcome;
+}
+
+// Rows that lag behind may still refer to what nobody claims, and a truncation is in a segment where nothing else lives: rows
+// are brought up to date before anything is deleted. What took the place of the deleted must be safe by then.
+Result<void> DeltaTrees::release_staging() {
+  if (clearing_.exchange(true)) return {};
+  const auto clear = [&]() -> Result<void> {
+    auto gone = staging_->unclaimed();
+    const auto sparse = staging_->sparse_segments();
+    if (gone.empty() && sparse.empty()) return {};
+    if (!sparse.empty()) {
+      PFS_TRY(move_sparse(sparse));
+      gone = staging_->unclaimed();
+    }
+    {
+      Lock lock(mutex_);
+      PFS_TRY(flush_rows());
+    }
+    PFS_TRY(staging_->sync());
+    PFS_TRY(staging_->spools().sync_replacing());
+    PFS_TRY(parts_.local->sync());
+    PFS_FAULT_POINT("store.staging.remove");
+    staging_->remove(gone);
+    return {};
+  };
+  auto cleared = clear();
+  staging_->cleared();
+  clearing_ = false;
+  return cleared;
+}
+
+void DeltaTrees::clear_if_wanted() {
+  if (!staging_->wants_clearing()) return;
+  if (auto cleared = release_staging(); !cleared) spdlog::warn("staging: not cleared up: {}", cleared.error().message);
+}
+
+// File by file, so that nobody waits for long. Not while a commit is being finished: its rows refer to the same bytes and
+// do not change.
+Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments) {
+  std::unordered_set<FileId> files;
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  {
+    Lock lock(mutex_);
+    if (last_frozen().value() != 0) return {};
+    PFS_TRY(flush_rows());
+  }
+  PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
+    const auto parsed = parse_numbered_key(key);
+    const auto state = FileState::decode(value);
+    if (!parsed || !state) {
+      outcome = parsed ? state.error() : parsed.error();
+      return false;
+    }
+    if (parsed->number == last) return true;
+    last = parsed->number;
+    state->each_staged([&](const StagedAt& at, std::uint64_t) {
+      if (std::find(segments.begin(), segments.end(), at.segment) != segments.end()) files.insert(FileId(last));
+    });
+    return true;
+  }));
+  PFS_TRY(std::move(outcome));
+  for (const auto file : files) {
+    Lock lock(mutex_);
+    if (last_frozen().value() != 0) return {};
+    const auto found = files_.find(file);
+    if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
+      Lock file_lock(loaded->mutex);
+      if (loaded->file != file || loaded->link != NodeState::kLinked) continue;
+      PFS_TRY_ASSIGN(const bool moved, move_extents(file, loaded->state, segments));
+      loaded->log_unsynced = loaded->rows_unsynced = loaded->log_unsynced || moved;
+      if (moved) PFS_TRY(flush_row(*loaded));
+      continue;
+    }
+    PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
+    if (!newest) continue;
+    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second, staging_.get()));
+    PFS_TRY_ASSIGN(const bool moved, move_extents(file, state, segments));
+    if (!moved) continue;
+    LocalBatch batch;
+    batch.put(Family::kInode, file_key(file, newest->first), state.encode());
+    PFS_TRY(parts_.local->write(batch));
+  }
+  return {};
+}
+
+// Pieces that follow each other in the file become one record.
+Result<bool> DeltaTrees::move_extents(FileId file, FileState& state, const std::vector<std::uint64_t>& segments) {
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 20U;
+  bool moved = false;
+  for (auto& layer : state.layers) {
+    for (auto it = layer.extents.begin(); it != layer.extents.end();) {
+      auto end = it;
+      std::uint64_t length = 0;
+      for (; end != layer.extents.end() && it->first + length == end->first; ++end) {
+        const auto* at = std::get_if<StagedAt>(&end->second.source);
+        if (at == nullptr || std::find(segments.begin(), segments.end(), at->segment) == segments.end()) break;
+        if (length > 0 && length + end->second.length > kLargest) break;
+        length += end->second.length;
+      }
+      if (length == 0) {
+        ++it;
+        continue;
+      }
+      std::vector<std::byte> bytes(static_cast<std::size_t>(length));
+      std::size_t done = 0;
+      for (auto piece = it; piece != end; ++piece) {
+        const auto part = std::span(bytes).subspan(done, static_cast<std::size_t>(piece->second.length));
+        PFS_TRY(staging_->read(std::get<StagedAt>(piece->second.source), part));
+        done += part.size();
+      }
+      StagingRecord record;
+      record.kind = StagingRecord::Kind::kMoved;
+      record.file = file;
+      record.epoch = layer.epoch;
+      record.offset = it->first;
+      record.size_after = state.size;
+      record.mtime = state.attributes.mtime;
+      PFS_TRY(staging_->append(record, bytes));
+      PFS_FAULT_POINT("store.staging.moved");
+      const std::uint64_t offset = it->first;
+      for (auto piece = it; piece != end; ++piece) staging_->release(std::get<StagedAt>(piece->second.source), piece->second.length);
+      it = layer.extents.erase(it, end);
+      layer.extents.emplace_hint(it, offset, Extent{length, record.at});
+      moved = true;
+    }
+  }
+  return moved;
+}
+
+// Takes out of the rows what a power cut took, brings those up to date whose bytes are in spools, and claims what the newest
+// of each file refers to: its layers are all there are. Notes which files have several names.
+Result<void> DeltaTrees::settle_rows() {
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  std::uint64_t last_epoch = 0;
+  std::unordered_map<FileId, std::uint64_t> linked;
+  LocalBatch batch;
+  PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
+    const auto parsed = parse_numbered_key(key);
+    auto state = FileState::decode(value, staging_.get());
+    if (!parsed || !state) {
+      outcome = parsed ? std::move(state).error() : parsed.error();
+      return false;
+    }
+    const bool newest = parsed->number != last;
+    last = parsed->number;
+    last_epoch = std::max(last_epoch, parsed->epoch.value());
+    const bool lost = state->drop_lost(*staging_);
+    if (lost) spdlog::warn("file {}: bytes that were never synced did not survive", last);
+    const bool followed = newest && state->follow_spool();
+    if (lost || followed) batch.put(Family::kInode, std::string(key), state->encode());
+    if (newest) {
+      if (state->link_id != 0) linked[FileId(last)] = state->link_id;
+      state->each_staged([&](const StagedAt& at, std::uint64_t bytes) { staging_->claim(at, bytes); });
+      staging_->note_used(state->applied);
+    }
+    return true;
+  }));
+  PFS_TRY(std::move(outcome));
+  // a freeze whose counters did not survive: rows of the epoch that it began may have
+  epoch_ = std::max(epoch_.load(), last_epoch);
+  {
+    Lock lock(mutex_);
+    linked_files_ = std::move(linked);
+  }
+  return parts_.local->write(batch);
+}
+
+// What the files of a dropped tree refer to. Those that somebody still has open keep theirs until the next start.
+Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
+  Result<void> outcome;
+  std::uint64_t last = 0;
+  PFS_TRY(parts_.local->scan(Family::kInode, file_begin(begin), file_begin(end), [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+    const auto parsed = parse_numbered_key(key);
+    const auto state = FileState::decode(value);
+    if (!parsed || !state) {
+      outcome = parsed ? state.error() : parsed.error();
+      return false;
+    }
+    if (parsed->number == last) return true;
+    last = parsed->number;
+    const auto found = files_.find(FileId(last));
+    if (found == files_.end() || found->second.expired()) state->each_staged(dropper());
+    return true;
+  }));
+  return outcome;
+}
+
+// What is loaded below a directory, whose files may be written while they are being read for a tree.
+void DeltaTrees::seal_below(LiveNode& directory) {
+  for (const auto& [name, weak] : directory.children) {
+    const auto child = weak.lock();
+    if (!child) continue;
+    if (child->is_directory()) {
+      seal_below(*child);
+    } else {
+      Lock lock(child->mutex);
+      child->state.seal_spools();
+    }
+  }
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,325 @@
+#include "store/repo/spool.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+
+#include <boost/filesystem.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/fault.h"
+
+namespace pfs::store {
+
+namespace {
+
+constexpr std::uint64_t kMinBlock = 4096;
+constexpr std::uint64_t kMaxBlock = std::uint64_t{1} << 20U;
+constexpr unsigned kWordBits = 64;
+
+}  // namespace
+
+std::uint64_t Spool::size() const {
+  Lock lock(mutex_);
+  return size_;
+}
+
+std::uint64_t Spool::bytes() const {
+  Lock lock(mutex_);
+  return blocks_ * block_;
+}
+
+Timestamp Spool::changed() const {
+  Lock lock(mutex_);
+  return changed_;
+}
+
+bool Spool::valid(std::uint64_t block_index) const {
+  Lock lock(mutex_);
+  const auto word = block_index / kWordBits;
+  return word < valid_.size() && (valid_[word] >> (block_index % kWordBits) & 1U) != 0;
+}
+
+std::uint64_t Spool::added_by(std::uint64_t offset, std::uint64_t length) const {
+  std::uint64_t begin = offset / block_ * block_;
+  const std::uint64_t end = (offset + length + block_ - 1) / block_ * block_;
+  std::uint64_t added = end - begin;
+  for (const auto& [from, to] : valid_ranges(begin, end)) added -= to - from;
+  return added;
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Spool::valid_ranges(std::uint64_t begin, std::uint64_t end) const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  if (begin >= end) return ranges;
+  const std::uint64_t last = (end - 1) / block_;
+  Lock lock(mutex_);
+  for (std::uint64_t block = begin / block_; block <= last && block / kWordBits < valid_.size();) {
+    const std::uint64_t rest = valid_[block / kWordBits] >> (block % kWordBits);
+    if (rest == 0) {
+      block = (block / kWordBits + 1) * kWordBits;
+      continue;
+    }
+    block += static_cast<unsigned>(std::countr_zero(rest));
+    if (block > last) break;
+    const std::uint64_t shifted = valid_[block / kWordBits] >> (block % kWordBits);
+    const std::uint64_t run = std::min<std::uint64_t>(static_cast<unsigned>(std::countr_one(shifted)), last + 1 - block);
+    const std::uint64_t from = std::max(begin, block * block_);
+    const std::uint64_t to = std::min(end, (block + run) * block_);
+    if (!ranges.empty() && ranges.back().second == from) {
+      ranges.back().second = to;
+    } else {
+      ranges.emplace_back(from, to);
+    }
+    block += run;
+  }
+  return ranges;
+}
+
+void Spool::add_valid_locked(std::uint64_t first, std::uint64_t last) {
+  if (valid_.size() <= last / kWordBits) valid_.resize(static_cast<std::size_t>(last / kWordBits + 1));
+  for (std::uint64_t block = first; block <= last; ++block) {
+    auto& word = valid_[static_cast<std::size_t>(block / kWordBits)];
+    const std::uint64_t bit = std::uint64_t{1} << (block % kWordBits);
+    if ((word & bit) == 0) ++blocks_;
+    word |= bit;
+  }
+}
+
+Result<void> Spool::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return {};
+  PFS_TRY_ASSIGN(const auto file, spools_.file_of(*this));
+  {
+    Lock lock(mutex_);
+    dirty_ = true;
+  }
+  const std::uint64_t first = offset / block_;
+  const std::uint64_t last = (offset + bytes.size() - 1) / block_;
+  Result<void> wrote = fault_point("store.spool.write");
+  if (wrote) wrote = file->write_at(offset, bytes);
+  if (!wrote) {
+    // What was written of it must not show after the next start either: those blocks are holes again.
+    const std::uint64_t old_size = size();
+    for (std::uint64_t block = first; block <= last; ++block) {
+      if (valid(block)) continue;
+      ::fallocate(file->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(block * block_), static_cast<off_t>(block_));
+    }
+    if (auto cut = file->truncate(old_size); !cut) spdlog::error("{}", cut.error().message);
+    return wrote;
+  }
+  Lock lock(mutex_);
+  add_valid_locked(first, last);
+  size_ = std::max(size_, offset + bytes.size());
+  return {};
+}
+
+Result<void> Spool::resize(std::uint64_t size) {
+  PFS_TRY_ASSIGN(const auto file, spools_.file_of(*this));
+  PFS_TRY(file->truncate(size));
+  Lock lock(mutex_);
+  dirty_ = true;
+  size_ = size;
+  const std::uint64_t blocks = (size + block_ - 1) / block_;
+  const std::uint64_t words = (blocks + kWordBits - 1) / kWordBits;
+  if (words < valid_.size() || (words == valid_.size() && blocks % kWordBits != 0)) {
+    valid_.resize(static_cast<std::size_t>(words));
+    if (blocks % kWordBits != 0) valid_.back() &= (std::uint64_t{1} << (blocks % kWordBits)) - 1;
+    blocks_ = 0;
+    for (const auto word : valid_) blocks_ += static_cast<unsigned>(std::popcount(word));
+  }
+  return {};
+}
+
+Result<void> Spool::read(std::uint64_t offset, std::span<std::byte> out) const {
+  PFS_TRY_ASSIGN(const auto file, spools_.file_of(const_cast<Spool&>(*this)));
+  PFS_TRY_ASSIGN(const auto got, file->read_at(offset, out));
+  std::fill(out.begin() + static_cast<std::ptrdiff_t>(got), out.end(), std::byte{0});
+  return {};
+}
+
+// Concurrent callers share: who comes while a sync is under way waits for it, and then one of them syncs for all.
+Result<void> Spool::sync() {
+  mutex_.lock();
+  while (syncing_) synced_.wait(mutex_);
+  if (failed_ || !dirty_) {
+    const bool failed = failed_;
+    mutex_.unlock();
+    if (!failed) return {};
+    return Error{Code::kIo, fmt::format("spool {:x}: an earlier sync failed, so what it holds is not certain", number_)};
+  }
+  dirty_ = false;
+  syncing_ = true;
+  const bool named = named_;
+  mutex_.unlock();
+  auto file = spools_.file_of(*this);
+  Result<void> outcome = file ? (*file)->sync_data() : Result<void>(file.error());
+  if (outcome && !named) outcome = sync_directory(spools_.directory_);
+  mutex_.lock();
+  syncing_ = false;
+  if (outcome) {
+    named_ = true;
+  } else {
+    failed_ = dirty_ = true;
+  }
+  mutex_.unlock();
+  synced_.notify_all();
+  return outcome;
+}
+
+// After a restart: st_size is its size, and where it has data its blocks are valid.
+Result<void> Spool::find_blocks() {
+  PFS_TRY_ASSIGN(const auto file, File::open(spools_.path_of(number_), O_RDONLY));
+  struct stat info {};
+  if (::fstat(file.fd(), &info) != 0) return error_from_errno(errno, "stat " + file.path());
+  Lock lock(mutex_);
+  size_ = static_cast<std::uint64_t>(info.st_size);
+  changed_.nanoseconds = std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  off_t at = 0;
+  while (at < info.st_size) {
+    const off_t data = ::lseek(file.fd(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    if (data < 0) return error_from_errno(errno, "look for data in " + file.path());
+    const off_t hole = ::lseek(file.fd(), data, SEEK_HOLE);
+    if (hole < 0) return error_from_errno(errno, "look for holes in " + file.path());
+    add_valid_locked(static_cast<std::uint64_t>(data) / block_, (static_cast<std::uint64_t>(hole) - 1) / block_);
+    at = hole;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Spools>> Spools::open(const std::string& directory) {
+  std::unique_ptr<Spools> spools(new Spools(directory));
+  struct statvfs info {};
+  if (::statvfs(directory.c_str(), &info) != 0) return error_from_errno(errno, "statvfs " + directory);
+  spools->block_ = std::clamp<std::uint64_t>(info.f_bsize, kMinBlock, kMaxBlock);
+  boost::system::error_code error;
+  Lock lock(spools->mutex_);
+  for (boost::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    unsigned long long number = 0;
+    if (std::sscanf(it->path().filename().c_str(), "%16llx.spool", &number) != 1 || number == 0) continue;
+    spools->spools_[number] = std::make_shared<Spool>(*spools, number, spools->block_);
+    spools->next_number_ = std::max<std::uint64_t>(spools->next_number_, number + 1);
+  }
+  if (error) return error_from_errno(error.value(), "list " + directory);
+  for (const auto& [number, spool] : spools->spools_) PFS_TRY(spool->find_blocks());
+  return spools;
+}
+
+std::string Spools::path_of(std::uint64_t number) const { return fmt::format("{}/{:016x}.spool", directory_, number); }
+
+Result<SpoolPtr> Spools::make() {
+  PFS_FAULT_POINT("store.spool.make");
+  std::uint64_t number = 0;
+  {
+    Lock lock(mutex_);
+    number = next_number_++;
+  }
+  PFS_TRY_ASSIGN(auto file, File::open(path_of(number), O_RDWR | O_CREAT | O_EXCL));
+  auto spool = std::make_shared<Spool>(*this, number, block_);
+  Lock lock(mutex_);
+  spool->claims_ = 1;
+  spool->file_ = std::make_shared<const File>(std::move(file));
+  open_.push_front(spool.get());
+  spools_[number] = spool;
+  return spool;
+}
+
+Result<SpoolPtr> Spools::find(std::uint64_t number) {
+  Lock lock(mutex_);
+  const auto found = spools_.find(number);
+  return found == spools_.end() ? SpoolPtr{} : found->second;
+}
+
+Result<std::shared_ptr<const File>> Spools::file_of(Spool& spool) {
+  Lock lock(mutex_);
+  if (spool.file_) {
+    if (open_.front() != &spool) {
+      const auto at = std::find(open_.begin(), open_.end(), &spool);
+      open_.splice(open_.begin(), open_, at);
+    }
+    return spool.file_;
+  }
+  PFS_TRY_ASSIGN(auto file, File::open(path_of(spool.number_), O_RDWR));
+  spool.file_ = std::make_shared<const File>(std::move(file));
+  open_.push_front(&spool);
+  if (open_.size() > kOpenFiles) {
+    open_.back()->file_.reset();  // whoever uses it still holds it
+    open_.pop_back();
+  }
+  return spool.file_;
+}
+
+void Spools::claim(std::uint64_t number, std::uint64_t claims) {
+  Lock lock(mutex_);
+  if (const auto found = spools_.find(number); found != spools_.end()) found->second->claims_ += claims;
+}
+
+void Spools::release(std::uint64_t number, std::uint64_t claims) {
+  Lock lock(mutex_);
+  if (const auto found = spools_.find(number); found != spools_.end()) {
+    found->second->claims_ -= std::min(claims, found->second->claims_);
+  }
+}
+
+std::vector<std::uint64_t> Spools::unclaimed() const {
+  std::vector<std::uint64_t> numbers;
+  Lock lock(mutex_);
+  for (const auto& [number, spool] : spools_) {
+    if (spool->claims_ == 0) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+void Spools::remove(const std::vector<std::uint64_t>& numbers) {
+  for (const auto number : numbers) {
+    Lock lock(mutex_);
+    const auto found = spools_.find(number);
+    if (found == spools_.end() || found->second->claims_ > 0) continue;
+    open_.remove(found->second.get());
+    found->second->file_.reset();
+    spools_.erase(found);
+    ::unlink(path_of(number).c_str());
+  }
+}
+
+void Spools::seal_shared() {
+  Lock lock(mutex_);
+  for (const auto& [number, spool] : spools_) {
+    if (spool->claims_ > 1) spool->seal();
+  }
+}
+
+Result<void> Spools::sync_replacing() {
+  std::vector<SpoolPtr> replacing;
+  {
+    Lock lock(mutex_);
+    for (const auto& [number, spool] : spools_) {
+      if (spool->replaces_ && spool->claims_ > 0) replacing.push_back(spool);
+    }
+  }
+  for (const auto& spool : replacing) {
+    spool->replaces_ = false;  // before: what comes meanwhile asks again
+    if (auto synced = spool->sync(); !synced) {
+      spool->replaces_ = true;
+      return synced;
+    }
+  }
+  return {};
+}
+
+Spools::Usage Spools::usage() const {
+  Usage usage;
+  Lock lock(mutex_);
+  for (const auto& [number, spool] : spools_) {
+    const auto bytes = spool->bytes();
+    usage.bytes += bytes;
+    if (spool->claims_ > 0) usage.live += bytes;
+  }
+  return usage;
+}
+
+}  // namespace pfs::store
