@@ -1,5 +1,6 @@
 #include "store/pack/object_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/codec.h"
@@ -48,7 +49,8 @@ ObjectWriter::~ObjectWriter() {
 }
 
 Result<void> ObjectWriter::add(const ObjectId& id, std::string bytes, std::uint64_t owner) {
-  if (spilled_) return add_to_batch(id, bytes);
+  auto& mine = of(pack_kind_of(id.kind));
+  if (mine.spilled) return add_to_batch(id, bytes);
   {
     Lock lock(mutex_);
     if (added_.contains(id.digest)) return {};
@@ -59,15 +61,16 @@ Result<void> ObjectWriter::add(const ObjectId& id, std::string bytes, std::uint6
     Lock lock(mutex_);
     added_.insert(id.digest);
   }
-  small_bytes_ += bytes.size();
-  small_.push_back({id, std::move(bytes), owner});
-  return small_bytes_ > kHotLimit ? spill() : Result<void>{};
+  mine.small_bytes += bytes.size();
+  mine.small.push_back({id, std::move(bytes), owner});
+  return mine.small_bytes > kHotLimit ? spill(pack_kind_of(id.kind)) : Result<void>{};
 }
 
-Result<void> ObjectWriter::spill() {
-  spilled_ = true;
-  const auto small = std::exchange(small_, {});
-  small_bytes_ = 0;
+Result<void> ObjectWriter::spill(PackKind kind) {
+  auto& mine = of(kind);
+  mine.spilled = true;
+  const auto small = std::exchange(mine.small, {});
+  mine.small_bytes = 0;
   {
     // they are to be looked up again with the others
     Lock lock(mutex_);
@@ -78,7 +81,7 @@ Result<void> ObjectWriter::spill() {
 }
 
 Result<void> ObjectWriter::add_to_batch(const ObjectId& id, std::string_view bytes) {
-  auto& batch = filling_[static_cast<std::size_t>(pack_kind_of(id.kind))];
+  auto& batch = of(pack_kind_of(id.kind)).filling;
   if (!batch) {
     batch = std::make_shared<Batch>();
     batch->kind = pack_kind_of(id.kind);
@@ -90,9 +93,10 @@ Result<void> ObjectWriter::add_to_batch(const ObjectId& id, std::string_view byt
 }
 
 Result<ObjectWriter::BatchPtr> ObjectWriter::add_chunks(std::string bytes, const std::vector<std::uint32_t>& lengths) {
-  if (!spilled_) PFS_TRY(spill());
+  auto& mine = of(PackKind::kData);
+  if (!mine.spilled) PFS_TRY(spill(PackKind::kData));
   // what came before goes first, so that a file's frames lie side by side
-  if (auto& batch = filling_[static_cast<std::size_t>(PackKind::kData)]) PFS_TRY(hand_over(std::exchange(batch, nullptr)));
+  if (mine.filling) PFS_TRY(hand_over(std::exchange(mine.filling, nullptr)));
   auto batch = std::make_shared<Batch>();
   batch->bytes = std::move(bytes);
   batch->stage = Batch::Stage::kUnhashed;
@@ -255,6 +259,8 @@ Result<void> ObjectWriter::append(const Batch& batch) {
 Result<void> ObjectWriter::write_index_rows() {
   for (const auto& [number, pack] : unsynced_) PFS_TRY(PackSet::sync(pack));
   PFS_FAULT_POINT("store.objects.packs_synced");
+  // in their order in the index, which takes them faster so
+  std::sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.id < b.id; });
   LocalBatch batch;
   for (const auto& row : rows_) {
     // a pack that was sealed brought its rows with it
@@ -276,26 +282,27 @@ void ObjectWriter::wait_for_all() {
 
 Result<void> ObjectWriter::flush() {
   PFS_FAULT_POINT("store.objects.flush");
-  if (spilled_) {
-    for (auto& batch : filling_) {
-      if (batch) PFS_TRY(hand_over(std::exchange(batch, nullptr)));
-    }
+  bool spilled = false;
+  for (auto& mine : kinds_) {
+    spilled = spilled || mine.spilled;
+    if (mine.filling) PFS_TRY(hand_over(std::exchange(mine.filling, nullptr)));
+  }
+  if (spilled) {
     wait_for_all();
     {
       Lock lock(mutex_);
       if (failure_) return *failure_;
     }
     PFS_TRY(write_index_rows());
-    spilled_ = false;  // the commit itself, which follows, rides on its own synced batch
-  } else if (!small_.empty()) {
-    LocalBatch rows;
-    for (const auto& pending : small_) {
+  }
+  LocalBatch rows;
+  for (auto& mine : kinds_) {
+    for (const auto& pending : mine.small) {
       rows.put(Family::kHot, object_key(pending.id), Encoder().u8(1).u64(pending.owner).raw(pending.bytes).str());
     }
-    PFS_TRY(objects_.local_.write(rows));
-    small_.clear();
-    small_bytes_ = 0;
+    mine = {};  // what follows, as the commit itself, rides on the same synced batch again
   }
+  if (!rows.empty()) PFS_TRY(objects_.local_.write(rows));
   return objects_.local_.barrier();
 }
 

@@ -17,12 +17,13 @@ namespace pfs::store {
 
 /// Stores the new objects of one commit (or snapshot). Few and small ones become rows that ride on the commit's own
 /// synced batch, and no other thread hears of them. More go into packs: the pool hashes what was not hashed, looks it up and
-/// compresses it, and the frames are appended in the order in which their objects came.
+/// compresses it, and the frames are appended in the order in which their objects came. Chunks and nodes are counted apart:
+/// a commit of much data has few nodes, and no second pack to sync because of them.
 ///
 /// Used by one thread; one a commit. An error of the pool's is told by the next call.
 class ObjectWriter {
  public:
-  /// Up to this many raw bytes a commit's objects stay in `hot`.
+  /// Up to this many raw bytes a commit's chunks stay in `hot`, and so many of its nodes.
   static constexpr std::size_t kHotLimit = std::size_t{256} << 10U;
   /// Raw bytes on their way into packs; whoever brings more waits.
   static constexpr std::size_t kInFlight = std::size_t{32} << 20U;
@@ -56,7 +57,7 @@ class ObjectWriter {
     std::uint64_t owner = 0;
   };
 
-  Result<void> spill();
+  Result<void> spill(PackKind kind);
   Result<void> add_to_batch(const ObjectId& id, std::string_view bytes);
   Result<void> hand_over(BatchPtr batch) PFS_EXCLUDES(mutex_);
   bool hash(Batch& batch) PFS_EXCLUDES(mutex_);
@@ -70,10 +71,14 @@ class ObjectWriter {
   Objects& objects_;
 
   // the caller's
-  std::vector<Pending> small_;
-  std::size_t small_bytes_ = 0;
-  bool spilled_ = false;
-  std::array<BatchPtr, 3> filling_;  // by PackKind
+  struct OfKind {
+    std::vector<Pending> small;
+    std::size_t small_bytes = 0;
+    bool spilled = false;
+    BatchPtr filling;
+  };
+  OfKind& of(PackKind kind) { return kinds_[static_cast<std::size_t>(kind)]; }
+  std::array<OfKind, 3> kinds_;  // by PackKind
 
   Mutex mutex_{LockRank::kLeaf};
   Condition changed_;

@@ -52,11 +52,13 @@ Result<std::optional<Location>> Objects::locate(const ObjectId& id) const {
   return std::optional(location);
 }
 
+// First `hot`, then the index: what is moved from the one to the other is in the index before it leaves `hot`.
 Result<bool> Objects::contains(const ObjectId& id) const {
-  PFS_TRY_ASSIGN(const auto location, locate(id));
-  if (location) return true;
+  if (footers_.find(id)) return true;
   PFS_TRY_ASSIGN(const auto row, local_.get(Family::kHot, object_key(id)));
-  return row.has_value();
+  if (row) return true;
+  PFS_TRY_ASSIGN(const auto location, locate(id));
+  return location.has_value();
 }
 
 // Each frame once, with as few reads as they allow.

@@ -39,6 +39,9 @@ class Objects {
   /// decoded goes to the caller alone. Shape: as long as `ids`, in their order. Errors: as read().
   Result<std::vector<ObjectBytes>> read_together(std::span<const ObjectId> ids) const;
 
+  /// A pack is going, or what is in it is: from now on nothing counts as stored because it is in there.
+  void forget_pack(PackNumber pack) { footers_.forget(pack); }
+
   /// Threads for hashing, compressing and decoding.
   WorkPool& pool() const { return pool_; }
 

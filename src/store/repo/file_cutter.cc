@@ -31,7 +31,7 @@ class Window {
   }
 
  private:
-  static constexpr std::size_t kMinStep = 2 * Chunker::kMax;
+  static constexpr std::size_t kMinStep = 3 * Chunker::kMax;  // a small edit, what is cut again around it, and what a cut may look at
   static constexpr std::size_t kMaxStep = std::size_t{4} << 20U;
   const FileState& file_;
   const StagingLog& log_;
