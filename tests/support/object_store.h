@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "store/pack/dir_blob_store.h"
-#include "store/pack/objects.h"
+#include "store/pack/object_writer.h"
 #include "store/refs/rocks_db.h"
 #include "store/refs/rocks_local_db.h"
 #include "store/tree/tree_store.h"

@@ -1,18 +1,17 @@
 #include "store/pack/objects.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/codec.h"
-#include "base/fault.h"
 
 namespace pfs::store {
 
 namespace {
 
-constexpr std::size_t kFrameTarget = std::size_t{64} << 10U;
-constexpr int kIngestLevel = 1;
-// Rows of a big commit are written in slices, each after a sync of its packs, so that memory stays bounded.
-constexpr std::size_t kIndexRowsAtOnce = 16384;
+// Neighbouring frames are read together up to so many bytes.
+constexpr std::size_t kReadAtOnce = std::size_t{1} << 20U;
 
 std::string object_key(const ObjectId& id) {
   return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();
@@ -44,12 +43,77 @@ Result<ObjectBytes> Objects::read(const ObjectId& id) const {
   return Error{Code::kCorrupt, fmt::format("object {} of kind {}: it is not in the store", id.digest.hex(), static_cast<int>(id.kind))};
 }
 
+Result<std::optional<Location>> Objects::locate(const ObjectId& id) const {
+  if (const auto known = footers_.find(id)) return known;
+  PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, object_key(id)));
+  if (!row) return std::optional<Location>{};
+  PFS_TRY_ASSIGN(const auto location, Location::decode(*row));
+  PFS_TRY(footers_.hit(location.pack));
+  return std::optional(location);
+}
+
+// First `hot`, then the index: what is moved from the one to the other is in the index before it leaves `hot`.
 Result<bool> Objects::contains(const ObjectId& id) const {
-  const std::string key = object_key(id);
-  PFS_TRY_ASSIGN(const auto index_row, local_.get(Family::kIndex, key));
-  if (index_row) return true;
-  PFS_TRY_ASSIGN(const auto row, local_.get(Family::kHot, key));
-  return row.has_value();
+  if (footers_.find(id)) return true;
+  PFS_TRY_ASSIGN(const auto row, local_.get(Family::kHot, object_key(id)));
+  if (row) return true;
+  PFS_TRY_ASSIGN(const auto location, locate(id));
+  return location.has_value();
+}
+
+// Each frame once, with as few reads as they allow.
+Result<std::vector<std::pair<Location, Objects::Frame>>> Objects::frames_of(std::vector<Location> locations) const {
+  const auto place = [](const Location& at) { return std::pair(at.pack, at.frame_offset); };
+  std::sort(locations.begin(), locations.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  locations.erase(std::unique(locations.begin(), locations.end(), [&](const auto& a, const auto& b) { return place(a) == place(b); }),
+                  locations.end());
+  std::vector<std::pair<Location, Frame>> frames;
+  for (auto first = locations.begin(); first != locations.end();) {
+    auto last = first;
+    std::uint64_t end = std::uint64_t{first->frame_offset} + first->frame_length;
+    while (std::next(last) != locations.end() && std::next(last)->pack == first->pack && std::next(last)->frame_offset == end &&
+           end + std::next(last)->frame_length - first->frame_offset <= kReadAtOnce) {
+      ++last;
+      end += last->frame_length;
+    }
+    PFS_TRY_ASSIGN(const auto stored, packs_.read_range(first->pack, first->frame_offset, end - first->frame_offset));
+    for (auto it = first; it != std::next(last); ++it) {
+      auto decoded = decode_frame(std::string_view(stored).substr(it->frame_offset - first->frame_offset, it->frame_length));
+      if (!decoded) return std::move(decoded).error().within(fmt::format("pack {} at {}", it->pack.value(), it->frame_offset));
+      frames.emplace_back(*it, std::make_shared<const std::string>(std::move(decoded->raw)));
+    }
+    first = std::next(last);
+  }
+  return frames;
+}
+
+Result<std::vector<ObjectBytes>> Objects::read_together(std::span<const ObjectId> ids) const {
+  std::vector<std::optional<Location>> where;
+  std::vector<Location> packed;
+  for (const auto& id : ids) {
+    PFS_TRY_ASSIGN(const auto location, locate(id));
+    where.push_back(location);
+    if (location) packed.push_back(*location);
+  }
+  // a pack that went since is no error: each object is then looked for by itself
+  const auto frames = frames_of(std::move(packed));
+  std::vector<ObjectBytes> objects;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto* frame = static_cast<const Frame*>(nullptr);
+    if (frames && where[i]) {
+      const auto found = std::lower_bound(frames->begin(), frames->end(), *where[i], [](const auto& a, const Location& b) {
+        return std::pair(a.first.pack, a.first.frame_offset) < std::pair(b.pack, b.frame_offset);
+      });
+      frame = &found->second;
+    }
+    if (frame == nullptr || std::uint64_t{where[i]->inner} + where[i]->length > (*frame)->size()) {
+      PFS_TRY_ASSIGN(auto object, read(ids[i]));
+      objects.push_back(std::move(object));
+      continue;
+    }
+    objects.push_back({*frame, std::string_view(**frame).substr(where[i]->inner, where[i]->length)});
+  }
+  return objects;
 }
 
 Result<Objects::Frame> Objects::frame_of(const Location& location) const {
@@ -72,74 +136,6 @@ Result<Objects::Frame> Objects::frame_of(const Location& location) const {
   frames_.push_front({location.pack, location.frame_offset, raw});
   if (frames_.size() > kFrames) frames_.pop_back();
   return raw;
-}
-
-Result<void> ObjectWriter::add(const ObjectId& id, std::string bytes, std::uint64_t owner) {
-  if (added_.contains(id.digest)) return {};
-  PFS_TRY_ASSIGN(const bool there, objects_.contains(id));
-  if (there) return {};
-  added_.insert(id.digest);
-  new_bytes_ += bytes.size();
-  if (spilled_) return add_to_frame({id, std::move(bytes)});
-  small_bytes_ += bytes.size();
-  small_.push_back({id, std::move(bytes), owner});
-  return small_bytes_ > kHotLimit ? spill() : Result<void>{};
-}
-
-Result<void> ObjectWriter::spill() {
-  spilled_ = true;
-  for (auto& pending : small_) PFS_TRY(add_to_frame({pending.id, std::move(pending.bytes)}));
-  small_.clear();
-  return {};
-}
-
-Result<void> ObjectWriter::add_to_frame(FrameObject object) {
-  const PackKind kind = pack_kind_of(object.id.kind);
-  auto& frame = frames_[static_cast<std::size_t>(kind)];
-  if (frame.bytes + object.bytes.size() > kFrameTarget && !frame.objects.empty()) PFS_TRY(close_frame(kind));
-  frame.bytes += object.bytes.size();
-  frame.objects.push_back(std::move(object));
-  return {};
-}
-
-Result<void> ObjectWriter::close_frame(PackKind kind) {
-  auto& frame = frames_[static_cast<std::size_t>(kind)];
-  if (frame.objects.empty()) return {};
-  PFS_TRY_ASSIGN(auto appended, objects_.packs_.append(kind, frame.objects, kIngestLevel));
-  for (std::size_t i = 0; i < frame.objects.size(); ++i) {
-    index_rows_.put(Family::kIndex, object_key(frame.objects[i].id), appended.locations[i].encode());
-  }
-  unsynced_.insert(std::move(appended.pack));
-  frame = {};
-  return index_rows_.changes.size() >= kIndexRowsAtOnce ? write_index_rows() : Result<void>{};
-}
-
-// A row must not point at bytes that a power cut can take away: another commit could find it and rely on it.
-Result<void> ObjectWriter::write_index_rows() {
-  for (const auto& pack : unsynced_) PFS_TRY(PackSet::sync(pack));
-  unsynced_.clear();
-  PFS_FAULT_POINT("store.objects.packs_synced");
-  PFS_TRY(objects_.local_.write(index_rows_));
-  index_rows_ = {};
-  return {};
-}
-
-Result<void> ObjectWriter::flush() {
-  PFS_FAULT_POINT("store.objects.flush");
-  if (spilled_) {
-    PFS_TRY(close_frame(PackKind::kData));
-    PFS_TRY(close_frame(PackKind::kMeta));
-    PFS_TRY(write_index_rows());
-  } else if (!small_.empty()) {
-    LocalBatch rows;
-    for (const auto& pending : small_) {
-      rows.put(Family::kHot, object_key(pending.id), Encoder().u8(1).u64(pending.owner).raw(pending.bytes).str());
-    }
-    PFS_TRY(objects_.local_.write(rows));
-    small_.clear();
-    small_bytes_ = 0;
-  }
-  return objects_.local_.barrier();
 }
 
 }  // namespace pfs::store

@@ -1,22 +1,25 @@
 #pragma once
 
-#include <array>
 #include <list>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/sync.h"
 #include "store/local_db.h"
+#include "store/pack/footer_cache.h"
 #include "store/pack/pack_set.h"
+#include "store/pack/work_pool.h"
 
 namespace pfs::store {
 
 /// An object's bytes; `owner` keeps the frame they lie in.
 struct ObjectBytes {
-  std::shared_ptr<const std::string> owner;
+  std::shared_ptr<const void> owner;
   std::string_view bytes;
 };
 
@@ -25,12 +28,22 @@ struct ObjectBytes {
 /// Thread-safe. Source: docs/format.md "Objects".
 class Objects {
  public:
-  Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs) {}
+  Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs), footers_(packs) {}
 
   /// The object's bytes. Frames are proved by their checksum, everything but chunks by SHA-256 too (by the caller that
   /// knows the tag). Errors: kCorrupt (it is nowhere, or damaged), kIo.
   Result<ObjectBytes> read(const ObjectId& id) const;
   Result<bool> contains(const ObjectId& id) const;
+
+  /// Chunks that are wanted together, as neighbours in a file are: frames that lie side by side are read at once. What was
+  /// decoded goes to the caller alone. Shape: as long as `ids`, in their order. Errors: as read().
+  Result<std::vector<ObjectBytes>> read_together(std::span<const ObjectId> ids) const;
+
+  /// A pack is going, or what is in it is: from now on nothing counts as stored because it is in there.
+  void forget_pack(PackNumber pack) { footers_.forget(pack); }
+
+  /// Threads for hashing, compressing and decoding.
+  WorkPool& pool() const { return pool_; }
 
  private:
   friend class ObjectWriter;
@@ -42,58 +55,17 @@ class Objects {
   };
 
   Result<Frame> frame_of(const Location& location) const;
+  Result<std::vector<std::pair<Location, Frame>>> frames_of(std::vector<Location> locations) const;
+  /// Where a packed object is; nullopt when it is in none.
+  Result<std::optional<Location>> locate(const ObjectId& id) const;
 
   LocalDb& local_;
   PackSet& packs_;
+  mutable FooterCache footers_;
+  mutable WorkPool pool_;
   mutable Mutex mutex_{LockRank::kLeaf};
   mutable std::list<CachedFrame> frames_ PFS_GUARDED_BY(mutex_);  // most recent first, at most kFrames
   static constexpr std::size_t kFrames = 16;
-};
-
-/// Stores the new objects of one commit (or snapshot). Few and small ones become rows that ride on the commit's own
-/// synced batch; more go into packs.
-///
-/// Not thread-safe; one a commit.
-class ObjectWriter {
- public:
-  /// Up to this many raw bytes a commit's objects stay in `hot`.
-  static constexpr std::size_t kHotLimit = std::size_t{256} << 10U;
-
-  explicit ObjectWriter(Objects& objects) : objects_(objects) {}
-
-  /// Stores the object unless it is there already. `owner` groups objects of one directory for the packer.
-  Result<void> add(const ObjectId& id, std::string bytes, std::uint64_t owner = 0);
-
-  /// Everything added is stored, and durable no later than the next commit to the RefDb (or LocalDb::sync()).
-  Result<void> flush();
-
-  std::uint64_t new_bytes() const { return new_bytes_; }
-
- private:
-  struct Pending {
-    ObjectId id;
-    std::string bytes;
-    std::uint64_t owner = 0;
-  };
-
-  Result<void> spill();
-  Result<void> add_to_frame(FrameObject object);
-  Result<void> close_frame(PackKind kind);
-  Result<void> write_index_rows();
-
-  Objects& objects_;
-  std::vector<Pending> small_;
-  std::size_t small_bytes_ = 0;
-  bool spilled_ = false;
-  struct OpenFrame {
-    std::vector<FrameObject> objects;
-    std::size_t bytes = 0;
-  };
-  std::array<OpenFrame, 3> frames_;  // by PackKind
-  LocalBatch index_rows_;
-  std::unordered_set<PackSet::OpenPackPtr> unsynced_;
-  std::unordered_set<Digest> added_;
-  std::uint64_t new_bytes_ = 0;
 };
 
 }  // namespace pfs::store

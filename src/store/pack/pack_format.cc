@@ -21,7 +21,6 @@ constexpr std::uint32_t kFrameMagic = 0x70667366;  // "pfsf"
 constexpr std::uint16_t kFlagZstd = 1;
 constexpr std::size_t kTableEntrySize = 1 + 3 + Digest::kSize;
 constexpr std::size_t kFooterEntrySize = Digest::kSize + 1 + 4 + 3 + 3 + 3;
-constexpr std::size_t kFooterTailSize = 4 + Digest::kSize + 8 + 8;  // count, sha256, xxh3, magic
 
 std::uint64_t xxh3(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
@@ -96,31 +95,48 @@ Result<PackKind> check_pack_header(std::string_view bytes, PackNumber number) {
   return static_cast<PackKind>(kind);
 }
 
-std::string encode_frame(const std::vector<FrameObject>& objects, std::uint64_t sequence, int level) {
+std::string encode_frame(std::span<const FrameView> objects, std::uint64_t sequence, int level) {
   Encoder table;
-  std::string raw;
+  std::size_t raw_size = 0;
   for (const auto& object : objects) {
     table.u8(static_cast<std::uint8_t>(object.id.kind)).u24(static_cast<std::uint32_t>(object.bytes.size()));
     table.raw(object.id.digest.bytes());
-    raw += object.bytes;
+    raw_size += object.bytes.size();
   }
-  std::string stored = std::move(table).str();
-  const std::size_t table_size = stored.size();
-  // compressed only where it gains: the bound is the raw size, and zstd fails when it would need more
-  stored.resize(table_size + raw.size());
-  const std::size_t packed = ZSTD_compressCCtx(compression_context(), stored.data() + table_size, raw.size(), raw.data(),
-                                               raw.size(), level);
-  const bool compressed = ZSTD_isError(packed) == 0 && packed < raw.size();
-  if (compressed) {
-    stored.resize(table_size + packed);
+  // one thread makes one frame after the other: the room for it stays
+  thread_local std::string gathered;
+  thread_local std::string stored;
+  std::string_view raw;
+  if (objects.size() == 1) {
+    raw = objects.front().bytes;
   } else {
-    std::copy(raw.begin(), raw.end(), stored.begin() + static_cast<std::ptrdiff_t>(table_size));
+    gathered.clear();
+    for (const auto& object : objects) gathered += object.bytes;
+    raw = gathered;
   }
-  Encoder frame;
-  frame.u32(kFrameMagic).u16(compressed ? kFlagZstd : 0).u16(static_cast<std::uint16_t>(objects.size()));
-  frame.u32(static_cast<std::uint32_t>(raw.size())).u32(static_cast<std::uint32_t>(stored.size())).u64(sequence);
-  frame.u64(frame_checksum(frame.str(), stored)).raw(stored);
-  return std::move(frame).str();
+  const std::size_t table_size = table.size();
+  if (stored.size() < table_size + raw_size) stored.resize(table_size + raw_size);
+  std::copy(table.str().begin(), table.str().end(), stored.begin());
+  // compressed only where it gains: the bound is the raw size, and zstd fails when it would need more
+  const std::size_t packed =
+      ZSTD_compressCCtx(compression_context(), stored.data() + table_size, raw_size, raw.data(), raw_size, level);
+  const bool compressed = ZSTD_isError(packed) == 0 && packed < raw_size;
+  if (!compressed) std::copy(raw.begin(), raw.end(), stored.begin() + static_cast<std::ptrdiff_t>(table_size));
+  const auto body = std::string_view(stored).substr(0, table_size + (compressed ? packed : raw_size));
+  Encoder header;
+  header.u32(kFrameMagic).u16(compressed ? kFlagZstd : 0).u16(static_cast<std::uint16_t>(objects.size()));
+  header.u32(static_cast<std::uint32_t>(raw_size)).u32(static_cast<std::uint32_t>(body.size())).u64(sequence);
+  header.u64(frame_checksum(header.str(), body));
+  std::string frame;
+  frame.reserve(header.size() + body.size());
+  return frame.append(header.str()).append(body);
+}
+
+std::string encode_frame(const std::vector<FrameObject>& objects, std::uint64_t sequence, int level) {
+  std::vector<FrameView> views;
+  views.reserve(objects.size());
+  for (const auto& object : objects) views.push_back({object.id, object.bytes});
+  return encode_frame(std::span<const FrameView>(views), sequence, level);
 }
 
 Result<FrameHeader> decode_frame_header(std::string_view bytes) {
@@ -194,13 +210,18 @@ std::string encode_footer(std::vector<FooterEntry> entries, const Digest& before
   return std::move(out).str();
 }
 
-Result<std::vector<FooterEntry>> decode_footer(std::string_view tail) {
+Result<std::uint64_t> footer_size(std::string_view tail) {
   if (tail.size() < kFooterTailSize || tail.substr(tail.size() - 8) != kFooterMagic) return damaged("footer");
+  Decoder end(tail.substr(tail.size() - kFooterTailSize));
+  return std::uint64_t{end.u32()} * kFooterEntrySize + 256 * 4 + kFooterTailSize;
+}
+
+Result<std::vector<FooterEntry>> decode_footer(std::string_view tail) {
+  PFS_TRY_ASSIGN(const auto size, footer_size(tail));
   Decoder end(tail.substr(tail.size() - kFooterTailSize));
   const std::uint64_t count = end.u32();
   end.raw(Digest::kSize);
   const auto checksum = end.u64();
-  const std::uint64_t size = count * kFooterEntrySize + 256 * 4 + kFooterTailSize;
   if (size > tail.size()) return damaged("footer");
   const auto footer = tail.substr(tail.size() - size);
   if (xxh3(footer.substr(0, footer.size() - 16)) != checksum) return damaged("footer checksum");

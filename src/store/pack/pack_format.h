@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,12 @@ struct FrameObject {
   std::string bytes;
 };
 
+/// The same with bytes that somebody else keeps.
+struct FrameView {
+  ObjectId id;
+  std::string_view bytes;
+};
+
 /// An object in a frame that was read or scanned.
 struct FrameEntry {
   ObjectId id;
@@ -64,6 +71,7 @@ std::string encode_pack_header(PackNumber number, PackKind kind);
 Result<PackKind> check_pack_header(std::string_view bytes, PackNumber number);
 
 /// A frame: header, table of its objects, and their bytes end to end, compressed with zstd at `level` where that gains.
+std::string encode_frame(std::span<const FrameView> objects, std::uint64_t sequence, int level);
 std::string encode_frame(const std::vector<FrameObject>& objects, std::uint64_t sequence, int level);
 
 struct FrameHeader {
@@ -100,6 +108,9 @@ struct FooterEntry {
 
 /// `before` is the SHA-256 of everything in front of the footer.
 std::string encode_footer(std::vector<FooterEntry> entries, const Digest& before);
+/// The length of the footer that ends `tail`, told by its last kFooterTailSize bytes. Errors: kCorrupt.
+inline constexpr std::size_t kFooterTailSize = 4 + Digest::kSize + 8 + 8;  // count, sha256, xxh3, magic
+Result<std::uint64_t> footer_size(std::string_view tail);
 /// `tail` is the end of a sealed pack, the whole footer at least. Errors: kCorrupt.
 Result<std::vector<FooterEntry>> decode_footer(std::string_view tail);
 

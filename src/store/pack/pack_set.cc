@@ -26,6 +26,13 @@ std::string pack_row(PackKind kind, PackState state, std::uint64_t size, const B
       .u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
 }
 
+std::string index_key(const ObjectId& id) {
+  return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();
+}
+
+// Writeback of an open pack is begun whenever so much was appended, so that a sync finds little left to do.
+constexpr std::uint64_t kWritebackStep = std::uint64_t{8} << 20U;
+
 std::string file_name_of(PackNumber number) { return fmt::format("{:010x}.pack", number.value()); }
 
 }  // namespace
@@ -41,6 +48,7 @@ class PackSet::OpenPack {
   std::uint64_t size_ = 0;
   std::vector<FooterEntry> entries_;
   Sha256 hasher_;
+  std::atomic<bool> sealed_{false};  // read by whoever appended to it
 
   void note(std::string_view bytes) {
     hasher_.add(bytes);
@@ -78,14 +86,14 @@ Result<void> PackSet::load_rows() {
     row.u8();
     row.u8();
     const auto state = static_cast<PackState>(row.u8());
-    row.u64();
+    const auto size = row.u64();
     const auto blob = row.raw(BlobName::kSize);
     if (!number.ok() || !row.ok()) {
       outcome = Error{Code::kCorrupt, "pack row: damaged record"};
       return false;
     }
     next_number_ = std::max(next_number_, pack.value() + 1);
-    if (state != PackState::kOpen) sealed_[pack] = BlobName::from_bytes(blob);
+    if (state != PackState::kOpen) sealed_[pack] = {BlobName::from_bytes(blob), size};
     return true;
   }));
   return outcome;
@@ -103,7 +111,7 @@ Result<void> PackSet::recover(const std::string& file_name) {
   const auto kind = check_pack_header(std::string_view(head).substr(0, got), number);
   Lock lock(mutex_);
   next_number_ = std::max(next_number_, value + 1);
-  if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second, path);
+  if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second.blob, path);
   if (!kind) {
     // made and never written: nothing can refer to it
     spdlog::warn("pack {}: {}; removed, nothing refers to it", path, kind.error().message);
@@ -127,7 +135,7 @@ Result<void> PackSet::recover(const std::string& file_name) {
       const Location location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()),
                               entry.inner, entry.length};
       pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
-      const std::string key = Encoder().u32(0).u8(static_cast<std::uint8_t>(entry.id.kind)).raw(entry.id.digest.bytes()).str();
+      const std::string key = index_key(entry.id);
       PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, key));
       if (!row) missing.put(Family::kIndex, key, location.encode());
     }
@@ -186,29 +194,58 @@ Result<PackSet::OpenPackPtr> PackSet::writable(PackKind kind) {
   return fresh;
 }
 
+PackSet::EncodedFrame PackSet::encode(std::span<const FrameView> objects, int level) {
+  EncodedFrame frame;
+  std::uint32_t inner = 0;
+  frame.entries.reserve(objects.size());
+  for (const auto& object : objects) {
+    const auto length = static_cast<std::uint32_t>(object.bytes.size());
+    frame.entries.push_back({object.id, inner, length});
+    inner += length;
+  }
+  frame.bytes = encode_frame(objects, sequence_.fetch_add(1), level);
+  return frame;
+}
+
 Result<PackSet::Appended> PackSet::append(PackKind kind, const std::vector<FrameObject>& objects, int level) {
-  const std::string frame = encode_frame(objects, sequence_.fetch_add(1), level);
+  std::vector<FrameView> views;
+  views.reserve(objects.size());
+  for (const auto& object : objects) views.push_back({object.id, object.bytes});
+  return append(kind, encode(views, level));
+}
+
+Result<PackSet::Appended> PackSet::append(PackKind kind, const EncodedFrame& frame) {
   for (;;) {
     PFS_TRY_ASSIGN(auto pack, writable(kind));
-    Lock lock(mutex_);
-    if (current_[kind] != pack) continue;  // it filled up meanwhile
-    const auto offset = pack->size_;
-    PFS_TRY(pack->file_.write_at(offset, frame, {}));
-    pack->note(frame);
     Appended appended{pack, {}};
-    std::uint32_t inner = 0;
-    for (const auto& object : objects) {
-      const Location location{pack->number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.size()),
-                              inner, static_cast<std::uint32_t>(object.bytes.size())};
-      pack->entries_.push_back({object.id, location.frame_offset, location.frame_length, location.inner, location.length});
-      appended.locations.push_back(location);
-      inner += location.length;
+    std::uint64_t written_to = 0;
+    {
+      Lock lock(mutex_);
+      if (current_[kind] != pack) continue;  // it filled up meanwhile
+      const auto offset = pack->size_;
+      PFS_TRY(pack->file_.write_at(offset, frame.bytes, {}));
+      pack->note(frame.bytes);
+      for (const auto& entry : frame.entries) {
+        const Location location{pack->number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.bytes.size()),
+                                entry.inner, entry.length};
+        pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, location.inner, location.length});
+        appended.locations.push_back(location);
+      }
+      if (pack->size_ / kWritebackStep != offset / kWritebackStep) written_to = pack->size_ / kWritebackStep * kWritebackStep;
+    }
+    // a hint: what fails here is told by the sync
+    if (written_to > 0) {
+      ::sync_file_range(pack->file_.fd(), static_cast<off64_t>(written_to - kWritebackStep), kWritebackStep, SYNC_FILE_RANGE_WRITE);
     }
     return appended;
   }
 }
 
-Result<void> PackSet::sync(const OpenPackPtr& pack) { return pack->file_.sync_data(); }
+Result<void> PackSet::sync(const OpenPackPtr& pack) {
+  return pack->sealed_ ? Result<void>{} : pack->file_.sync_data();
+}
+
+bool PackSet::is_sealed(const OpenPackPtr& pack) { return pack->sealed_; }
 
 // Order: footer synced, row synced, then the file moves. A crash between leaves a file in open/ that its row says is
 // sealed, and recover() ends the move.
@@ -217,43 +254,73 @@ Result<void> PackSet::seal(const OpenPackPtr& pack) {
   PFS_TRY(pack->file_.write_at(pack->size_, footer, {}));
   PFS_TRY(pack->file_.sync_data());
   const BlobName name = pack->hasher_.add(footer).finish();
-  LocalBatch row;
-  row.put(Family::kPack, pack_key(pack->number_),
-          pack_row(pack->kind_, PackState::kSealed, pack->size_ + footer.size(), name, clock_.now()));
-  PFS_TRY(local_.write(row));
+  const std::uint64_t size = pack->size_ + footer.size();
+  LocalBatch rows;
+  // with the index rows of all that is in it, also where a writer has not come to putting them: footer() promises it.
+  // In their order in the index, which takes them faster so
+  std::sort(pack->entries_.begin(), pack->entries_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (const auto& entry : pack->entries_) {
+    const Location location{pack->number_, entry.frame_offset, entry.frame_length, entry.inner, entry.length};
+    rows.put(Family::kIndex, index_key(entry.id), location.encode());
+  }
+  rows.put(Family::kPack, pack_key(pack->number_), pack_row(pack->kind_, PackState::kSealed, size, name, clock_.now()));
+  PFS_TRY(local_.write(rows));
   PFS_TRY(local_.sync());
+  pack->sealed_ = true;
   PFS_FAULT_POINT("store.pack.seal");
   PFS_TRY(blobs_.put(name, pack->file_.path()));
   Lock lock(mutex_);
-  sealed_[pack->number_] = name;
+  sealed_[pack->number_] = {name, size};
   open_.erase(pack->number_);
   return {};
 }
 
 Result<std::string> PackSet::read_frame(const Location& location) const {
+  return read_range(location.pack, location.frame_offset, location.frame_length);
+}
+
+Result<std::string> PackSet::read_range(PackNumber number, std::uint64_t offset, std::size_t length) const {
   OpenPackPtr pack;
   BlobName blob;
   {
     Lock lock(mutex_);
-    if (const auto open = open_.find(location.pack); open != open_.end()) {
+    if (const auto open = open_.find(number); open != open_.end()) {
       pack = open->second;
-    } else if (const auto sealed = sealed_.find(location.pack); sealed != sealed_.end()) {
-      blob = sealed->second;
+    } else if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) {
+      blob = sealed->second.blob;
     } else {
-      return Error{Code::kCorrupt, fmt::format("pack {}: the index names it and it is not there", location.pack.value())};
+      return Error{Code::kCorrupt, fmt::format("pack {}: the index names it and it is not there", number.value())};
     }
   }
-  std::string frame(location.frame_length, '\0');
-  const auto out = std::as_writable_bytes(std::span(frame));
+  std::string bytes(length, '\0');
+  const auto out = std::as_writable_bytes(std::span(bytes));
   if (pack) {
-    PFS_TRY(pack->file_.read_exactly(location.frame_offset, out));
-    return frame;
+    PFS_TRY(pack->file_.read_exactly(offset, out));
+    return bytes;
   }
-  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, location.frame_offset, out));
-  if (got != frame.size()) {
-    return Error{Code::kCorrupt, fmt::format("pack {}: ends inside a frame at {}", location.pack.value(), location.frame_offset)};
+  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, offset, out));
+  if (got != length) {
+    return Error{Code::kCorrupt, fmt::format("pack {}: ends inside a frame at {}", number.value(), offset)};
   }
-  return frame;
+  return bytes;
+}
+
+Result<std::optional<std::vector<FooterEntry>>> PackSet::footer(PackNumber number) const {
+  std::uint64_t size = 0;
+  {
+    Lock lock(mutex_);
+    const auto sealed = sealed_.find(number);
+    if (sealed == sealed_.end() || open_.contains(number)) return std::optional<std::vector<FooterEntry>>{};
+    size = sealed->second.size;
+  }
+  const auto tail_size = std::min<std::uint64_t>(size, kFooterTailSize);
+  PFS_TRY_ASSIGN(const auto tail, read_range(number, size - tail_size, tail_size));
+  PFS_TRY_ASSIGN(const auto length, footer_size(tail));
+  if (length > size) return Error{Code::kCorrupt, fmt::format("pack {}: damaged footer", number.value())};
+  PFS_TRY_ASSIGN(const auto footer, read_range(number, size - length, length));
+  auto entries = decode_footer(footer);
+  if (!entries) return std::move(entries).error().within(fmt::format("pack {}", number.value()));
+  return std::optional(std::move(*entries));
 }
 
 }  // namespace pfs::store

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,10 +44,28 @@ class PackSet {
   /// Compresses the objects into a frame and appends it. Locations in the order of the objects.
   /// Errors: kNoSpace, kIo; the pack is as it was.
   Result<Appended> append(PackKind kind, const std::vector<FrameObject>& objects, int level);
+
+  /// A frame made ready to be appended, by any thread. Its objects in the order of the views.
+  struct EncodedFrame {
+    std::string bytes;
+    std::vector<FrameEntry> entries;
+  };
+  EncodedFrame encode(std::span<const FrameView> objects, int level);
+  Result<Appended> append(PackKind kind, const EncodedFrame& frame);
+
+  /// Whatever was appended survives a power cut. Does nothing for a pack that was sealed since.
   static Result<void> sync(const OpenPackPtr& pack);
+  /// Whether the pack was sealed since: all of its objects have their index rows then.
+  static bool is_sealed(const OpenPackPtr& pack);
 
   /// The stored frame, unverified (decode_frame proves it). Errors: kCorrupt (no such pack, too short), kIo.
   Result<std::string> read_frame(const Location& location) const;
+  /// `length` stored bytes from `offset` on: several frames that lie side by side, with one read.
+  Result<std::string> read_range(PackNumber number, std::uint64_t offset, std::size_t length) const;
+
+  /// What a sealed pack holds, sorted by digest; nullopt while it is open. Whoever finds an object here can rely on it:
+  /// the pack is durable, and so are the index rows of everything in it. Errors: kCorrupt, kIo.
+  Result<std::optional<std::vector<FooterEntry>>> footer(PackNumber number) const;
 
  private:
   PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock);
@@ -56,6 +76,11 @@ class PackSet {
   /// The current pack of that kind, a fresh one when it is full.
   Result<OpenPackPtr> writable(PackKind kind);
   Result<void> seal(const OpenPackPtr& pack);
+
+  struct Sealed {
+    BlobName blob;
+    std::uint64_t size = 0;
+  };
 
   const std::string open_directory_;
   LocalDb& local_;
@@ -68,7 +93,7 @@ class PackSet {
   std::uint64_t next_number_ PFS_GUARDED_BY(mutex_) = 1;
   std::map<PackKind, OpenPackPtr> current_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<PackNumber, OpenPackPtr> open_ PFS_GUARDED_BY(mutex_);      // current ones, and those being sealed
-  std::unordered_map<PackNumber, BlobName> sealed_ PFS_GUARDED_BY(mutex_);
+  std::unordered_map<PackNumber, Sealed> sealed_ PFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace pfs::store

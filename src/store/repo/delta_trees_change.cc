@@ -376,7 +376,7 @@ Result<void> DeltaTrees::set_xattr(const NodePtr& node, std::string_view name, s
     ObjectWriter writer(*parts_.objects);
     auto kept = keep_xattrs(writer, all);
     if (!kept) return std::move(kept).error().within(path(node));
-    if (writer.new_bytes() > 0) PFS_TRY(writer.flush());
+    PFS_TRY(writer.flush());
     bool beaten = false;  // by another change of them, while there was no lock
     {
       Lock lock(mutex_);

@@ -18,8 +18,10 @@ class Window {
   Result<std::string_view> from(std::uint64_t offset) {
     const std::uint64_t needed = std::min<std::uint64_t>(Chunker::kMax, file_.size - offset);
     if (offset < begin_ || offset + needed > begin_ + bytes_.size()) {
-      constexpr std::size_t kStep = std::size_t{4} << 20U;
-      bytes_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kStep, file_.size - offset)));
+      // a small edit needs little; whoever goes on reading gets more at a time
+      const bool goes_on = offset >= begin_ && offset <= begin_ + bytes_.size();
+      step_ = goes_on ? std::min(step_ * 2, kMaxStep) : kMinStep;
+      bytes_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(step_, file_.size - offset)));
       PFS_TRY_ASSIGN(const auto got, read_pieces(file_.pieces_of(offset, bytes_.size()), log_, contents_, offset,
                                                  std::as_writable_bytes(std::span(bytes_))));
       bytes_.resize(got);
@@ -29,11 +31,73 @@ class Window {
   }
 
  private:
+  static constexpr std::size_t kMinStep = 3 * Chunker::kMax;  // a small edit, what is cut again around it, and what a cut may look at
+  static constexpr std::size_t kMaxStep = std::size_t{4} << 20U;
   const FileState& file_;
   const StagingLog& log_;
   const ContentReader& contents_;
   std::uint64_t begin_ = 0;
+  std::size_t step_ = kMinStep;
   std::string bytes_;
+};
+
+// Cuts a changed file again. Old chunks stay where cutting stands at the beginning of one and nothing in it has changed;
+// they are not looked at but at the edges of what changed. The last chunk of the base was ended by the end of the file: it
+// stays only where the file still ends there.
+class Recut {
+ public:
+  Recut(const FileState& file, const std::vector<FileState::Range>& changed, const StagingLog& log, const ContentReader& contents,
+        ObjectWriter& writer)
+      : file_(file), changed_(changed), contents_(contents), window_(file, log, contents), builder_(writer), next_(changed.begin()) {}
+
+  Result<Content> run() {
+    std::uint64_t at = 0;
+    while (at < file_.size) {
+      PFS_TRY_ASSIGN(const auto stays_to, old_chunks_stay(at));
+      if (stays_to > at) {
+        PFS_TRY(builder_.add_part(contents_, file_.base, at, stays_to));
+        at = stays_to;
+        continue;
+      }
+      PFS_TRY_ASSIGN(const auto bytes, window_.from(at));
+      const auto length = Chunker::cut(bytes);
+      PFS_TRY(builder_.add_chunk(bytes.substr(0, length)));
+      at += length;
+    }
+    return builder_.finish();
+  }
+
+ private:
+  // How far the old chunks stay from `at` on: `at` where none does, or where no old chunk begins there.
+  Result<std::uint64_t> old_chunks_stay(std::uint64_t at) {
+    const auto& base = file_.base;
+    while (next_ != changed_.end() && next_->end <= at) ++next_;
+    if (at >= base.size || base.form == Content::Form::kInline) return at;
+    std::uint64_t end = file_.size;  // the chunk that holds this byte does not stay
+    if (base.size < file_.size) end = base.size - 1;
+    if (next_ != changed_.end()) end = std::min(end, next_->begin);
+    if (end <= at) return at;
+    PFS_TRY_ASSIGN(const auto here, chunk_begin(at));
+    if (here != at || end == base.size) return here == at ? end : at;
+    return chunk_begin(end);
+  }
+
+  // Where the old chunk begins that holds byte `at`.
+  Result<std::uint64_t> chunk_begin(std::uint64_t at) const {
+    std::uint64_t found = at;
+    PFS_TRY(contents_.runs(file_.base, at, [&](std::uint64_t begin, const ChunkRun& run) {
+      found = begin + (at - begin) / run.length * run.length;
+      return false;
+    }));
+    return found;
+  }
+
+  const FileState& file_;
+  const std::vector<FileState::Range>& changed_;
+  const ContentReader& contents_;
+  Window window_;
+  ContentBuilder builder_;
+  std::vector<FileState::Range>::const_iterator next_;
 };
 
 }  // namespace
@@ -48,46 +112,7 @@ Result<Content> finish_file(const FileState& file, const StagingLog& log, const 
     PFS_TRY(read_pieces(file.pieces_of(0, file.size), log, contents, 0, std::as_writable_bytes(std::span(content.bytes))));
     return content;
   }
-  ContentBuilder builder(writer);
-  Window window(file, log, contents);
-  std::uint64_t at = 0;
-  auto next_change = changed.begin();
-
-  // Cuts afresh from `at` until an old boundary, given by `chunk_begin`, is met or passed.
-  const auto cut_to = [&](std::uint64_t boundary) -> Result<void> {
-    while (at < boundary) {
-      PFS_TRY_ASSIGN(const auto bytes, window.from(at));
-      const auto length = Chunker::cut(bytes);
-      PFS_TRY(builder.add_chunk(bytes.substr(0, length)));
-      at += length;
-    }
-    return {};
-  };
-
-  // An old chunk stays when cutting stands at its beginning and nothing in it has changed. The last chunk of the base was
-  // ended by the end of the file: it stays only where the file still ends there.
-  Result<void> outcome;
-  PFS_TRY(contents.runs(file.base, 0, [&](std::uint64_t begin, const ChunkRun& run) {
-    for (std::uint64_t i = 0; i < run.repeat; ++i) {
-      const std::uint64_t chunk_begin = begin + i * run.length;
-      const std::uint64_t chunk_end = chunk_begin + run.length;
-      if (chunk_begin >= file.size) return false;
-      outcome = cut_to(chunk_begin);
-      if (!outcome) return false;
-      if (at != chunk_begin) continue;  // the new cuts have passed this boundary
-      while (next_change != changed.end() && next_change->end <= chunk_begin) ++next_change;
-      const bool touched = next_change != changed.end() && next_change->begin < chunk_end;
-      const bool cut_by_end = chunk_end == file.base.size && file.size != file.base.size;
-      if (touched || cut_by_end || chunk_end > file.size) continue;
-      outcome = builder.add_run({run.digest, run.length, 1});
-      if (!outcome) return false;
-      at = chunk_end;
-    }
-    return true;
-  }));
-  PFS_TRY(std::move(outcome));
-  PFS_TRY(cut_to(file.size));
-  return builder.finish();
+  return Recut(file, changed, log, contents, writer).run();
 }
 
 }  // namespace pfs::store

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "store/pack/objects.h"
+#include "store/pack/object_writer.h"
 #include "store/tree/tree_store.h"
 
 namespace pfs::store {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "store/pack/objects.h"
+#include "store/pack/object_writer.h"
 #include "store/types.h"
 
 namespace pfs::store {
