@@ -14,6 +14,8 @@
 
 #include "store/pack/dir_blob_store.h"
 #include "store/pack/objects.h"
+#include "store/pack/packer.h"
+#include "store/pack/repack.h"
 #include "store/refs/rocks_db.h"
 #include "store/refs/rocks_local_db.h"
 #include "store/refs/rocks_ref_db.h"
@@ -91,6 +93,7 @@ class LocalStore final : public Store {
 
   ~LocalStore() override {
     if (auto_commit_) auto_commit_->stop();
+    if (packer_) packer_->stop();
   }
 
   Result<void> start() {
@@ -127,6 +130,9 @@ class LocalStore final : public Store {
     catalog_ = std::make_unique<RefCatalog>(catalog);
     auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock,
                                                 AutoCommit::Options{options_.commit_after, options_.idle_after});
+    packer_ = std::make_unique<Packer>(Packer::Parts{local_.get(), packs_.get(), &objects_->hot(), refs_.get(), options_.clock},
+                                       options_.packing);
+    if (options_.packing.automatic) packer_->start();
     return {};
   }
 
@@ -149,6 +155,18 @@ class LocalStore final : public Store {
   Result<void> finish_all() override {
     auto_commit_->stop();
     return auto_commit_->commit_all();
+  }
+
+  Result<void> pack() override {
+    PFS_TRY(packer_->turn());
+    return {};
+  }
+
+  Result<RepackResult> repack(const RepackOptions& options) override {
+    if (repacking_.exchange(true)) return Error{Code::kBusy, "repack: one is running"};
+    auto result = Repack(*local_, *packs_, options).run();
+    repacking_ = false;
+    return result;
   }
 
   Result<Space> space() const override {
@@ -201,6 +219,8 @@ class LocalStore final : public Store {
   std::unique_ptr<DeltaTrees> trees_;
   std::unique_ptr<RefCatalog> catalog_;
   std::unique_ptr<AutoCommit> auto_commit_;
+  std::unique_ptr<Packer> packer_;
+  std::atomic<bool> repacking_ = false;
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ enum class ObjectKind : std::uint8_t {
   kCommit = 4,  ///< a commit
   kXattrs = 5,  ///< extended attributes over 256 bytes
   kLinks = 6,   ///< a node of a commit's side tree of hard links
+  kRefs = 7,    ///< a snapshot of the refs
 };
 
 /// The kind of a directory entry. Source: sys_stat.h(0P).

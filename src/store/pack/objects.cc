@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/codec.h"
 #include "base/fault.h"
 
 namespace pfs::store {
@@ -14,42 +13,48 @@ constexpr int kIngestLevel = 1;
 // Rows of a big commit are written in slices, each after a sync of its packs, so that memory stays bounded.
 constexpr std::size_t kIndexRowsAtOnce = 16384;
 
-std::string object_key(const ObjectId& id) {
-  return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();
-}
-
 }  // namespace
 
+// The packer puts an object's index row and erases its `hot` row in one batch, so whoever misses the one and looks for the
+// other afterwards finds it: first `hot`, then the index, never the other way round. A repack points the index to the new
+// pack before the old one goes: whoever finds no pack asks the index again, as long as it names another place.
 Result<ObjectBytes> Objects::read(const ObjectId& id) const {
   const std::string key = object_key(id);
-  // twice: between a miss in `hot` and a miss in the index the packer may have moved it, and a pack may have gone
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    PFS_TRY_ASSIGN(auto row, local_.get(Family::kHot, key));
-    if (row) {
-      constexpr std::size_t kHead = 1 + 8;
-      if (row->size() < kHead) return Error{Code::kCorrupt, fmt::format("object {}: damaged row", id.digest.hex())};
-      auto owner = std::make_shared<const std::string>(std::move(*row));
-      return ObjectBytes{owner, std::string_view(*owner).substr(kHead)};
-    }
+  PFS_TRY_ASSIGN(auto row, local_.get(Family::kHot, key));
+  if (row) {
+    PFS_TRY_ASSIGN(const auto decoded, HotRows::decode(*row));
+    const auto head = row->size() - decoded.bytes.size();
+    auto owner = std::make_shared<const std::string>(std::move(*row));
+    return ObjectBytes{owner, std::string_view(*owner).substr(head)};
+  }
+  std::optional<Location> tried;
+  for (;;) {
     PFS_TRY_ASSIGN(const auto index_row, local_.get(Family::kIndex, key));
-    if (!index_row) continue;
+    if (!index_row) {
+      return Error{Code::kCorrupt, fmt::format("object {} of kind {}: it is not in the store", id.digest.hex(), static_cast<int>(id.kind))};
+    }
     PFS_TRY_ASSIGN(const auto location, Location::decode(*index_row));
-    PFS_TRY_ASSIGN(auto frame, frame_of(location));
-    if (std::uint64_t{location.inner} + location.length > frame->size()) {
+    auto frame = frame_of(location);
+    if (!frame && frame.error().code == Code::kNotFound) {
+      if (tried == location) return Error{Code::kCorrupt, std::move(frame).error().message};
+      tried = location;
+      continue;
+    }
+    if (!frame) return std::move(frame).error();
+    if (std::uint64_t{location.inner} + location.length > (*frame)->size()) {
       return Error{Code::kCorrupt, fmt::format("object {}: its index row points past its frame", id.digest.hex())};
     }
-    const std::string_view bytes = std::string_view(*frame).substr(location.inner, location.length);
-    return ObjectBytes{std::move(frame), bytes};
+    const std::string_view bytes = std::string_view(**frame).substr(location.inner, location.length);
+    return ObjectBytes{std::move(*frame), bytes};
   }
-  return Error{Code::kCorrupt, fmt::format("object {} of kind {}: it is not in the store", id.digest.hex(), static_cast<int>(id.kind))};
 }
 
 Result<bool> Objects::contains(const ObjectId& id) const {
   const std::string key = object_key(id);
-  PFS_TRY_ASSIGN(const auto index_row, local_.get(Family::kIndex, key));
-  if (index_row) return true;
   PFS_TRY_ASSIGN(const auto row, local_.get(Family::kHot, key));
-  return row.has_value();
+  if (row) return true;
+  PFS_TRY_ASSIGN(const auto index_row, local_.get(Family::kIndex, key));
+  return index_row.has_value();
 }
 
 Result<Objects::Frame> Objects::frame_of(const Location& location) const {
@@ -117,10 +122,10 @@ Result<void> ObjectWriter::close_frame(PackKind kind) {
 // A row must not point at bytes that a power cut can take away: another commit could find it and rely on it.
 Result<void> ObjectWriter::write_index_rows() {
   for (const auto& pack : unsynced_) PFS_TRY(PackSet::sync(pack));
-  unsynced_.clear();
   PFS_FAULT_POINT("store.objects.packs_synced");
   PFS_TRY(objects_.local_.write(index_rows_));
   index_rows_ = {};
+  unsynced_.clear();
   return {};
 }
 
@@ -133,9 +138,10 @@ Result<void> ObjectWriter::flush() {
   } else if (!small_.empty()) {
     LocalBatch rows;
     for (const auto& pending : small_) {
-      rows.put(Family::kHot, object_key(pending.id), Encoder().u8(1).u64(pending.owner).raw(pending.bytes).str());
+      rows.put(Family::kHot, object_key(pending.id), objects_.hot_.encode(pending.owner, pending.bytes));
     }
     PFS_TRY(objects_.local_.write(rows));
+    objects_.hot_.added(small_bytes_);
     small_.clear();
     small_bytes_ = 0;
   }

@@ -10,6 +10,8 @@
 
 #include "base/sync.h"
 #include "store/local_db.h"
+#include "store/pack/hot_rows.h"
+#include "store/pack/owner.h"
 #include "store/pack/pack_set.h"
 
 namespace pfs::store {
@@ -25,12 +27,15 @@ struct ObjectBytes {
 /// Thread-safe. Source: docs/format.md "Objects".
 class Objects {
  public:
-  Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs) {}
+  Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs), hot_(packs.clock()) {}
 
   /// The object's bytes. Frames are proved by their checksum, everything but chunks by SHA-256 too (by the caller that
   /// knows the tag). Errors: kCorrupt (it is nowhere, or damaged), kIo.
   Result<ObjectBytes> read(const ObjectId& id) const;
   Result<bool> contains(const ObjectId& id) const;
+
+  /// What waits in `hot`; for the packer.
+  HotRows& hot() { return hot_; }
 
  private:
   friend class ObjectWriter;
@@ -45,6 +50,7 @@ class Objects {
 
   LocalDb& local_;
   PackSet& packs_;
+  HotRows hot_;
   mutable Mutex mutex_{LockRank::kLeaf};
   mutable std::list<CachedFrame> frames_ PFS_GUARDED_BY(mutex_);  // most recent first, at most kFrames
   static constexpr std::size_t kFrames = 16;
@@ -62,7 +68,7 @@ class ObjectWriter {
   explicit ObjectWriter(Objects& objects) : objects_(objects) {}
 
   /// Stores the object unless it is there already. `owner` groups objects of one directory for the packer.
-  Result<void> add(const ObjectId& id, std::string bytes, std::uint64_t owner = 0);
+  Result<void> add(const ObjectId& id, std::string bytes, Owner owner = 0);
 
   /// Everything added is stored, and durable no later than the next commit to the RefDb (or LocalDb::sync()).
   Result<void> flush();
@@ -73,7 +79,7 @@ class ObjectWriter {
   struct Pending {
     ObjectId id;
     std::string bytes;
-    std::uint64_t owner = 0;
+    Owner owner = 0;
   };
 
   Result<void> spill();
@@ -91,7 +97,7 @@ class ObjectWriter {
   };
   std::array<OpenFrame, 3> frames_;  // by PackKind
   LocalBatch index_rows_;
-  std::unordered_set<PackSet::OpenPackPtr> unsynced_;
+  std::unordered_set<PackSet::OpenPackPtr> unsynced_;  // held until their index rows are written, see PackSet::Appended
   std::unordered_set<Digest> added_;
   std::uint64_t new_bytes_ = 0;
 };

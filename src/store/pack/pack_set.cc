@@ -12,41 +12,16 @@
 
 #include "base/codec.h"
 #include "base/fault.h"
+#include "store/pack/open_pack.h"
+#include "store/pack/pack_row.h"
 
 namespace pfs::store {
 
 namespace {
 
-enum class PackState : std::uint8_t { kOpen = 1, kSealed = 2, kCondemned = 3, kQuarantined = 4 };
-
-std::string pack_key(PackNumber number) { return Encoder().u64(number.value()).str(); }
-
-std::string pack_row(PackKind kind, PackState state, std::uint64_t size, const BlobName& blob, Timestamp when) {
-  return Encoder().u8(1).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size).raw(blob.bytes())
-      .u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
-}
-
 std::string file_name_of(PackNumber number) { return fmt::format("{:010x}.pack", number.value()); }
 
 }  // namespace
-
-class PackSet::OpenPack {
- public:
-  OpenPack(PackNumber number, PackKind kind, File file) : number_(number), kind_(kind), file_(std::move(file)) {}
-
-  const PackNumber number_;
-  const PackKind kind_;
-  const File file_;
-  // guarded by PackSet::mutex_ until the pack is no longer current; then only its sealer touches them
-  std::uint64_t size_ = 0;
-  std::vector<FooterEntry> entries_;
-  Sha256 hasher_;
-
-  void note(std::string_view bytes) {
-    hasher_.add(bytes);
-    size_ += bytes.size();
-  }
-};
 
 PackSet::PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock)
     : open_directory_(std::move(open_directory)), local_(local), blobs_(blobs), clock_(clock) {}
@@ -65,30 +40,46 @@ Result<std::unique_ptr<PackSet>> PackSet::open(const std::string& open_directory
   if (error) return error_from_errno(error.value(), "list " + open_directory);
   std::sort(names.begin(), names.end());
   for (const auto& name : names) PFS_TRY(packs->recover(name));
+  PFS_TRY(packs->seal_left_over());
   return packs;
 }
 
 Result<void> PackSet::load_rows() {
   Result<void> outcome;
-  Lock lock(mutex_);
-  PFS_TRY(local_.scan(Family::kPack, "", "", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
-    Decoder number(key);
-    const PackNumber pack(number.u64());
-    Decoder row(value);
-    row.u8();
-    row.u8();
-    const auto state = static_cast<PackState>(row.u8());
-    row.u64();
-    const auto blob = row.raw(BlobName::kSize);
-    if (!number.ok() || !row.ok()) {
-      outcome = Error{Code::kCorrupt, "pack row: damaged record"};
-      return false;
-    }
-    next_number_ = std::max(next_number_, pack.value() + 1);
-    if (state != PackState::kOpen) sealed_[pack] = BlobName::from_bytes(blob);
-    return true;
-  }));
-  return outcome;
+  std::vector<std::pair<PackNumber, BlobName>> condemned;
+  {
+    Lock lock(mutex_);
+    PFS_TRY(local_.scan(Family::kPack, pack_key(PackNumber(0)), "", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+      if (key == pack_key(PackNumber(0))) {
+        const auto next = decode_next_number(value);
+        if (!next) outcome = next.error();
+        else next_number_ = std::max(next_number_, *next);
+        return next.has_value();
+      }
+      if (key.size() != pack_key(PackNumber(0)).size()) return true;  // not a pack's
+      const PackNumber pack(Decoder(key).u64());
+      const auto row = PackRow::decode(value);
+      if (!row) {
+        outcome = row.error();
+        return false;
+      }
+      next_number_ = std::max(next_number_, pack.value() + 1);
+      if (row->state == PackState::kCondemned) condemned.emplace_back(pack, row->blob);
+      else if (row->state != PackState::kOpen) sealed_[pack] = Sealed{row->blob, row->kind, row->size, {}};
+      else opened_.emplace(pack, row->when);
+      return true;
+    }));
+  }
+  PFS_TRY(std::move(outcome));
+  // nothing points to these any more: a removal was cut short
+  LocalBatch gone;
+  for (const auto& [pack, blob] : condemned) {
+    PFS_TRY(blobs_.remove(blob));
+    gone.erase(Family::kPack, pack_key(pack));
+  }
+  if (gone.empty()) return {};
+  put_next_number(gone);
+  return local_.write(gone);
 }
 
 Result<void> PackSet::recover(const std::string& file_name) {
@@ -103,14 +94,15 @@ Result<void> PackSet::recover(const std::string& file_name) {
   const auto kind = check_pack_header(std::string_view(head).substr(0, got), number);
   Lock lock(mutex_);
   next_number_ = std::max(next_number_, value + 1);
-  if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second, path);
+  if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second.blob, path);
   if (!kind) {
     // made and never written: nothing can refer to it
     spdlog::warn("pack {}: {}; removed, nothing refers to it", path, kind.error().message);
     ::unlink(path.c_str());
     return {};
   }
-  auto pack = std::make_shared<OpenPack>(number, *kind, std::move(file));
+  const auto opened = opened_.find(number);
+  auto pack = std::make_shared<OpenPack>(number, *kind, opened != opened_.end() ? opened->second : clock_.now(), std::move(file));
   pack->note(head);
   LocalBatch missing;
   while (pack->size_ + kFrameHeaderSize <= size) {
@@ -127,7 +119,7 @@ Result<void> PackSet::recover(const std::string& file_name) {
       const Location location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()),
                               entry.inner, entry.length};
       pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
-      const std::string key = Encoder().u32(0).u8(static_cast<std::uint8_t>(entry.id.kind)).raw(entry.id.digest.bytes()).str();
+      const std::string key = object_key(entry.id);
       PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, key));
       if (!row) missing.put(Family::kIndex, key, location.encode());
     }
@@ -140,11 +132,24 @@ Result<void> PackSet::recover(const std::string& file_name) {
   PFS_TRY(pack->file_.sync_data());
   PFS_TRY(local_.write(missing));
   open_[number] = pack;
-  current_[*kind] = pack;  // of several, the newest goes on; an older one stays readable where it is
+  if (!is_repacked(head)) current_[*kind] = pack;  // of several, the newest goes on
   return {};
 }
 
-Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind) {
+// Packs whose sealing or filling was cut short: nobody will append to them.
+Result<void> PackSet::seal_left_over() {
+  std::vector<OpenPackPtr> left_over;
+  {
+    Lock lock(mutex_);
+    for (const auto& [number, pack] : open_) {
+      if (current_[pack->kind_] != pack) left_over.push_back(pack);
+    }
+  }
+  for (const auto& pack : left_over) PFS_TRY(end(pack));
+  return {};
+}
+
+Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind, bool repacked) {
   PackNumber number;
   {
     Lock lock(mutex_);
@@ -152,14 +157,15 @@ Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind) {
   }
   const std::string path = open_directory_ + "/" + file_name_of(number);
   PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR | O_CREAT | O_EXCL));
-  const std::string header = encode_pack_header(number, kind);
+  const std::string header = encode_pack_header(number, kind, repacked);
   PFS_TRY(file.write_at(0, header, {}));
   PFS_TRY(file.sync());
   PFS_TRY(sync_directory(open_directory_));
   LocalBatch row;
-  row.put(Family::kPack, pack_key(number), pack_row(kind, PackState::kOpen, 0, {}, clock_.now()));
+  const auto now = clock_.now();
+  row.put(Family::kPack, pack_key(number), PackRow{kind, PackState::kOpen, 0, {}, now}.encode());
   PFS_TRY(local_.write(row));
-  auto pack = std::make_shared<OpenPack>(number, kind, std::move(file));
+  auto pack = std::make_shared<OpenPack>(number, kind, now, std::move(file));
   pack->note(header);
   return pack;
 }
@@ -192,20 +198,25 @@ Result<PackSet::Appended> PackSet::append(PackKind kind, const std::vector<Frame
     PFS_TRY_ASSIGN(auto pack, writable(kind));
     Lock lock(mutex_);
     if (current_[kind] != pack) continue;  // it filled up meanwhile
-    const auto offset = pack->size_;
-    PFS_TRY(pack->file_.write_at(offset, frame, {}));
-    pack->note(frame);
-    Appended appended{pack, {}};
-    std::uint32_t inner = 0;
-    for (const auto& object : objects) {
-      const Location location{pack->number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.size()),
-                              inner, static_cast<std::uint32_t>(object.bytes.size())};
-      pack->entries_.push_back({object.id, location.frame_offset, location.frame_length, location.inner, location.length});
-      appended.locations.push_back(location);
-      inner += location.length;
-    }
-    return appended;
+    PFS_TRY_ASSIGN(auto locations, append_frame(*pack, frame, objects));
+    return Appended{pack, std::move(locations)};
   }
+}
+
+Result<std::vector<Location>> PackSet::append_frame(OpenPack& pack, std::string_view frame, const std::vector<FrameObject>& objects) {
+  const auto offset = pack.size_;
+  PFS_TRY(pack.file_.write_at(offset, frame, {}));
+  pack.note(frame);
+  std::vector<Location> locations;
+  std::uint32_t inner = 0;
+  for (const auto& object : objects) {
+    const Location location{pack.number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.size()), inner,
+                            static_cast<std::uint32_t>(object.bytes.size())};
+    pack.entries_.push_back({object.id, location.frame_offset, location.frame_length, location.inner, location.length});
+    locations.push_back(location);
+    inner += location.length;
+  }
+  return locations;
 }
 
 Result<void> PackSet::sync(const OpenPackPtr& pack) { return pack->file_.sync_data(); }
@@ -219,13 +230,13 @@ Result<void> PackSet::seal(const OpenPackPtr& pack) {
   const BlobName name = pack->hasher_.add(footer).finish();
   LocalBatch row;
   row.put(Family::kPack, pack_key(pack->number_),
-          pack_row(pack->kind_, PackState::kSealed, pack->size_ + footer.size(), name, clock_.now()));
+          PackRow{pack->kind_, PackState::kSealed, pack->size_ + footer.size(), name, clock_.now()}.encode());
   PFS_TRY(local_.write(row));
   PFS_TRY(local_.sync());
   PFS_FAULT_POINT("store.pack.seal");
   PFS_TRY(blobs_.put(name, pack->file_.path()));
   Lock lock(mutex_);
-  sealed_[pack->number_] = name;
+  sealed_[pack->number_] = Sealed{name, pack->kind_, pack->size_ + footer.size(), pack};
   open_.erase(pack->number_);
   return {};
 }
@@ -238,9 +249,9 @@ Result<std::string> PackSet::read_frame(const Location& location) const {
     if (const auto open = open_.find(location.pack); open != open_.end()) {
       pack = open->second;
     } else if (const auto sealed = sealed_.find(location.pack); sealed != sealed_.end()) {
-      blob = sealed->second;
+      blob = sealed->second.blob;
     } else {
-      return Error{Code::kCorrupt, fmt::format("pack {}: the index names it and it is not there", location.pack.value())};
+      return Error{Code::kNotFound, fmt::format("pack {}: the index names it and it is not there", location.pack.value())};
     }
   }
   std::string frame(location.frame_length, '\0');

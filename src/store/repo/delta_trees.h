@@ -219,8 +219,8 @@ class DeltaTrees final : public LiveTrees {
     ObjectWriter* writer = nullptr;
     Walked* walked = nullptr;
   };
-  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base);
-  Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into);
+  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner);
+  Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, Owner owner, WalkedDirectory& into);
   Result<void> erase_folded_rows(LocalBatch& batch, const WalkedDirectory& walked, Epoch epoch) const;
   Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);
   Result<void> fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,

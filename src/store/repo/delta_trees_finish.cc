@@ -140,7 +140,7 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
   const auto at = parts_.local->snapshot();
   Walked walked;
   WalkContext context{epoch, at.get(), &writer, &walked};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(ref.repo.str())));
   walked.root = found.first;
   walked.keep = found.second;
   PFS_TRY(writer.flush());
@@ -164,12 +164,12 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
   ObjectWriter writer(*parts_.objects);
   Walked walked;
   WalkContext context{kNewest, at.get(), &writer, &walked};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base));
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root("")));
   PFS_TRY(writer.flush());
   return found.first;
 }
 
-Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into) {
+Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, Owner owner, WalkedDirectory& into) {
   PFS_TRY_ASSIGN(const auto row, newest_numbered(file_begin(file), file_end(file), context.epoch, context.at));
   if (!row) return Error{Code::kCorrupt, fmt::format("file {} ({}): its row is missing", file.value(), printable(name))};
   PFS_TRY_ASSIGN(const auto state, FileState::decode(row->second));
@@ -179,13 +179,13 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   entry.xattrs = state.xattrs;
   entry.link_id = state.link_id;
   if (state.attributes.kind == Kind::kFile || state.attributes.kind == Kind::kSymlink) {
-    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer));
+    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer, owner));
   }
   into.files.emplace_back(file, entry.content);
   return entry;
 }
 
-Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base) {
+Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner) {
   WalkedDirectory walked;
   walked.directory = directory;
   std::vector<std::pair<std::string, DeltaRow>> rows;
@@ -223,13 +223,13 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
       entry = std::move(*finished);
       keep_below = before && entry.is_directory() && entry.subtree != before->subtree;
     } else if (const auto* file = std::get_if<FileId>(&row.what)) {
-      PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, walked));
+      PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, owner_of_part(owner, 0, name), walked));
     } else {
       const auto below = std::get<DirId>(row.what);
       PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
       if (!found) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", printable(name))};
       PFS_TRY_ASSIGN(const auto decoded, DirectoryRow::decode(found->second));
-      PFS_TRY_ASSIGN(const auto subtree, walk_directory(context, below, decoded.base));
+      PFS_TRY_ASSIGN(const auto subtree, walk_directory(context, below, decoded.base, owner_below(owner, name)));
       entry.name = name;
       entry.attributes = decoded.attributes;
       entry.xattrs = decoded.xattrs;
@@ -240,7 +240,7 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
     keep = keep || keep_below || !before || worth_keeping(*before, entry);
     changes.push_back({name, std::move(entry)});
   }
-  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, changes, directory.value()));
+  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, changes, owner));
   const Subtree subtree = walked.subtree;
   context.walked->directories.push_back(std::move(walked));
   return std::pair(subtree, keep);

@@ -38,7 +38,8 @@ class Window {
 
 }  // namespace
 
-Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer) {
+Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer,
+                            Owner owner) {
   const auto changed = file.changed();
   if (changed.empty() && file.size == file.base.size) return file.base;
   if (file.size <= Content::kMaxInline) {
@@ -48,7 +49,7 @@ Result<Content> finish_file(const FileState& file, const StagingLog& log, const 
     PFS_TRY(read_pieces(file.pieces_of(0, file.size), log, contents, 0, std::as_writable_bytes(std::span(content.bytes))));
     return content;
   }
-  ContentBuilder builder(writer);
+  ContentBuilder builder(writer, owner);
   Window window(file, log, contents);
   std::uint64_t at = 0;
   auto next_change = changed.begin();

@@ -43,7 +43,7 @@ Result<void> ContentBuilder::add_chunk(std::string_view bytes) {
     return {};
   }
   const Digest digest = sha256(bytes);
-  PFS_TRY(writer_.add({ObjectKind::kChunk, digest}, std::string(bytes)));
+  PFS_TRY(writer_.add({ObjectKind::kChunk, digest}, std::string(bytes), owner_));
   return add_run({digest, static_cast<std::uint32_t>(bytes.size()), 1});
 }
 
@@ -79,7 +79,7 @@ Result<void> ContentBuilder::close_node(std::size_t level) {
     bytes += item.length * item.repeat;
   }
   const Digest digest = sha256_tagged(kListTag, out.str());
-  PFS_TRY(writer_.add({ObjectKind::kList, digest}, std::move(out).str()));
+  PFS_TRY(writer_.add({ObjectKind::kList, digest}, std::move(out).str(), owner_));
   return push(level + 1, Item{digest, bytes, 1});
 }
 

@@ -27,7 +27,8 @@ struct ChunkRun {
 /// digests, so that an edit makes a path of it anew. Source: docs/format.md "Lists".
 class ContentBuilder {
  public:
-  explicit ContentBuilder(ObjectWriter& writer) : writer_(writer) {}
+  /// `owner` groups what is stored for the packer.
+  explicit ContentBuilder(ObjectWriter& writer, Owner owner = 0) : writer_(writer), owner_(owner) {}
 
   /// A chunk that is stored already, or stored by the caller.
   Result<void> add_run(const ChunkRun& run);
@@ -47,6 +48,7 @@ class ContentBuilder {
   Result<void> close_node(std::size_t level);
 
   ObjectWriter& writer_;
+  const Owner owner_;
   std::vector<std::vector<Item>> levels_;
   std::optional<ChunkRun> last_;  // held back: the next chunk may be equal to it
   std::string first_bytes_;       // of a file that may stay inline
