@@ -1,8 +1,9 @@
 // What a long history of small commits takes: bytes a commit in the database, in packs and in the index, the store on disk, and
 // the time of a commit alone and beside the packer.
-// Usage: history_bench [DIRECTORY [COMMITS]]   (default: $TMPDIR or /tmp, 100,000; 2,000 where PFS_BENCH_SHORT is set)
+// Usage: history_bench [DIRECTORY [COMMITS [FILES]]]
+//   default: $TMPDIR or /tmp; 100,000 commits, 2,000 where PFS_BENCH_SHORT is set; trees of 1,000 and of 100,000 files
 //
-// Two trees: 1,000 and 100,000 files of 2 KiB, 100 in a directory, ten directories in one. A commit changes twenty bytes of
+// Files of 2 KiB, 100 in a directory, ten directories in one. A commit changes twenty bytes of
 // one file.
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ std::string some_text(std::mt19937_64& random, std::size_t size) {
 struct Times {
   std::vector<double> milliseconds;
 
+  void add(const Times& more) { milliseconds.insert(milliseconds.end(), more.milliseconds.begin(), more.milliseconds.end()); }
   double at(double share) {
     std::sort(milliseconds.begin(), milliseconds.end());
     return milliseconds[static_cast<std::size_t>(share * static_cast<double>(milliseconds.size() - 1))];
@@ -58,16 +60,16 @@ struct Times {
 
 class History {
  public:
-  History(const std::string& path, int files) : path_(path), files_(files) { open(false); }
+  History(const std::string& path, int files) : path_(path), files_(files) { open(PackingOptions{.automatic = false}); }
 
-  void open(bool packing) {
+  void open(const PackingOptions& packing) {
     tree_.reset();
     store_.reset();
     StoreOptions options;
     options.path = path_;
     options.clock = &clock_;
     options.automatic_commits = false;
-    options.packing.automatic = packing;
+    options.packing = packing;
     store_ = must(Store::open(options));
     if (!store_->catalog().branch(ref_)) must(store_->catalog().create_branch(ref_, std::nullopt, true));
     tree_ = must(store_->trees().branch(ref_));
@@ -156,11 +158,27 @@ void measure(const std::string& directory, int files, int commits) {
   const auto index_before = history.family_bytes(Family::kIndex);
   const auto packs_before = history.pack_bytes();
   const auto disk_before = history.disk_bytes();
-  const int alone = std::min(5000, commits / 4);
-  print_times("alone", history.commits(alone));
-  const auto in_hot = history.family_bytes(Family::kHot) / static_cast<std::uint64_t>(alone);
-  history.open(true);
-  print_times("beside the packer", history.commits(commits - alone));
+  // By turns, so that whatever else the machine does meets both. Beside the packer it never rests: a turn a MiB.
+  const PackingOptions none{.automatic = false};
+  PackingOptions restless;
+  restless.hot_bytes = std::uint64_t{1} << 20U;
+  restless.look_every = std::chrono::milliseconds(20);
+  Times alone;
+  Times beside;
+  const int part = std::min(1000, commits / 20);
+  std::uint64_t in_hot = 0;
+  for (int round = 0; round < 5; ++round) {
+    history.open(none);
+    history.pack();
+    alone.add(history.commits(part));
+    in_hot = history.family_bytes(Family::kHot) / static_cast<std::uint64_t>(part);
+    history.open(restless);
+    beside.add(history.commits(part));
+  }
+  print_times("alone", alone);
+  print_times("beside a packer that never rests", beside);
+  history.open({});
+  print_times("beside the packer as it is", history.commits(commits - 10 * part));
   const double turn = seconds([&] { history.pack(); });
   const auto a_commit = [&](std::uint64_t after, std::uint64_t before) {
     return (static_cast<double>(after) - static_cast<double>(before)) / commits;
@@ -170,7 +188,7 @@ void measure(const std::string& directory, int files, int commits) {
   std::printf("| index rows | %.0f |\n", a_commit(history.family_bytes(Family::kIndex), index_before));
   std::printf("| the store on disk, grown by | %.0f |\n", a_commit(history.disk_bytes(), disk_before));
   std::printf("| the last turn, s | %.2f |\n", turn);
-  history.open(false);  // its log is folded into tables
+  history.open(none);  // its log is folded into tables
   std::printf("| the store on disk after a restart: all / database, MiB | %.1f / %.1f |\n",
               static_cast<double>(history.disk_bytes()) / (1 << 20), static_cast<double>(history.disk_bytes("/db")) / (1 << 20));
   RepackResult result;
@@ -182,11 +200,10 @@ void measure(const std::string& directory, int files, int commits) {
   std::fflush(stdout);
 }
 
-int run(const std::string& base, int commits) {
+int run(const std::string& base, int commits, int files) {
   const std::string directory = base + "/pfs-history-" + std::to_string(::getpid());
   boost::filesystem::create_directories(directory);
-  measure(directory, 1000, commits);
-  measure(directory, 100000, commits);
+  for (const int each : files > 0 ? std::vector<int>{files} : std::vector<int>{1000, 100'000}) measure(directory, each, commits);
   boost::filesystem::remove_all(directory);
   return 0;
 }
@@ -197,5 +214,5 @@ int run(const std::string& base, int commits) {
 int main(int argc, char** argv) {
   const char* base = std::getenv("TMPDIR");
   const int commits = argc > 2 ? std::atoi(argv[2]) : std::getenv("PFS_BENCH_SHORT") != nullptr ? 2000 : 100'000;
-  return pfs::bench::run(argc > 1 ? argv[1] : base != nullptr ? base : "/tmp", commits);
+  return pfs::bench::run(argc > 1 ? argv[1] : base != nullptr ? base : "/tmp", commits, argc > 3 ? std::atoi(argv[3]) : 0);
 }
