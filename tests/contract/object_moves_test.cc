@@ -206,12 +206,13 @@ TEST_CASE("a damaged row stays where it is, and nothing else waits for it", "[st
   const auto damaged = make_object(1);
   store::LocalBatch batch;
   batch.put(store::Family::kHot, store::object_key(damaged.id), world.store_.objects().hot().encode(0, "other bytes"));
+  batch.put(store::Family::kHot, "no key of an object", "\x7f no row");
   must(world.store_.local().write(batch));
   world.add(2);
   const auto turn = must(world.packer_->turn());
   CHECK(turn.objects == 1);
   CHECK(turn.damaged == 1);
-  CHECK(world.rows(store::Family::kHot) == 1);
+  CHECK(world.rows(store::Family::kHot) == 2);
   CHECK(world.holds(make_object(2)));
 }
 

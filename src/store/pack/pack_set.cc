@@ -145,7 +145,10 @@ Result<void> PackSet::seal_left_over() {
       if (current_[pack->kind_] != pack) left_over.push_back(pack);
     }
   }
-  for (const auto& pack : left_over) PFS_TRY(end(pack));
+  for (const auto& pack : left_over) {
+    // a full disk is no reason to keep the store shut: the pack is read where it is
+    if (const auto ended = end(pack); !ended) spdlog::warn("pack {}: not sealed: {}", pack->number_.value(), ended.error().message);
+  }
   return {};
 }
 

@@ -167,14 +167,13 @@ Result<Packer::Turn> Packer::one_turn(bool paced) {
 
 Result<std::vector<Packer::Candidate>> Packer::candidates(HotRows::Waiting& found, bool& all) const {
   std::vector<Candidate> candidates;
-  Result<void> outcome;
   all = true;
   PFS_TRY(parts_.local->scan(Family::kHot, "", "", [&](std::string_view key, std::string_view value) {
     const auto row = HotRows::decode(value);
     const auto id = decode_object_key(key);
     if (!row || !id) {
-      outcome = !row ? row.error() : id.error();
-      return false;
+      spdlog::error("{}; it stays in the database", (!row ? row.error() : id.error()).message);
+      return true;
     }
     if (candidates.size() == kMaxCandidates) {
       all = false;
@@ -186,7 +185,6 @@ Result<std::vector<Packer::Candidate>> Packer::candidates(HotRows::Waiting& foun
     found.oldest = found.oldest ? std::min(*found.oldest, made) : made;
     return true;
   }));
-  PFS_TRY(std::move(outcome));
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.order() < b.order(); });
   return candidates;
 }
