@@ -16,6 +16,7 @@
 #include "store/pack/objects.h"
 #include "store/pack/packer.h"
 #include "store/pack/repack.h"
+#include "store/refs/ref_snapshot.h"
 #include "store/refs/rocks_db.h"
 #include "store/refs/rocks_local_db.h"
 #include "store/refs/rocks_ref_db.h"
@@ -130,8 +131,13 @@ class LocalStore final : public Store {
     catalog_ = std::make_unique<RefCatalog>(catalog);
     auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock,
                                                 AutoCommit::Options{options_.commit_after, options_.idle_after});
-    packer_ = std::make_unique<Packer>(Packer::Parts{local_.get(), packs_.get(), &objects_->hot(), refs_.get(), options_.clock},
-                                       options_.packing);
+    Packer::Parts packer;
+    packer.local = local_.get();
+    packer.packs = packs_.get();
+    packer.hot = &objects_->hot();
+    packer.refs = [this](Seq since) { return ref_objects(since); };
+    packer.clock = options_.clock;
+    packer_ = std::make_unique<Packer>(std::move(packer), options_.packing);
     if (options_.packing.automatic) packer_->start();
     return {};
   }
@@ -185,6 +191,17 @@ class LocalStore final : public Store {
     }
     format_.id = new_commit_id().hex();
     return write_file_atomically(path, format_.text());
+  }
+
+  Result<Packer::RefObjects> ref_objects(Seq since) const {
+    constexpr std::size_t kMaxEvents = 100'000;
+    PFS_TRY_ASSIGN(const auto snapshot, take_ref_snapshot(*refs_, since, kMaxEvents, options_.clock->now()));
+    Packer::RefObjects refs{{}, snapshot.until, snapshot.complete};
+    for (auto& part : snapshot.encode()) {
+      const auto id = RefSnapshot::id_of(part);
+      refs.objects.push_back({id, std::move(part)});
+    }
+    return refs;
   }
 
   Result<DeltaTrees::Parts::BranchState> branch_state(const BranchRef& ref) const {

@@ -12,7 +12,6 @@
 #include "base/codec.h"
 #include "base/fault.h"
 #include "store/pack/object_digest.h"
-#include "store/refs/ref_snapshot.h"
 
 namespace pfs::store {
 
@@ -28,7 +27,6 @@ constexpr std::uint64_t kPublishEvery = std::uint64_t{8} << 20U;
 constexpr std::size_t kRowsAtOnce = 512;
 // What one turn looks at: 24 MiB of memory. More waits for the next, which follows at once.
 constexpr std::size_t kMaxCandidates = std::size_t{512} << 10U;
-constexpr std::size_t kMaxEvents = 100'000;
 constexpr auto kAfterFailure = std::chrono::seconds(30);
 // Beside the packs' rows in the family `pack`: version u8, Seq u64 that snapshots of refs have told until.
 constexpr std::string_view kSnapshotKey = "R";
@@ -125,15 +123,7 @@ Result<Packer::Turn> Packer::one_turn(bool paced) {
   const auto work = [&]() -> Result<Turn> {
     Turn turn;
     for (bool more = true; more && !stopping();) {
-      Seq since;
-      PFS_TRY_ASSIGN(const auto row, parts_.local->get(Family::kPack, kSnapshotKey));
-      if (row) {
-        Decoder in(*row);
-        in.u8();
-        since = Seq(in.u64());
-        PFS_TRY(in.finish("row of the refs' snapshot"));
-      }
-      PFS_TRY_ASSIGN(const auto refs, take_ref_snapshot(*parts_.refs, since, kMaxEvents, parts_.clock->now()));
+      PFS_TRY_ASSIGN(const auto refs, refs_since_last());
       PFS_TRY(parts_.local->sync());
 
       HotRows::Waiting found;
@@ -151,7 +141,7 @@ Result<Packer::Turn> Packer::one_turn(bool paced) {
         parts_.hot->end_count(left);
       }
       // a turn that moved a part only names nothing yet
-      if (all && refs.until != since) PFS_TRY(write_snapshot(refs.encode(), refs.until));
+      if (all && !refs.objects.empty()) PFS_TRY(write_snapshot(refs));
       more = !all || !refs.complete;
     }
     return turn;
@@ -270,18 +260,32 @@ Result<void> Packer::publish(Moving& moving) {
   return {};
 }
 
-Result<void> Packer::write_snapshot(const std::vector<std::string>& parts, Seq until) {
+Result<Packer::RefObjects> Packer::refs_since_last() const {
+  if (!parts_.refs) return RefObjects{};
+  Seq since;
+  PFS_TRY_ASSIGN(const auto row, parts_.local->get(Family::kPack, kSnapshotKey));
+  if (row) {
+    Decoder in(*row);
+    in.u8();
+    since = Seq(in.u64());
+    PFS_TRY(in.finish("row of the refs' snapshot"));
+  }
+  PFS_TRY_ASSIGN(auto refs, parts_.refs(since));
+  if (refs.until == since) refs.objects.clear();
+  return refs;
+}
+
+Result<void> Packer::write_snapshot(const RefObjects& refs) {
   LocalBatch rows;
   std::unordered_set<PackSet::OpenPackPtr> packs;
-  for (const auto& part : parts) {
-    const auto id = RefSnapshot::id_of(part);
-    PFS_TRY_ASSIGN(auto appended, parts_.packs->append(PackKind::kMeta, {{id, part}}, kDataLevel));
-    rows.put(Family::kIndex, object_key(id), appended.locations.front().encode());
+  for (const auto& object : refs.objects) {
+    PFS_TRY_ASSIGN(auto appended, parts_.packs->append(PackKind::kMeta, {object}, kDataLevel));
+    rows.put(Family::kIndex, object_key(object.id), appended.locations.front().encode());
     packs.insert(std::move(appended.pack));
   }
   for (const auto& pack : packs) PFS_TRY(PackSet::sync(pack));
   PFS_FAULT_POINT("store.packer.snapshot");
-  rows.put(Family::kPack, std::string(kSnapshotKey), Encoder().u8(kSnapshotVersion).u64(until.value()).str());
+  rows.put(Family::kPack, std::string(kSnapshotKey), Encoder().u8(kSnapshotVersion).u64(refs.until.value()).str());
   return parts_.local->write(rows);
 }
 

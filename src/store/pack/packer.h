@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -10,7 +11,6 @@
 #include "store/local_db.h"
 #include "store/pack/hot_rows.h"
 #include "store/pack/pack_set.h"
-#include "store/ref_db.h"
 #include "store/store.h"
 
 namespace pfs::store {
@@ -23,14 +23,21 @@ namespace pfs::store {
 /// both. Source: docs/format.md "Packs", "Order of writes".
 class Packer {
  public:
+  /// A snapshot of the refs, as the objects that are to be stored.
+  struct RefObjects {
+    std::vector<FrameObject> objects;
+    Seq until;             ///< how far it tells; as `since` where nothing happened
+    bool complete = true;  ///< false: there is more to tell, ask again
+  };
   struct Parts {
     LocalDb* local = nullptr;
     PackSet* packs = nullptr;
     HotRows* hot = nullptr;
-    const RefDb* refs = nullptr;
+    /// What happened to the refs after `since`; empty: no snapshots are written.
+    std::function<Result<RefObjects>(Seq since)> refs;
     const Clock* clock = nullptr;
   };
-  Packer(const Parts& parts, const PackingOptions& options) : parts_(parts), options_(options) {}
+  Packer(Parts parts, const PackingOptions& options) : parts_(std::move(parts)), options_(options) {}
   Packer(const Packer&) = delete;
   Packer& operator=(const Packer&) = delete;
   ~Packer() { stop(); }
@@ -61,7 +68,8 @@ class Packer {
   Result<void> close_frame(Moving& moving, Turn& turn);
   /// What was appended becomes what the index names; the rows in `hot` go with it.
   Result<void> publish(Moving& moving);
-  Result<void> write_snapshot(const std::vector<std::string>& parts, Seq until);
+  Result<void> write_snapshot(const RefObjects& refs);
+  Result<RefObjects> refs_since_last() const;
   /// Waits until so many bytes may have been moved since `began`.
   void pace(std::uint64_t bytes, std::chrono::steady_clock::time_point began) PFS_EXCLUDES(mutex_);
   bool stopping() const PFS_EXCLUDES(mutex_);
