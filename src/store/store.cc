@@ -15,6 +15,9 @@
 
 #include "store/pack/dir_blob_store.h"
 #include "store/pack/objects.h"
+#include "store/pack/packer.h"
+#include "store/pack/repack.h"
+#include "store/refs/ref_snapshot.h"
 #include "store/refs/rocks_db.h"
 #include "store/refs/rocks_local_db.h"
 #include "store/refs/rocks_ref_db.h"
@@ -120,6 +123,7 @@ class LocalStore final : public Store {
 
   ~LocalStore() override {
     if (auto_commit_) auto_commit_->stop();
+    if (packer_) packer_->stop();
   }
 
   Result<void> start() {
@@ -167,6 +171,14 @@ class LocalStore final : public Store {
     catalog_ = std::make_unique<RefCatalog>(catalog);
     auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock,
                                                 AutoCommit::Options{options_.commit_after, options_.idle_after});
+    Packer::Parts packer;
+    packer.local = local_.get();
+    packer.packs = packs_.get();
+    packer.hot = &objects_->hot();
+    packer.refs = [this](Seq since) { return ref_objects(since); };
+    packer.clock = options_.clock;
+    packer_ = std::make_unique<Packer>(std::move(packer), options_.packing);
+    if (options_.packing.automatic) packer_->start();
     return {};
   }
 
@@ -191,6 +203,18 @@ class LocalStore final : public Store {
     return auto_commit_->commit_all();
   }
 
+  Result<void> pack() override {
+    PFS_TRY(packer_->turn());
+    return {};
+  }
+
+  Result<RepackResult> repack(const RepackOptions& options) override {
+    if (repacking_.exchange(true)) return Error{Code::kBusy, "repack: one is running"};
+    auto result = Repack(*local_, *packs_, options, [this](PackNumber pack) { objects_->forget_pack(pack); }).run();
+    repacking_ = false;
+    return result;
+  }
+
   Result<Space> space() const override {
     struct statvfs info {};
     if (::statvfs(options_.path.c_str(), &info) != 0) return error_from_errno(errno, "statvfs " + options_.path);
@@ -213,6 +237,17 @@ class LocalStore final : public Store {
     if (!format_.id.empty()) return {};
     format_.id = new_commit_id().hex();
     return write_file_atomically(options_.path + "/FORMAT", format_.text());
+  }
+
+  Result<Packer::RefObjects> ref_objects(Seq since) const {
+    constexpr std::size_t kMaxEvents = 100'000;
+    PFS_TRY_ASSIGN(const auto snapshot, take_ref_snapshot(*refs_, since, kMaxEvents, options_.clock->now()));
+    Packer::RefObjects refs{{}, snapshot.until, snapshot.complete};
+    for (auto& part : snapshot.encode()) {
+      const auto id = RefSnapshot::id_of(part);
+      refs.objects.push_back({id, std::move(part)});
+    }
+    return refs;
   }
 
   Result<DeltaTrees::Parts::BranchState> branch_state(const BranchRef& ref) const {
@@ -250,6 +285,8 @@ class LocalStore final : public Store {
   std::unique_ptr<DeltaTrees> trees_;
   std::unique_ptr<RefCatalog> catalog_;
   std::unique_ptr<AutoCommit> auto_commit_;
+  std::unique_ptr<Packer> packer_;
+  std::atomic<bool> repacking_ = false;
 };
 
 }  // namespace

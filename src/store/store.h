@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -16,6 +17,36 @@
 
 namespace pfs::store {
 
+/// When objects of small commits are moved from the database into packs, and how fast.
+struct PackingOptions {
+  bool automatic = true;  ///< false: by Store::pack() only (tests, tools)
+  /// A turn begins when so many bytes of objects wait, or the oldest has waited so long.
+  std::uint64_t hot_bytes = std::uint64_t{64} << 20U;
+  std::chrono::milliseconds hot_age = std::chrono::minutes(10);
+  /// An open pack is sealed when it is so old, whatever its size.
+  std::chrono::milliseconds seal_age = std::chrono::hours(1);
+  /// How often it is looked.
+  std::chrono::milliseconds look_every{500};
+  /// Raw bytes moved in a second, so that commits beside it have the disk (0: no bound); without a bound, too, while twice
+  /// `hot_bytes` wait.
+  std::uint64_t bytes_per_second = std::uint64_t{32} << 20U;
+};
+
+struct RepackOptions {
+  const std::atomic<bool>* stop = nullptr;  ///< set by another thread: it ends at the next frame, with what it has done
+};
+
+struct RepackResult {
+  std::uint64_t packs_seen = 0;
+  std::uint64_t packs_rewritten = 0;  ///< and removed
+  std::uint64_t packs_made = 0;
+  std::uint64_t objects = 0;       ///< moved
+  std::uint64_t bytes_before = 0;  ///< of the packs that were rewritten
+  std::uint64_t bytes_after = 0;   ///< of the frames that took their place
+  std::uint64_t damaged = 0;       ///< packs that were left as they are, because something in them is damaged
+  bool stopped = false;
+};
+
 struct StoreOptions {
   std::string path;            ///< made when it is not there
   const Clock* clock = nullptr;  ///< must outlive the store
@@ -27,6 +58,7 @@ struct StoreOptions {
   StagingLimits staging;             ///< usually as they are
   std::uint64_t ballast_bytes = 0;   ///< room kept for finishing on a full disk; 0: 256 MiB, less on a small one
   bool automatic_commits = true;  ///< false: commits are made on request only (tests, tools)
+  PackingOptions packing;
 };
 
 /// A versioned store in a directory of this machine; usable by itself, without a mount, jobs or a network.
@@ -58,6 +90,13 @@ class Store {
   virtual void start_automatic_commits() = 0;
   /// Finishes every automatic open commit that has changes, and stops the thread.
   virtual Result<void> finish_all() = 0;
+
+  /// Moves the objects of all finished small commits into packs now, as fast as it can.
+  virtual Result<void> pack() = 0;
+  /// Rewrites sealed packs that gain by it: compressed harder, without what is in them for nothing, small ones together.
+  /// Readers and writers go on beside it; an interrupted or killed one loses nothing, and the next goes on.
+  /// Errors: kBusy (one is running), kNoSpace, kIo.
+  virtual Result<RepackResult> repack(const RepackOptions& options) = 0;
 
   struct Space {
     std::uint64_t total_bytes = 0;

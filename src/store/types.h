@@ -34,6 +34,7 @@ enum class ObjectKind : std::uint8_t {
   kList = 3,    ///< a node of a file's list of chunks
   kCommit = 4,  ///< a commit
   kXattrs = 5,  ///< extended attributes over 256 bytes
+  kRefs = 7,    ///< a snapshot of the refs
 };
 
 /// The kind of a directory entry. Source: sys_stat.h(0P).

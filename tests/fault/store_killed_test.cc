@@ -50,6 +50,7 @@ struct Round {
   std::vector<std::string> environment;  // PFS_FAULT
   int kill_after_ms = -1;                // -1: it dies by itself
   int steps = 100000;
+  bool packing = false;                  // objects and packs move all the time
 };
 
 // Runs the victim to its death and returns what it may have left; the model goes on from what is found.
@@ -58,7 +59,9 @@ void run_round(const Round& round, StoreModel& model) {
   int acknowledged = -1;
   bool ready = false;
   {
-    KilledChild victim({PFS_STORE_VICTIM, round.store, std::to_string(round.seed), std::to_string(round.steps)});
+    std::vector<std::string> command{PFS_STORE_VICTIM, round.store, std::to_string(round.seed), std::to_string(round.steps)};
+    if (round.packing) command.push_back("packing");
+    KilledChild victim(std::move(command));
     std::thread killer;
     if (round.kill_after_ms >= 0) {
       killer = std::thread([&] {
@@ -122,6 +125,16 @@ void run_round(const Round& round, StoreModel& model) {
     FAIL("seed " << round.seed << ", " << acknowledged << " acknowledged, then "
                  << (under_way ? under_way->text() : std::string("the start")) << ": " << difference);
   }
+  if (round.packing) {
+    // whatever was left behind in rows and packs is moved and rewritten, and nothing is missing then
+    const auto packed = (*store)->pack();
+    const auto repacked = (*store)->repack({});
+    if (!packed || !repacked) FAIL("seed " << round.seed << ": " << (!packed ? packed.error().message : repacked.error().message));
+    CHECK(repacked->damaged == 0);
+    const auto again = StoreWorkload::read(**store);
+    if (!again) FAIL("seed " << round.seed << ", after repack: " << again.error().message);
+    CHECK(StoreWorkload::difference(*found, *again).empty());
+  }
   const bool joined = ready ? committed.joined || (under_way && possible.back().joined) : model.joined;
   model = *found;
   model.joined = joined;
@@ -168,6 +181,31 @@ TEST_CASE("a store killed at a fault point holds everything that it acknowledged
     constexpr int kSteps = 300;
     run_round({world.path, random() | 1U, {fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 4)}, -1, kSteps}, world.model);
   }
+}
+
+TEST_CASE("a store killed while objects are moved and packs rewritten holds everything that it acknowledged", "[store][fault]") {
+  World world;
+  const std::uint64_t seed = std::random_device{}();
+  std::mt19937_64 random(seed);
+  INFO("seed " << seed);
+  for (int kill = 0; kill < rounds(10, 1000); ++kill) {
+    run_round({world.path, random(), {}, static_cast<int>(20 + random() % 400), true}, world.model);
+  }
+}
+
+TEST_CASE("a store killed at a fault point of moving and rewriting holds everything that it acknowledged", "[store][fault]") {
+  const auto point = GENERATE(as<std::string>{}, "store.packer.appended", "store.packer.synced", "store.packer.moved",
+                              "store.packer.snapshot", "store.pack.seal", "store.repack.appended", "store.repack.synced",
+                              "store.repack.moved", "store.pack.condemned", "store.pack.removed");
+  World world;
+  const std::uint64_t seed = std::random_device{}();
+  std::mt19937_64 random(seed);
+  INFO("seed " << seed << " at " << point);
+  for (int kill = 0; kill < rounds(2, 60); ++kill) {
+    run_round({world.path, random(), {fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 6)}, -1, true}, world.model);
+  }
+  // and one that fails there and goes on
+  run_round({world.path, random(), {fmt::format("PFS_FAULT={}:fail:{}", point, 1 + random() % 6)}, 1000, true}, world.model);
 }
 
 }  // namespace

@@ -6,8 +6,11 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "store/pack/hot_rows.h"
 #include "store/pack/pack_format.h"
+#include "store/pack/pack_row.h"
 #include "store/refs/records.h"
+#include "store/refs/ref_snapshot.h"
 #include "store/repo/delta_rows.h"
 #include "store/repo/file_state.h"
 #include "store/tree/node.h"
@@ -24,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace pfs::store;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 12) {
+  switch (data[0] % 15) {
     case 0:
       if (const auto leaf = LeafNode::decode(bytes)) {
         const auto again = LeafNode::decode(leaf->encode());
@@ -62,6 +65,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 10: (void)DirectoryRow::decode(bytes); break;
     case 11:
       if (const auto row = BranchRow::decode(bytes)) require(BranchRow::decode(row->encode()).has_value());
+      break;
+    case 12:
+      if (const auto part = RefSnapshot::decode(bytes)) {
+        const auto again = RefSnapshot::decode(part->encode().front());
+        require(again && again->commits == part->commits && again->branches.size() == part->branches.size());
+      }
+      break;
+    case 13: (void)HotRows::decode(bytes); break;
+    case 14:
+      if (const auto row = PackRow::decode(bytes)) require(row->encode() == bytes);
       break;
   }
   return 0;

@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "store/chunk/sha256.h"
+#include "store/pack/hot_rows.h"
 #include "store/pack/pack_format.h"
+#include "store/pack/pack_row.h"
 #include "store/refs/records.h"
+#include "store/refs/ref_snapshot.h"
 #include "store/repo/delta_rows.h"
 #include "store/repo/file_state.h"
 #include "store/tree/node.h"
@@ -54,6 +57,14 @@ std::vector<std::string> good_records() {
   row.root = DirId(7);
   row.joined.insert(ref);
   row.frozen = BranchRow::Frozen{Epoch(3), new_commit_id(), new_commit_id(), "me", "why", true};
+  RefSnapshot snapshot;
+  snapshot.since = Seq(3);
+  snapshot.until = Seq(300);
+  snapshot.commits.push_back({commit.id, sha256("commit")});
+  snapshot.log.push_back({ref, LogEntry{1, std::nullopt, new_commit_id(), {}, "commit"}});
+  snapshot.repos.push_back({ref.repo, "described", {}});
+  snapshot.branches.push_back(branch);
+  const SystemClock clock;
   return {leaf.encode(),
           inner.encode(),
           encode_frame({{id, std::string(5000, 'x')}, {id, "y"}}, 1, 1),
@@ -65,7 +76,10 @@ std::vector<std::string> good_records() {
           encode(LogEntry{1, std::nullopt, new_commit_id(), {}, "commit"}),
           DeltaRow{entry("name")}.encode(),
           DirectoryRow{empty_subtree(), {}, {}}.encode(),
-          row.encode()};
+          row.encode(),
+          snapshot.encode().front(),
+          HotRows(clock).encode(7, "an object"),
+          PackRow{PackKind::kMeta, PackState::kSealed, 4096, sha256("pack"), Timestamp{5}}.encode()};
 }
 
 TEST_CASE("damaged records are refused, never believed and never fatal", "[store][fuzz]") {

@@ -39,6 +39,8 @@ class ObjectStore {
   store::Objects& objects() { return *objects_; }
   store::TreeStore& trees() { return *trees_; }
   store::LocalDb& local() { return *local_; }
+  store::PackSet& packs() { return *packs_; }
+  const Clock& clock() const { return clock_; }
   const TemporaryDirectory& directory() const { return directory_; }
 
  private:

@@ -18,10 +18,6 @@ constexpr std::size_t kBatchTarget = std::size_t{256} << 10U;
 // Rows of a big commit are written in slices, each after a sync of its packs, so that memory stays bounded.
 constexpr std::size_t kIndexRowsAtOnce = 16384;
 
-std::string object_key(const ObjectId& id) {
-  return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();
-}
-
 }  // namespace
 
 // Objects end to end on their way into frames.
@@ -296,13 +292,18 @@ Result<void> ObjectWriter::flush() {
     PFS_TRY(write_index_rows());
   }
   LocalBatch rows;
+  std::uint64_t bytes = 0;
   for (auto& mine : kinds_) {
     for (const auto& pending : mine.small) {
-      rows.put(Family::kHot, object_key(pending.id), Encoder().u8(1).u64(pending.owner).raw(pending.bytes).str());
+      rows.put(Family::kHot, object_key(pending.id), objects_.hot_.encode(pending.owner, pending.bytes));
+      bytes += pending.bytes.size();
     }
     mine = {};  // what follows, as the commit itself, rides on the same synced batch again
   }
-  if (!rows.empty()) PFS_TRY(objects_.local_.write(rows));
+  if (!rows.empty()) {
+    PFS_TRY(objects_.local_.write(rows));
+    objects_.hot_.added(bytes);
+  }
   return objects_.local_.barrier();
 }
 

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "base/codec.h"
+#include "base/fault.h"
 
 namespace pfs::store {
 
@@ -13,34 +13,40 @@ namespace {
 // Neighbouring frames are read together up to so many bytes.
 constexpr std::size_t kReadAtOnce = std::size_t{1} << 20U;
 
-std::string object_key(const ObjectId& id) {
-  return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();
-}
-
 }  // namespace
 
+// The packer puts an object's index row and erases its `hot` row in one batch, so whoever misses the one and looks for the
+// other afterwards finds it: first `hot`, then the index, never the other way round. A repack points the index to the new
+// pack before the old one goes: whoever finds no pack asks the index again, as long as it names another place.
 Result<ObjectBytes> Objects::read(const ObjectId& id) const {
   const std::string key = object_key(id);
-  // twice: between a miss in `hot` and a miss in the index the packer may have moved it, and a pack may have gone
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    PFS_TRY_ASSIGN(auto row, local_.get(Family::kHot, key));
-    if (row) {
-      constexpr std::size_t kHead = 1 + 8;
-      if (row->size() < kHead) return Error{Code::kCorrupt, fmt::format("object {}: damaged row", id.digest.hex())};
-      auto owner = std::make_shared<const std::string>(std::move(*row));
-      return ObjectBytes{owner, std::string_view(*owner).substr(kHead)};
-    }
+  PFS_TRY_ASSIGN(auto row, local_.get(Family::kHot, key));
+  if (row) {
+    PFS_TRY_ASSIGN(const auto decoded, HotRows::decode(*row));
+    const auto head = row->size() - decoded.bytes.size();
+    auto owner = std::make_shared<const std::string>(std::move(*row));
+    return ObjectBytes{owner, std::string_view(*owner).substr(head)};
+  }
+  std::optional<Location> tried;
+  for (;;) {
     PFS_TRY_ASSIGN(const auto index_row, local_.get(Family::kIndex, key));
-    if (!index_row) continue;
+    if (!index_row) {
+      return Error{Code::kCorrupt, fmt::format("object {} of kind {}: it is not in the store", id.digest.hex(), static_cast<int>(id.kind))};
+    }
     PFS_TRY_ASSIGN(const auto location, Location::decode(*index_row));
-    PFS_TRY_ASSIGN(auto frame, frame_of(location));
-    if (std::uint64_t{location.inner} + location.length > frame->size()) {
+    auto frame = frame_of(location);
+    if (!frame && frame.error().code == Code::kNotFound) {
+      if (tried == location) return Error{Code::kCorrupt, std::move(frame).error().message};
+      tried = location;
+      continue;
+    }
+    if (!frame) return std::move(frame).error();
+    if (std::uint64_t{location.inner} + location.length > (*frame)->size()) {
       return Error{Code::kCorrupt, fmt::format("object {}: its index row points past its frame", id.digest.hex())};
     }
-    const std::string_view bytes = std::string_view(*frame).substr(location.inner, location.length);
-    return ObjectBytes{std::move(frame), bytes};
+    const std::string_view bytes = std::string_view(**frame).substr(location.inner, location.length);
+    return ObjectBytes{std::move(*frame), bytes};
   }
-  return Error{Code::kCorrupt, fmt::format("object {} of kind {}: it is not in the store", id.digest.hex(), static_cast<int>(id.kind))};
 }
 
 Result<std::optional<Location>> Objects::locate(const ObjectId& id) const {

@@ -12,6 +12,8 @@
 #include "base/sync.h"
 #include "store/local_db.h"
 #include "store/pack/footer_cache.h"
+#include "store/pack/hot_rows.h"
+#include "store/pack/owner.h"
 #include "store/pack/pack_set.h"
 #include "store/pack/work_pool.h"
 
@@ -28,7 +30,7 @@ struct ObjectBytes {
 /// Thread-safe. Source: docs/format.md "Objects".
 class Objects {
  public:
-  Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs), footers_(packs) {}
+  Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs), footers_(packs), hot_(packs.clock()) {}
 
   /// The object's bytes. Frames are proved by their checksum, everything but chunks by SHA-256 too (by the caller that
   /// knows the tag). Errors: kCorrupt (it is nowhere, or damaged), kIo.
@@ -44,6 +46,8 @@ class Objects {
 
   /// Threads for hashing, compressing and decoding.
   WorkPool& pool() const { return pool_; }
+  /// What waits in `hot`; for the packer.
+  HotRows& hot() { return hot_; }
 
  private:
   friend class ObjectWriter;
@@ -62,6 +66,7 @@ class Objects {
   LocalDb& local_;
   PackSet& packs_;
   mutable FooterCache footers_;
+  HotRows hot_;
   mutable WorkPool pool_;
   mutable Mutex mutex_{LockRank::kLeaf};
   mutable std::list<CachedFrame> frames_ PFS_GUARDED_BY(mutex_);  // most recent first, at most kFrames

@@ -30,7 +30,7 @@ std::uint64_t frame_checksum(std::string_view header_fields, std::string_view st
 
 Error damaged(std::string_view what) { return Error{Code::kCorrupt, fmt::format("pack: damaged {}", what)}; }
 
-bool is_object_kind(std::uint8_t kind) { return kind >= 1 && kind <= 6; }
+bool is_object_kind(std::uint8_t kind) { return kind >= 1 && kind <= 7; }
 
 ZSTD_CCtx* compression_context() {
   struct Free {
@@ -50,6 +50,20 @@ ZSTD_DCtx* decompression_context() {
 
 }  // namespace
 
+std::string object_key(const ObjectId& id) {
+  return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();  // dedup domain 0
+}
+
+Result<ObjectId> decode_object_key(std::string_view key) {
+  Decoder in(key);
+  const auto domain = in.u32();
+  const auto kind = in.u8();
+  const auto digest = in.raw(Digest::kSize);
+  PFS_TRY(in.finish("object key"));
+  if (domain != 0 || !is_object_kind(kind)) return damaged("object key");
+  return ObjectId{static_cast<ObjectKind>(kind), Digest::from_bytes(digest)};
+}
+
 std::string Location::encode() const {
   return Encoder().u40(pack.value()).u32(frame_offset).u24(frame_length).u24(inner).u24(length).str();
 }
@@ -66,10 +80,10 @@ Result<Location> Location::decode(std::string_view bytes) {
   return location;
 }
 
-std::string encode_pack_header(PackNumber number, PackKind kind) {
+std::string encode_pack_header(PackNumber number, PackKind kind, bool repacked) {
   Encoder out;
   out.raw(kPackMagic).u8(1).u8(static_cast<std::uint8_t>(kind));
-  out.u8(0).u8(0);               // cipher: none; reserved
+  out.u8(0).u8(repacked ? 1 : 0);  // cipher: none
   out.u32(0).u64(number.value());  // dedup domain 0: the store
   out.u64(0).raw(std::string(24, '\0'));  // key id, nonce base
   out.u64(xxh3(out.str()));
@@ -94,6 +108,8 @@ Result<PackKind> check_pack_header(std::string_view bytes, PackNumber number) {
   if (written_number != number.value() || (kind != 1 && kind != 2)) return damaged("header");
   return static_cast<PackKind>(kind);
 }
+
+bool is_repacked(std::string_view header) { return header[kPackMagic.size() + 3] == 1; }
 
 std::string encode_frame(std::span<const FrameView> objects, std::uint64_t sequence, int level) {
   Encoder table;
@@ -212,17 +228,17 @@ std::string encode_footer(std::vector<FooterEntry> entries, const Digest& before
 
 Result<std::uint64_t> footer_size(std::string_view tail) {
   if (tail.size() < kFooterTailSize || tail.substr(tail.size() - 8) != kFooterMagic) return damaged("footer");
-  Decoder end(tail.substr(tail.size() - kFooterTailSize));
-  return std::uint64_t{end.u32()} * kFooterEntrySize + 256 * 4 + kFooterTailSize;
+  const std::uint64_t count = Decoder(tail.substr(tail.size() - kFooterTailSize)).u32();
+  return count * kFooterEntrySize + 256 * 4 + kFooterTailSize;
 }
 
 Result<std::vector<FooterEntry>> decode_footer(std::string_view tail) {
   PFS_TRY_ASSIGN(const auto size, footer_size(tail));
+  if (size > tail.size()) return damaged("footer");
   Decoder end(tail.substr(tail.size() - kFooterTailSize));
   const std::uint64_t count = end.u32();
   end.raw(Digest::kSize);
   const auto checksum = end.u64();
-  if (size > tail.size()) return damaged("footer");
   const auto footer = tail.substr(tail.size() - size);
   if (xxh3(footer.substr(0, footer.size() - 16)) != checksum) return damaged("footer checksum");
   Decoder in(footer);

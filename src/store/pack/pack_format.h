@@ -27,6 +27,11 @@ struct ObjectId {
   auto operator<=>(const ObjectId&) const = default;
 };
 
+/// The key of an object's row in the families `hot` and `index`.
+std::string object_key(const ObjectId& id);
+/// Errors: kCorrupt.
+Result<ObjectId> decode_object_key(std::string_view key);
+
 inline PackKind pack_kind_of(ObjectKind kind) {
   return kind == ObjectKind::kChunk ? PackKind::kData : PackKind::kMeta;
 }
@@ -41,6 +46,7 @@ struct Location {
 
   std::string encode() const;
   static Result<Location> decode(std::string_view bytes);
+  bool operator==(const Location&) const = default;
 };
 
 /// An object on its way into a frame.
@@ -67,8 +73,11 @@ inline constexpr std::size_t kFrameHeaderSize = 32;
 /// A frame's raw bytes stay under this; one object may be as long.
 inline constexpr std::size_t kMaxFrameRaw = std::size_t{1} << 20U;
 
-std::string encode_pack_header(PackNumber number, PackKind kind);
+/// `repacked`: made by a repack, so that the next one need not try whether it gains.
+std::string encode_pack_header(PackNumber number, PackKind kind, bool repacked = false);
 Result<PackKind> check_pack_header(std::string_view bytes, PackNumber number);
+/// Of a header that was checked.
+bool is_repacked(std::string_view header);
 
 /// A frame: header, table of its objects, and their bytes end to end, compressed with zstd at `level` where that gains.
 std::string encode_frame(std::span<const FrameView> objects, std::uint64_t sequence, int level);

@@ -12,23 +12,12 @@
 
 #include "base/codec.h"
 #include "base/fault.h"
+#include "store/pack/open_pack.h"
+#include "store/pack/pack_row.h"
 
 namespace pfs::store {
 
 namespace {
-
-enum class PackState : std::uint8_t { kOpen = 1, kSealed = 2, kCondemned = 3, kQuarantined = 4 };
-
-std::string pack_key(PackNumber number) { return Encoder().u64(number.value()).str(); }
-
-std::string pack_row(PackKind kind, PackState state, std::uint64_t size, const BlobName& blob, Timestamp when) {
-  return Encoder().u8(1).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size).raw(blob.bytes())
-      .u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
-}
-
-std::string index_key(const ObjectId& id) {
-  return Encoder().u32(0).u8(static_cast<std::uint8_t>(id.kind)).raw(id.digest.bytes()).str();
-}
 
 // Writeback of an open pack is begun whenever so much was appended, so that a sync finds little left to do.
 constexpr std::uint64_t kWritebackStep = std::uint64_t{8} << 20U;
@@ -36,25 +25,6 @@ constexpr std::uint64_t kWritebackStep = std::uint64_t{8} << 20U;
 std::string file_name_of(PackNumber number) { return fmt::format("{:010x}.pack", number.value()); }
 
 }  // namespace
-
-class PackSet::OpenPack {
- public:
-  OpenPack(PackNumber number, PackKind kind, File file) : number_(number), kind_(kind), file_(std::move(file)) {}
-
-  const PackNumber number_;
-  const PackKind kind_;
-  const File file_;
-  // guarded by PackSet::mutex_ until the pack is no longer current; then only its sealer touches them
-  std::uint64_t size_ = 0;
-  std::vector<FooterEntry> entries_;
-  Sha256 hasher_;
-  std::atomic<bool> sealed_{false};  // read by whoever appended to it
-
-  void note(std::string_view bytes) {
-    hasher_.add(bytes);
-    size_ += bytes.size();
-  }
-};
 
 PackSet::PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock)
     : open_directory_(std::move(open_directory)), local_(local), blobs_(blobs), clock_(clock) {}
@@ -73,30 +43,46 @@ Result<std::unique_ptr<PackSet>> PackSet::open(const std::string& open_directory
   if (error) return error_from_errno(error.value(), "list " + open_directory);
   std::sort(names.begin(), names.end());
   for (const auto& name : names) PFS_TRY(packs->recover(name));
+  PFS_TRY(packs->seal_left_over());
   return packs;
 }
 
 Result<void> PackSet::load_rows() {
   Result<void> outcome;
-  Lock lock(mutex_);
-  PFS_TRY(local_.scan(Family::kPack, "", "", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
-    Decoder number(key);
-    const PackNumber pack(number.u64());
-    Decoder row(value);
-    row.u8();
-    row.u8();
-    const auto state = static_cast<PackState>(row.u8());
-    const auto size = row.u64();
-    const auto blob = row.raw(BlobName::kSize);
-    if (!number.ok() || !row.ok()) {
-      outcome = Error{Code::kCorrupt, "pack row: damaged record"};
-      return false;
-    }
-    next_number_ = std::max(next_number_, pack.value() + 1);
-    if (state != PackState::kOpen) sealed_[pack] = {BlobName::from_bytes(blob), size};
-    return true;
-  }));
-  return outcome;
+  std::vector<std::pair<PackNumber, BlobName>> condemned;
+  {
+    Lock lock(mutex_);
+    PFS_TRY(local_.scan(Family::kPack, pack_key(PackNumber(0)), "", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
+      if (key == pack_key(PackNumber(0))) {
+        const auto next = decode_next_number(value);
+        if (!next) outcome = next.error();
+        else next_number_ = std::max(next_number_, *next);
+        return next.has_value();
+      }
+      if (key.size() != pack_key(PackNumber(0)).size()) return true;  // not a pack's
+      const PackNumber pack(Decoder(key).u64());
+      const auto row = PackRow::decode(value);
+      if (!row) {
+        outcome = row.error();
+        return false;
+      }
+      next_number_ = std::max(next_number_, pack.value() + 1);
+      if (row->state == PackState::kCondemned) condemned.emplace_back(pack, row->blob);
+      else if (row->state != PackState::kOpen) sealed_[pack] = Sealed{row->blob, row->kind, row->size, {}};
+      else opened_.emplace(pack, row->when);
+      return true;
+    }));
+  }
+  PFS_TRY(std::move(outcome));
+  // nothing points to these any more: a removal was cut short
+  LocalBatch gone;
+  for (const auto& [pack, blob] : condemned) {
+    PFS_TRY(blobs_.remove(blob));
+    gone.erase(Family::kPack, pack_key(pack));
+  }
+  if (gone.empty()) return {};
+  put_next_number(gone);
+  return local_.write(gone);
 }
 
 Result<void> PackSet::recover(const std::string& file_name) {
@@ -118,7 +104,8 @@ Result<void> PackSet::recover(const std::string& file_name) {
     ::unlink(path.c_str());
     return {};
   }
-  auto pack = std::make_shared<OpenPack>(number, *kind, std::move(file));
+  const auto opened = opened_.find(number);
+  auto pack = std::make_shared<OpenPack>(number, *kind, opened != opened_.end() ? opened->second : clock_.now(), std::move(file));
   pack->note(head);
   LocalBatch missing;
   while (pack->size_ + kFrameHeaderSize <= size) {
@@ -135,7 +122,7 @@ Result<void> PackSet::recover(const std::string& file_name) {
       const Location location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()),
                               entry.inner, entry.length};
       pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
-      const std::string key = index_key(entry.id);
+      const std::string key = object_key(entry.id);
       PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, key));
       if (!row) missing.put(Family::kIndex, key, location.encode());
     }
@@ -148,11 +135,27 @@ Result<void> PackSet::recover(const std::string& file_name) {
   PFS_TRY(pack->file_.sync_data());
   PFS_TRY(local_.write(missing));
   open_[number] = pack;
-  current_[*kind] = pack;  // of several, the newest goes on; an older one stays readable where it is
+  if (!is_repacked(head)) current_[*kind] = pack;  // of several, the newest goes on
   return {};
 }
 
-Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind) {
+// Packs whose sealing or filling was cut short: nobody will append to them.
+Result<void> PackSet::seal_left_over() {
+  std::vector<OpenPackPtr> left_over;
+  {
+    Lock lock(mutex_);
+    for (const auto& [number, pack] : open_) {
+      if (current_[pack->kind_] != pack) left_over.push_back(pack);
+    }
+  }
+  for (const auto& pack : left_over) {
+    // a full disk is no reason to keep the store shut: the pack is read where it is
+    if (const auto ended = end(pack); !ended) spdlog::warn("pack {}: not sealed: {}", pack->number_.value(), ended.error().message);
+  }
+  return {};
+}
+
+Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind, bool repacked) {
   PackNumber number;
   {
     Lock lock(mutex_);
@@ -160,14 +163,15 @@ Result<PackSet::OpenPackPtr> PackSet::create(PackKind kind) {
   }
   const std::string path = open_directory_ + "/" + file_name_of(number);
   PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR | O_CREAT | O_EXCL));
-  const std::string header = encode_pack_header(number, kind);
+  const std::string header = encode_pack_header(number, kind, repacked);
   PFS_TRY(file.write_at(0, header, {}));
   PFS_TRY(file.sync());
   PFS_TRY(sync_directory(open_directory_));
   LocalBatch row;
-  row.put(Family::kPack, pack_key(number), pack_row(kind, PackState::kOpen, 0, {}, clock_.now()));
+  const auto now = clock_.now();
+  row.put(Family::kPack, pack_key(number), PackRow{kind, PackState::kOpen, 0, {}, now}.encode());
   PFS_TRY(local_.write(row));
-  auto pack = std::make_shared<OpenPack>(number, kind, std::move(file));
+  auto pack = std::make_shared<OpenPack>(number, kind, now, std::move(file));
   pack->note(header);
   return pack;
 }
@@ -217,28 +221,37 @@ Result<PackSet::Appended> PackSet::append(PackKind kind, const std::vector<Frame
 Result<PackSet::Appended> PackSet::append(PackKind kind, const EncodedFrame& frame) {
   for (;;) {
     PFS_TRY_ASSIGN(auto pack, writable(kind));
-    Appended appended{pack, {}};
-    std::uint64_t written_to = 0;
+    std::vector<Location> locations;
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
     {
       Lock lock(mutex_);
       if (current_[kind] != pack) continue;  // it filled up meanwhile
-      const auto offset = pack->size_;
-      PFS_TRY(pack->file_.write_at(offset, frame.bytes, {}));
-      pack->note(frame.bytes);
-      for (const auto& entry : frame.entries) {
-        const Location location{pack->number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.bytes.size()),
-                                entry.inner, entry.length};
-        pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, location.inner, location.length});
-        appended.locations.push_back(location);
-      }
-      if (pack->size_ / kWritebackStep != offset / kWritebackStep) written_to = pack->size_ / kWritebackStep * kWritebackStep;
+      before = pack->size_;
+      PFS_TRY_ASSIGN(locations, append_frame(*pack, frame));
+      after = pack->size_;
     }
     // a hint: what fails here is told by the sync
-    if (written_to > 0) {
+    if (after / kWritebackStep != before / kWritebackStep) {
+      const std::uint64_t written_to = after / kWritebackStep * kWritebackStep;
       ::sync_file_range(pack->file_.fd(), static_cast<off64_t>(written_to - kWritebackStep), kWritebackStep, SYNC_FILE_RANGE_WRITE);
     }
-    return appended;
+    return Appended{pack, std::move(locations)};
   }
+}
+
+Result<std::vector<Location>> PackSet::append_frame(OpenPack& pack, const EncodedFrame& frame) {
+  const auto offset = pack.size_;
+  PFS_TRY(pack.file_.write_at(offset, frame.bytes, {}));
+  pack.note(frame.bytes);
+  std::vector<Location> locations;
+  for (const auto& entry : frame.entries) {
+    const Location location{pack.number_, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.bytes.size()),
+                            entry.inner, entry.length};
+    pack.entries_.push_back({entry.id, location.frame_offset, location.frame_length, location.inner, location.length});
+    locations.push_back(location);
+  }
+  return locations;
 }
 
 Result<void> PackSet::sync(const OpenPackPtr& pack) {
@@ -261,16 +274,16 @@ Result<void> PackSet::seal(const OpenPackPtr& pack) {
   std::sort(pack->entries_.begin(), pack->entries_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   for (const auto& entry : pack->entries_) {
     const Location location{pack->number_, entry.frame_offset, entry.frame_length, entry.inner, entry.length};
-    rows.put(Family::kIndex, index_key(entry.id), location.encode());
+    rows.put(Family::kIndex, object_key(entry.id), location.encode());
   }
-  rows.put(Family::kPack, pack_key(pack->number_), pack_row(pack->kind_, PackState::kSealed, size, name, clock_.now()));
+  rows.put(Family::kPack, pack_key(pack->number_), PackRow{pack->kind_, PackState::kSealed, size, name, clock_.now()}.encode());
   PFS_TRY(local_.write(rows));
   PFS_TRY(local_.sync());
   pack->sealed_ = true;
   PFS_FAULT_POINT("store.pack.seal");
   PFS_TRY(blobs_.put(name, pack->file_.path()));
   Lock lock(mutex_);
-  sealed_[pack->number_] = {name, size};
+  sealed_[pack->number_] = Sealed{name, pack->kind_, size, pack};
   open_.erase(pack->number_);
   return {};
 }
@@ -289,7 +302,7 @@ Result<std::string> PackSet::read_range(PackNumber number, std::uint64_t offset,
     } else if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) {
       blob = sealed->second.blob;
     } else {
-      return Error{Code::kCorrupt, fmt::format("pack {}: the index names it and it is not there", number.value())};
+      return Error{Code::kNotFound, fmt::format("pack {}: the index names it and it is not there", number.value())};
     }
   }
   std::string bytes(length, '\0');

@@ -10,10 +10,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/sync.h"
 #include "store/blob_store.h"
-#include "store/chunk/sha256.h"
 #include "store/local_db.h"
 #include "store/pack/pack_format.h"
 
@@ -38,7 +36,9 @@ class PackSet {
   ~PackSet();
 
   struct Appended {
-    OpenPackPtr pack;  ///< to sync() before anything refers to the locations
+    /// To sync() before anything refers to the locations, and to hold until their index rows are written: nobody takes a
+    /// pack away, sealed or not, while somebody holds it.
+    OpenPackPtr pack;
     std::vector<Location> locations;
   };
   /// Compresses the objects into a frame and appends it. Locations in the order of the objects.
@@ -58,7 +58,8 @@ class PackSet {
   /// Whether the pack was sealed since: all of its objects have their index rows then.
   static bool is_sealed(const OpenPackPtr& pack);
 
-  /// The stored frame, unverified (decode_frame proves it). Errors: kCorrupt (no such pack, too short), kIo.
+  /// The stored frame, unverified (decode_frame proves it).
+  /// Errors: kNotFound (the pack is gone: ask the index again), kCorrupt (too short), kIo.
   Result<std::string> read_frame(const Location& location) const;
   /// `length` stored bytes from `offset` on: several frames that lie side by side, with one read.
   Result<std::string> read_range(PackNumber number, std::uint64_t offset, std::size_t length) const;
@@ -67,20 +68,51 @@ class PackSet {
   /// the pack is durable, and so are the index rows of everything in it. Errors: kCorrupt, kIo.
   Result<std::optional<std::vector<FooterEntry>>> footer(PackNumber number) const;
 
+  const Clock& clock() const { return clock_; }
+
+  // pack_set_rewrite.cc: for those who age and rewrite packs
+
+  /// Seals what was opened at `when` or before and has been written.
+  Result<void> seal_opened_until(Timestamp when);
+  /// A pack that only the caller appends to; it is marked as made by a repack. Seal it, or it is sealed at the next open.
+  Result<OpenPackPtr> begin(PackKind kind);
+  Result<Appended> append_to(const OpenPackPtr& pack, const std::vector<FrameObject>& objects, int level);
+  static std::uint64_t size_of(const OpenPackPtr& pack);
+  /// Footer, sync, and into the BlobStore; one without frames is removed. Only for packs of begin().
+  Result<void> end(const OpenPackPtr& pack);
+
+  struct SealedPack {
+    PackNumber number;
+    PackKind kind = PackKind::kData;
+    std::uint64_t size = 0;  ///< bytes, footer included
+  };
+  /// In the order of their numbers, without those that somebody holds.
+  std::vector<SealedPack> sealed_packs() const;
+  /// Bytes of a sealed pack. Shape: exactly `size` of them. Errors: kNotFound, kCorrupt (shorter), kIo.
+  Result<std::string> read_sealed(PackNumber number, std::uint64_t offset, std::size_t size) const;
+  /// Takes sealed packs away: no index row points to them, and nobody holds them. Syncs the rows that say so first.
+  Result<void> remove(const std::vector<PackNumber>& packs);
+
  private:
+  struct Sealed {
+    BlobName blob;
+    PackKind kind = PackKind::kData;
+    std::uint64_t size = 0;
+    std::weak_ptr<OpenPack> holder;  // whoever appended to it may still have index rows to write
+  };
   PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock);
 
   Result<void> load_rows();
   Result<void> recover(const std::string& file_name);
-  Result<OpenPackPtr> create(PackKind kind);
+  Result<void> seal_left_over();
+  Result<OpenPackPtr> create(PackKind kind, bool repacked = false);
+  /// Writes a frame behind the others; the locations of its objects.
+  Result<std::vector<Location>> append_frame(OpenPack& pack, const EncodedFrame& frame)
+      PFS_REQUIRES(mutex_);
+  void put_next_number(LocalBatch& batch) const;
   /// The current pack of that kind, a fresh one when it is full.
   Result<OpenPackPtr> writable(PackKind kind);
   Result<void> seal(const OpenPackPtr& pack);
-
-  struct Sealed {
-    BlobName blob;
-    std::uint64_t size = 0;
-  };
 
   const std::string open_directory_;
   LocalDb& local_;
@@ -91,9 +123,10 @@ class PackSet {
 
   mutable Mutex mutex_{LockRank::kStorage};
   std::uint64_t next_number_ PFS_GUARDED_BY(mutex_) = 1;
+  std::unordered_map<PackNumber, Timestamp> opened_ PFS_GUARDED_BY(mutex_);  // what rows say of packs left open
   std::map<PackKind, OpenPackPtr> current_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<PackNumber, OpenPackPtr> open_ PFS_GUARDED_BY(mutex_);      // current ones, and those being sealed
-  std::unordered_map<PackNumber, Sealed> sealed_ PFS_GUARDED_BY(mutex_);
+  std::map<PackNumber, Sealed> sealed_ PFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace pfs::store

@@ -64,6 +64,8 @@ Result<void> RocksLocalDb::scan(Family family, std::string_view from, std::strin
   auto options = read_options(at);
   const auto end = slice(to);
   if (!to.empty()) options.iterate_upper_bound = &end;
+  // a pass over `hot` is the packer's: once each, and it must not push out what readers need
+  options.fill_cache = family != Family::kHot;
   const std::unique_ptr<rocksdb::Iterator> row(
       database_.db().NewIterator(options, database_.family(rocks_family(family))));
   for (row->Seek(slice(from)); row->Valid(); row->Next()) {

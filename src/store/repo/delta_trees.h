@@ -311,9 +311,9 @@ class DeltaTrees final : public LiveTrees {
     Walked* walked = nullptr;
   };
   /// `published`: of the directory in the commit that is out already; null when it is not.
-  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base,
+  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner,
                                                   const Subtree* published);
-  Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into);
+  Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, Owner owner, WalkedDirectory& into);
   Result<Entry> published_entry(const Subtree& published, std::string_view name) const;
   Result<void> erase_folded_rows(LocalBatch& batch, const WalkedDirectory& walked, Epoch epoch) const;
   Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);

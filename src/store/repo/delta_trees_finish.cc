@@ -197,7 +197,7 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
   const auto at = parts_.local->snapshot();
   Walked walked;
   WalkContext context{epoch, at.get(), &writer, &walked};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, published));
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(ref.repo.str()), published));
   walked.root = found.first;
   walked.keep = found.second;
   PFS_TRY(writer.flush());
@@ -224,12 +224,12 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
   ObjectWriter writer(*parts_.objects);
   Walked walked;
   WalkContext context{kNewest, at.get(), &writer, &walked};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, nullptr));
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(""), nullptr));
   PFS_TRY(writer.flush());
   return found.first;
 }
 
-Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, WalkedDirectory& into) {
+Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, Owner owner, WalkedDirectory& into) {
   if (const auto walked = context.walked->linked.find(file); walked != context.walked->linked.end()) {
     Entry entry = walked->second;
     entry.name = name;
@@ -246,7 +246,7 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   entry.xattrs = state.xattrs;
   entry.link_id = state.link_id;
   if (state.attributes.kind == Kind::kFile || state.attributes.kind == Kind::kSymlink) {
-    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer));
+    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer, owner));
   }
   if (entry.link_id != 0) {
     context.walked->linked[file] = entry;
@@ -256,7 +256,7 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   return entry;
 }
 
-Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base,
+Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner,
                                                             const Subtree* published) {
   WalkedDirectory walked;
   walked.directory = directory;
@@ -299,7 +299,7 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
       if (entry.link_id != 0) context.walked->linked[*file] = entry;
       else walked.files.emplace_back(*file, entry.content);
     } else if (file != nullptr) {
-      PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, walked));
+      PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, owner_of_part(owner, 0, name), walked));
     } else {
       const auto below = std::get<DirId>(row.what);
       PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
@@ -311,7 +311,7 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
         published_below = out.subtree;
       }
       PFS_TRY_ASSIGN(const auto subtree,
-                     walk_directory(context, below, decoded.base, published_below ? &*published_below : nullptr));
+                     walk_directory(context, below, decoded.base, owner_below(owner, name), published_below ? &*published_below : nullptr));
       entry.name = name;
       entry.attributes = decoded.attributes;
       entry.xattrs = decoded.xattrs;
@@ -322,7 +322,7 @@ Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context
     keep = keep || keep_below || !before || worth_keeping(*before, entry);
     changes.push_back({name, std::move(entry)});
   }
-  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, changes, directory.value()));
+  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, changes, owner));
   const Subtree subtree = walked.subtree;
   context.walked->directories.push_back(std::move(walked));
   return std::pair(subtree, keep);

@@ -47,8 +47,8 @@ class Window {
 class Recut {
  public:
   Recut(const FileState& file, const std::vector<FileState::Range>& changed, const StagingLog& log, const ContentReader& contents,
-        ObjectWriter& writer)
-      : file_(file), changed_(changed), contents_(contents), window_(file, log, contents), builder_(writer), next_(changed.begin()) {}
+        ObjectWriter& writer, Owner owner)
+      : file_(file), changed_(changed), contents_(contents), window_(file, log, contents), builder_(writer, owner), next_(changed.begin()) {}
 
   Result<Content> run() {
     std::uint64_t at = 0;
@@ -102,7 +102,8 @@ class Recut {
 
 }  // namespace
 
-Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer) {
+Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer,
+                            Owner owner) {
   const auto changed = file.changed();
   if (changed.empty() && file.size == file.base.size) return file.base;
   if (file.size <= Content::kMaxInline) {
@@ -112,7 +113,7 @@ Result<Content> finish_file(const FileState& file, const StagingLog& log, const 
     PFS_TRY(read_pieces(file.pieces_of(0, file.size), log, contents, 0, std::as_writable_bytes(std::span(content.bytes))));
     return content;
   }
-  return Recut(file, changed, log, contents, writer).run();
+  return Recut(file, changed, log, contents, writer, owner).run();
 }
 
 }  // namespace pfs::store

@@ -113,7 +113,8 @@ Result<std::size_t> read_pieces(const std::vector<FileState::Piece>& pieces, con
 
 /// Cuts an open file into chunks: begins again at the chunk that holds the first changed byte and takes the old chunks up
 /// where their boundaries come back, so that the result is what cutting the whole file afresh would give.
-Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer);
+Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer,
+                            Owner owner = 0);
 
 /// A codec for Contents inside rows.
 void encode_content_row(Encoder& out, const Content& content);

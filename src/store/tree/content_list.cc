@@ -51,7 +51,7 @@ Result<void> ContentBuilder::add_chunk(std::string_view bytes) {
   if (hashed_here_ < kHashedHere) {
     hashed_here_ += bytes.size();
     const Digest digest = sha256(bytes);
-    PFS_TRY(writer_.add({ObjectKind::kChunk, digest}, std::string(bytes)));
+    PFS_TRY(writer_.add({ObjectKind::kChunk, digest}, std::string(bytes), owner_));
     return take({digest, static_cast<std::uint32_t>(bytes.size()), 1});
   }
   gathered_ += bytes;
@@ -156,7 +156,7 @@ Result<void> ContentBuilder::close_node(std::size_t level) {
     bytes += item.length * item.repeat;
   }
   const Digest digest = sha256_tagged(kListTag, out.str());
-  PFS_TRY(writer_.add({ObjectKind::kList, digest}, std::move(out).str()));
+  PFS_TRY(writer_.add({ObjectKind::kList, digest}, std::move(out).str(), owner_));
   return push(level + 1, Item{digest, bytes, 1});
 }
 

@@ -32,7 +32,8 @@ class ContentReader;
 /// digests, so that an edit makes a path of it anew. Source: docs/format.md "Lists".
 class ContentBuilder {
  public:
-  explicit ContentBuilder(ObjectWriter& writer) : writer_(writer) {}
+  /// `owner` groups what is stored for the packer.
+  explicit ContentBuilder(ObjectWriter& writer, Owner owner = 0) : writer_(writer), owner_(owner) {}
 
   /// A chunk that is stored already, or stored by the caller.
   Result<void> add_run(const ChunkRun& run);
@@ -63,6 +64,7 @@ class ContentBuilder {
   Result<void> close_node(std::size_t level);
 
   ObjectWriter& writer_;
+  const Owner owner_;
   std::vector<std::vector<Item>> levels_;
   std::optional<ChunkRun> last_;  // held back: the next chunk may be equal to it
   std::string first_bytes_;       // of a file that may stay inline

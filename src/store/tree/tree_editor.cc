@@ -25,8 +25,8 @@ struct NewNode {
 
 class Editor {
  public:
-  Editor(const TreeStore& trees, ObjectWriter& writer, const Digest& root, std::uint64_t owner)
-      : trees_(trees), writer_(writer), root_(root), owner_(owner) {}
+  Editor(const TreeStore& trees, ObjectWriter& writer, const Digest& root, Owner directory)
+      : trees_(trees), writer_(writer), root_(root), directory_(directory) {}
 
   Result<Subtree> run(const std::vector<EntryChange>& changes) {
     PFS_TRY_ASSIGN(const auto old_root, trees_.load(root_));
@@ -259,22 +259,22 @@ class Editor {
 
   Result<void> make_node(unsigned, std::vector<Entry> entries, std::vector<ChildRef>& made) {
     LeafNode node{std::move(entries)};
-    return store_node(node.encode(), node.entries.back().name, node.data_digest(), node.totals(), made);
+    return store_node(node.encode(), owner_of_part(directory_, 1, node.entries.front().name), node.entries.back().name, node.data_digest(), node.totals(), made);
   }
 
   Result<void> make_node(unsigned level, std::vector<ChildRef> children, std::vector<ChildRef>& made) {
     InnerNode node{level, std::move(children)};
-    PFS_TRY(store_node(node.encode(), node.children.back().last_name, node.data_digest(), node.totals(), made));
+    PFS_TRY(store_node(node.encode(), owner_of_part(directory_, level + 1, node.children.front().last_name), node.children.back().last_name, node.data_digest(), node.totals(), made));
     if (node.children.size() == 1) made_inner_[made.back().digest] = std::move(node);
     else made_inner_[made.back().digest] = InnerNode{};
     return {};
   }
 
-  Result<void> store_node(std::string bytes, const std::string& last, const Digest& data_digest, const Totals& totals,
-                          std::vector<ChildRef>& made) {
+  Result<void> store_node(std::string bytes, Owner owner, const std::string& last, const Digest& data_digest,
+                          const Totals& totals, std::vector<ChildRef>& made) {
     const Digest digest = node_digest(bytes);
     made.push_back({last, digest, data_digest, totals});
-    return writer_.add({ObjectKind::kNode, digest}, std::move(bytes), owner_);
+    return writer_.add({ObjectKind::kNode, digest}, std::move(bytes), owner);
   }
 
   // Old nodes that went and new ones that came, as changes to the level above; a node that stayed the same is none.
@@ -293,7 +293,7 @@ class Editor {
   const TreeStore& trees_;
   ObjectWriter& writer_;
   const Digest root_;
-  const std::uint64_t owner_;
+  const Owner directory_;
   // inner nodes made here, for collapse(): they cannot be read before the writer is flushed
   std::unordered_map<Digest, InnerNode> made_inner_;
 };
@@ -301,8 +301,8 @@ class Editor {
 }  // namespace
 
 Result<Subtree> edit_tree(const TreeStore& trees, ObjectWriter& writer, const Digest& root,
-                          const std::vector<EntryChange>& changes, std::uint64_t owner) {
-  return Editor(trees, writer, root, owner).run(changes);
+                          const std::vector<EntryChange>& changes, Owner directory) {
+  return Editor(trees, writer, root, directory).run(changes);
 }
 
 }  // namespace pfs::store

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "store/pack/object_writer.h"
+#include "store/pack/owner.h"
 #include "store/tree/tree_store.h"
 
 namespace pfs::store {
@@ -11,9 +12,9 @@ namespace pfs::store {
 ///
 /// `changes` are sorted by name, one a name. Only the nodes on the paths to what changed are read and made; the result
 /// is the same whatever the history: equal entries give equal roots. New nodes go to `writer`, and can be read once it
-/// has been flushed. `owner` groups the directory's nodes for the packer.
+/// has been flushed. `directory` groups its nodes for the packer.
 /// Source: docs/format.md "Directories".
 Result<Subtree> edit_tree(const TreeStore& trees, ObjectWriter& writer, const Digest& root,
-                          const std::vector<EntryChange>& changes, std::uint64_t owner = 0);
+                          const std::vector<EntryChange>& changes, Owner directory = 0);
 
 }  // namespace pfs::store
