@@ -165,23 +165,10 @@ void read_random(const Arguments& arguments) {
   report_spread("read_seconds", times);
 }
 
-// The one place where the store's repack is called: it appears with the member function.
-template <class AnyStore>
-bool repack_store(AnyStore& store) {
-  if constexpr (requires { store.repack(); }) {
-    must(store.repack());
-    return true;
-  } else {
-    return false;
-  }
-}
-
 void repack(const Arguments& arguments) {
   World world(arguments.text("store"));
-  bool built = false;
-  const double all = seconds([&] { built = repack_store(world.store()); });
-  report("built", built ? 1 : 0);
-  report("seconds", all);
+  must(world.store().pack());
+  report("seconds", seconds([&] { must(world.store().repack({})); }));
 }
 
 }  // namespace

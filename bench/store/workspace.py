@@ -21,13 +21,18 @@ def median(values):
 
 
 def on_disk(path):
-    """Bytes that a directory takes on the disk, as du(1) counts them; a file with two names once."""
+    """Bytes that a directory takes on the disk, as du(1) counts them; a file with two names once.
+
+    Without a store's ballast: that is room kept free, whatever the store holds.
+    """
     total, seen = 0, set()
     stack = [path]
     while stack:
         with os.scandir(stack.pop()) as entries:
             for entry in entries:
                 info = entry.stat(follow_symlinks=False)
+                if entry.name == "ballast":
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(entry.path)
                 elif info.st_nlink > 1:
