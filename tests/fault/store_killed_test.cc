@@ -94,11 +94,15 @@ void run_round(const Round& round, StoreModel& model) {
     possible = outcomes(committed, *under_way);
   } else {
     possible = {model, committed};
-    StoreModel first = model;
-    StoreOp finish;
-    finish.kind = StoreOp::Kind::kFinish;
-    StoreWorkload::apply(finish, first);
-    possible.push_back(first);
+    // whether a rename that was under way had joined them is not known: the first may have been published alone
+    for (const bool joined : {model.joined, false}) {
+      StoreModel first = model;
+      first.joined = joined;
+      StoreOp finish;
+      finish.kind = StoreOp::Kind::kFinish;
+      StoreWorkload::apply(finish, first);
+      possible.push_back(first);
+    }
   }
 
   SystemClock clock;
