@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include <chrono>
 #include <cstdlib>
 #include <optional>
@@ -35,13 +37,31 @@ std::vector<StoreModel> outcomes(const StoreModel& before, const StoreOp& op) {
   return all;
 }
 
-// Operations of several writes, and a write into a spool, which is one of the kernel's: a kill within leaves the file in between.
+// Operations of several writes: a kill between them leaves the file in between.
 void forget_half_done(const StoreOp& op, StoreModel& model) {
   const auto forget = [](StoreModel::Tree& tree, const std::string& path) {
     for (const auto& name : StoreWorkload::names_of(tree, path)) tree.erase(name);
   };
-  if (op.kind == StoreOp::Kind::kPut || op.kind == StoreOp::Kind::kWrite || op.kind == StoreOp::Kind::kAppend) forget(model.live[op.branch], op.path);
+  if (op.kind == StoreOp::Kind::kPut) forget(model.live[op.branch], op.path);
   if (op.kind == StoreOp::Kind::kCopyRange) forget(model.live[op.other], op.other_path);
+}
+
+// A write into a spool is one of the kernel's: a kill within it leaves its beginning, and nothing else of the file differs.
+// Such a file is taken for the written one.
+void complete_cut_off_write(const StoreOp& op, const StoreModel& before, const StoreModel& after, StoreModel& found) {
+  if (op.kind != StoreOp::Kind::kWrite && op.kind != StoreOp::Kind::kAppend) return;
+  for (const auto& name : StoreWorkload::names_of(found.live[op.branch], op.path)) {
+    const auto was = before.live[op.branch].find(name);
+    const auto becomes = after.live[op.branch].find(name);
+    if (was == before.live[op.branch].end() || becomes == after.live[op.branch].end()) continue;
+    const std::string& whole = becomes->second.bytes;
+    std::string& bytes = found.live[op.branch][name].bytes;
+    if (bytes.size() < was->second.bytes.size() || bytes.size() > whole.size()) continue;
+    const auto written = std::mismatch(bytes.begin(), bytes.end(), whole.begin()).first - bytes.begin();
+    const auto at = static_cast<std::size_t>(written);
+    if (at < bytes.size() && bytes.compare(at, bytes.npos, was->second.bytes, std::min(at, was->second.bytes.size())) != 0) continue;
+    bytes = whole;
+  }
 }
 
 struct Round {
@@ -119,6 +139,7 @@ void run_round(const Round& round, StoreModel& model) {
   for (auto candidate : possible) {
     StoreModel compared = *found;
     if (under_way) {
+      complete_cut_off_write(*under_way, possible[0], possible[1], compared);
       forget_half_done(*under_way, candidate);
       forget_half_done(*under_way, compared);
     }
