@@ -13,7 +13,7 @@
 
 namespace pfs::store {
 
-/// The SHA-256 of a blob's bytes.
+/// What names a blob by its content. Of a pack: docs/format.md "Packs".
 using BlobName = Digest;
 
 /// Immutable blobs by name: a directory on one machine, object storage beyond it.
@@ -25,7 +25,7 @@ class BlobStore {
 
   /// Stores the file at `path` under `name`, whole or not at all; durable when it returns. The file is taken:
   /// a directory renames it, object storage uploads it in parts and removes it.
-  /// Shape: `name` is the SHA-256 of the file's bytes (the caller has proved it); putting a name that is there
+  /// Shape: two files of one name have the same bytes (the caller sees to it); putting a name that is there
   /// already succeeds.
   /// Errors: kNoSpace, kIo, kUnavailable (worth another try).
   /// Source: docs/format.md "Packs".

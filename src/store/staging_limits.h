@@ -12,6 +12,7 @@ struct StagingLimits {
   std::size_t spool_extents = 256;                            ///< and one that is in more pieces
   std::uint64_t overwritten_bytes = std::uint64_t{256} << 10U;  ///< and one of which this much, and twice its size, was overwritten
   std::size_t spool_layers = 3;                               ///< of a file and epoch, before they are merged
+  std::uint64_t cut_ahead_bytes = std::uint64_t{4} << 20U;    ///< a new file is cut by so much at a time while it is written; 0: never
   /// Staged bytes stay under twice what is live and 256 MiB: when so much more than twice is staged, it is cleared up.
   std::uint64_t slack_bytes = std::uint64_t{160} << 20U;
 };

@@ -24,6 +24,10 @@ using namespace pfs::store;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
 class World {
+  TemporaryDirectory directory_;
+  SystemClock clock_;  // before the store, which uses it to the end
+  StoreOptions options_;
+
  public:
   explicit World(StagingLimits limits = {}) {
     options_.path = directory_.path() + "/store";
@@ -69,11 +73,6 @@ class World {
 
   BranchRef ref = *BranchRef::parse("data@master");
   std::unique_ptr<Store> store;
-
- private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  StoreOptions options_;
 };
 
 TEST_CASE("a database of 10 MB that is overwritten for a gigabyte takes no more than twice itself and 256 MiB", "[store][property]") {

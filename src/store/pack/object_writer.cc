@@ -231,6 +231,7 @@ void ObjectWriter::append_in_order() {
       const bool failed = failure_.has_value();
       mutex_.unlock();
       auto appended = failed ? Result<void>{} : append(*batch);
+      std::vector<PackSet::EncodedFrame>().swap(batch->frames);  // who waits for its digests may have it for long
       mutex_.lock();
       if (!appended && !failure_) failure_ = std::move(appended).error();
       in_flight_ -= batch->raw;

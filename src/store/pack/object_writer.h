@@ -20,7 +20,7 @@ namespace pfs::store {
 /// compresses it, and the frames are appended in the order in which their objects came. Chunks and nodes are counted apart:
 /// a commit of much data has few nodes, and no second pack to sync because of them.
 ///
-/// Used by one thread; one a commit. An error of the pool's is told by the next call.
+/// Used by one thread, but for digests(), which any may ask for; one a commit. An error of the pool's is told by the next call.
 class ObjectWriter {
  public:
   /// Up to this many raw bytes a commit's chunks stay in `hot`, and so many of its nodes.

@@ -16,8 +16,9 @@ class PackSet::OpenPack {
   OpenPack(PackNumber number, PackKind kind, Timestamp opened, File file)
       : number_(number), kind_(kind), opened_(opened), file_(std::move(file)) {}
 
+  /// `bytes` are its header or a whole frame. A frame's header proves the rest of it, so hashing that is enough for the name.
   void note(std::string_view bytes) {
-    hasher_.add(bytes);
+    headers_.add(bytes.substr(0, size_ == 0 ? kPackHeaderSize : kFrameHeaderSize));
     size_ += bytes.size();
   }
   bool has_frames() const { return size_ > kPackHeaderSize; }
@@ -29,7 +30,7 @@ class PackSet::OpenPack {
   // guarded by PackSet::mutex_ until the pack is no longer current; then only its sealer touches them
   std::uint64_t size_ = 0;
   std::vector<FooterEntry> entries_;
-  Sha256 hasher_;
+  Sha256 headers_;
   std::atomic<bool> sealed_{false};  // read by whoever appended to it
 };
 

@@ -208,7 +208,7 @@ Result<DecodedFrame> decode_frame(std::string_view frame, bool with_raw) {
   return decoded;
 }
 
-std::string encode_footer(std::vector<FooterEntry> entries, const Digest& before) {
+std::string encode_footer(std::vector<FooterEntry> entries, const Digest& headers) {
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return std::tie(a.id.digest, a.id.kind) < std::tie(b.id.digest, b.id.kind);
   });
@@ -221,7 +221,7 @@ std::string encode_footer(std::vector<FooterEntry> entries, const Digest& before
   }
   std::uint32_t sum = 0;
   for (const auto count : fanout) out.u32(sum += count);
-  out.u32(static_cast<std::uint32_t>(entries.size())).raw(before.bytes());
+  out.u32(static_cast<std::uint32_t>(entries.size())).raw(headers.bytes());
   out.u64(xxh3(out.str())).raw(kFooterMagic);
   return std::move(out).str();
 }

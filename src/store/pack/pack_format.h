@@ -115,8 +115,8 @@ struct FooterEntry {
   std::uint32_t length = 0;
 };
 
-/// `before` is the SHA-256 of everything in front of the footer.
-std::string encode_footer(std::vector<FooterEntry> entries, const Digest& before);
+/// `headers` is the SHA-256 of the pack's header and of all frames' headers, in order.
+std::string encode_footer(std::vector<FooterEntry> entries, const Digest& headers);
 /// The length of the footer that ends `tail`, told by its last kFooterTailSize bytes. Errors: kCorrupt.
 inline constexpr std::size_t kFooterTailSize = 4 + Digest::kSize + 8 + 8;  // count, sha256, xxh3, magic
 Result<std::uint64_t> footer_size(std::string_view tail);

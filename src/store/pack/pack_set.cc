@@ -263,10 +263,10 @@ bool PackSet::is_sealed(const OpenPackPtr& pack) { return pack->sealed_; }
 // Order: footer synced, row synced, then the file moves. A crash between leaves a file in open/ that its row says is
 // sealed, and recover() ends the move.
 Result<void> PackSet::seal(const OpenPackPtr& pack) {
-  const std::string footer = encode_footer(pack->entries_, Sha256(pack->hasher_).finish());
+  const std::string footer = encode_footer(pack->entries_, Sha256(pack->headers_).finish());
   PFS_TRY(pack->file_.write_at(pack->size_, footer, {}));
   PFS_TRY(pack->file_.sync_data());
-  const BlobName name = pack->hasher_.add(footer).finish();
+  const BlobName name = pack->headers_.add(footer).finish();
   const std::uint64_t size = pack->size_ + footer.size();
   LocalBatch rows;
   // with the index rows of all that is in it, also where a writer has not come to putting them: footer() promises it.

@@ -34,6 +34,7 @@ Result<std::unique_ptr<DeltaTrees>> DeltaTrees::open(Parts parts) {
 }
 
 DeltaTrees::~DeltaTrees() {
+  cut_ahead_.reset();
   // nodes go while their destructors still find everything; the staging log has what their rows lack
   std::unordered_set<NodePtr> stale;
   {
@@ -148,6 +149,7 @@ Result<void> DeltaTrees::load() {
     staging_->remove(gone);
   }
   row_syncer_ = std::make_unique<RowSyncer>(local);
+  cut_ahead_ = std::make_unique<CutAhead>(*parts_.objects, *parts_.contents, *staging_);
   return {};
 }
 

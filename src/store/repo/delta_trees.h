@@ -12,6 +12,7 @@
 #include "base/sync.h"
 #include "store/live_trees.h"
 #include "store/local_db.h"
+#include "store/repo/cut_ahead.h"
 #include "store/repo/delta_rows.h"
 #include "store/repo/live_node.h"
 #include "store/repo/row_syncer.h"
@@ -277,6 +278,7 @@ class DeltaTrees final : public LiveTrees {
   Result<void> prepare_write_locked(const NodePtr& file) PFS_REQUIRES(mutex_);
   bool ready_for_write(const LiveNode& file) const PFS_REQUIRES(file.mutex);
   Result<void> write_ready(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) PFS_REQUIRES(file.mutex);
+  Result<void> write_logged(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) PFS_REQUIRES(file.mutex);
   Result<void> truncate_ready(LiveNode& file, std::uint64_t size) PFS_REQUIRES(file.mutex);
   bool begin_write(const NodePtr& file) PFS_REQUIRES(file->mutex);
   /// Deletes and moves staged bytes where so much is dead that the bound is near. Called with nothing held.
@@ -309,6 +311,7 @@ class DeltaTrees final : public LiveTrees {
     const LocalDb::Snapshot* at = nullptr;
     ObjectWriter* writer = nullptr;
     Walked* walked = nullptr;
+    CutAhead::Sessions cut_ahead;
   };
   /// `published`: of the directory in the commit that is out already; null when it is not.
   Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner,
@@ -330,6 +333,7 @@ class DeltaTrees final : public LiveTrees {
   const Parts parts_;
   std::unique_ptr<StagingLog> staging_;
   std::unique_ptr<RowSyncer> row_syncer_;
+  std::unique_ptr<CutAhead> cut_ahead_;
   std::atomic<bool> clearing_{false};  // one caller clears at a time; the others go on
 
   mutable Mutex mutex_{LockRank::kBranch};

@@ -119,6 +119,7 @@ void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
     return;
   }
   Lock lock(node.mutex);
+  cut_ahead_->forget(node.file);
   node.link = state;
   node.links = 0;
   node.state.attributes.ctime = parts_.clock->now();

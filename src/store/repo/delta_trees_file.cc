@@ -93,14 +93,21 @@ Result<void> DeltaTrees::write_ready(LiveNode& file, std::uint64_t offset, std::
   if (bytes.empty()) return {};
   const std::uint64_t size_after = std::max<std::uint64_t>(file.state.size, offset + bytes.size());
   if (file.state.writable_spool(file.marked) == nullptr && wants_spool(file.state, size_after)) PFS_TRY(open_spool(file));
-  if (auto* spool = file.state.writable_spool(file.marked)) return write_spooled(file, *spool, offset, bytes);
+  auto* spool = file.state.writable_spool(file.marked);
+  // told whatever comes of it: a part of the bytes may have been written
+  auto written = spool != nullptr ? write_spooled(file, *spool, offset, bytes) : write_logged(file, offset, bytes);
+  cut_ahead_->wrote(file, offset);
+  return written;
+}
+
+Result<void> DeltaTrees::write_logged(LiveNode& file, std::uint64_t offset, std::span<const std::byte> bytes) {
   PFS_TRY(staging_->admit(bytes.size()));
   StagingRecord record;
   record.file = file.file;
   record.epoch = file.marked;
   record.offset = offset;
   record.mtime = parts_.clock->now();
-  record.size_after = size_after;
+  record.size_after = std::max<std::uint64_t>(file.state.size, offset + bytes.size());
   PFS_TRY(staging_->append(record, bytes));
   file.state.put(file.marked, offset, Extent{bytes.size(), record.at}, dropper());
   file.state.applied = record.sequence;
@@ -111,6 +118,7 @@ Result<void> DeltaTrees::write_ready(LiveNode& file, std::uint64_t offset, std::
 
 Result<void> DeltaTrees::truncate_ready(LiveNode& file, std::uint64_t size) {
   if (size > kMaxFileSize) return Error{Code::kTooLarge, fmt::format("{} bytes are more than a file can have", size)};
+  cut_ahead_->changed(file);
   if (auto* spool = file.state.writable_spool(file.marked); spool != nullptr && size > 0) return truncate_spooled(file, *spool, size);
   StagingRecord record;
   record.kind = StagingRecord::Kind::kTruncate;
@@ -201,6 +209,7 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
     // what is frozen after we looked raises the epoch
     if (!begin_write(target)) continue;
     auto& state = target->state;
+    cut_ahead_->changed(*target);
     // while a commit is being made the file's base may yet become what the commit has: only layers go over it
     if (clean && !being_finished && extends_copy(state, content, source_offset, target_offset)) {
       const std::uint64_t copied = target_offset + length;

@@ -169,10 +169,11 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
   }
   const auto at = parts_.local->snapshot();
   Walked walked;
-  WalkContext context{epoch, at.get(), &writer, &walked};
+  WalkContext context{epoch, at.get(), &writer, &walked, {}};
   PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(ref.repo.str()), published));
   walked.root = found.first;
   walked.keep = found.second;
+  PFS_TRY(cut_ahead_->flush(context.cut_ahead));
   PFS_TRY(writer.flush());
   PFS_TRY_ASSIGN(walked.links, update_links(*parts_.trees, writer, links, base, walked.root));
   PFS_TRY(writer.flush());
@@ -196,8 +197,9 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
   }
   ObjectWriter writer(*parts_.objects);
   Walked walked;
-  WalkContext context{kNewest, at.get(), &writer, &walked};
+  WalkContext context{kNewest, at.get(), &writer, &walked, {}};
   PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(""), nullptr));
+  PFS_TRY(cut_ahead_->flush(context.cut_ahead));
   PFS_TRY(writer.flush());
   return found.first;
 }
@@ -219,7 +221,8 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
   entry.xattrs = state.xattrs;
   entry.link_id = state.link_id;
   if (state.attributes.kind == Kind::kFile || state.attributes.kind == Kind::kSymlink) {
-    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer, owner));
+    PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer, owner,
+                                               cut_ahead_->take(file, context.epoch, context.cut_ahead)));
   }
   if (entry.link_id != 0) {
     context.walked->linked[file] = entry;

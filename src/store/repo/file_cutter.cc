@@ -47,8 +47,9 @@ class Window {
 class Recut {
  public:
   Recut(const FileState& file, const std::vector<FileState::Range>& changed, const StagingLog& log, const ContentReader& contents,
-        ObjectWriter& writer, Owner owner)
-      : file_(file), changed_(changed), contents_(contents), window_(file, log, contents), builder_(writer, owner), next_(changed.begin()) {}
+        ObjectWriter& writer, Owner owner, const std::vector<CutChunk>& cut)
+      : file_(file), changed_(changed), cut_(cut), contents_(contents), window_(file, log, contents), builder_(writer, owner),
+        next_(changed.begin()), next_cut_(cut.begin()) {}
 
   Result<Content> run() {
     std::uint64_t at = 0;
@@ -57,6 +58,11 @@ class Recut {
       if (stays_to > at) {
         PFS_TRY(builder_.add_part(contents_, file_.base, at, stays_to));
         at = stays_to;
+        continue;
+      }
+      if (const auto* chunk = cut_before(at)) {
+        PFS_TRY(builder_.add_run({chunk->digest, chunk->length, 1}));
+        at += chunk->length;
         continue;
       }
       PFS_TRY_ASSIGN(const auto bytes, window_.from(at));
@@ -68,6 +74,13 @@ class Recut {
   }
 
  private:
+  // The chunk that begins at `at` and was cut before. Where the file was cut off since, its last chunk is another one.
+  const CutChunk* cut_before(std::uint64_t at) {
+    while (next_cut_ != cut_.end() && next_cut_->offset < at) ++next_cut_;
+    if (next_cut_ == cut_.end() || next_cut_->offset != at || at + next_cut_->length > file_.size) return nullptr;
+    return &*next_cut_;
+  }
+
   // How far the old chunks stay from `at` on: `at` where none does, or where no old chunk begins there.
   Result<std::uint64_t> old_chunks_stay(std::uint64_t at) {
     const auto& base = file_.base;
@@ -94,16 +107,18 @@ class Recut {
 
   const FileState& file_;
   const std::vector<FileState::Range>& changed_;
+  const std::vector<CutChunk>& cut_;
   const ContentReader& contents_;
   Window window_;
   ContentBuilder builder_;
   std::vector<FileState::Range>::const_iterator next_;
+  std::vector<CutChunk>::const_iterator next_cut_;
 };
 
 }  // namespace
 
 Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer,
-                            Owner owner) {
+                            Owner owner, const std::vector<CutChunk>& cut) {
   const auto changed = file.changed();
   if (changed.empty() && file.size == file.base.size) return file.base;
   if (file.size <= Content::kMaxInline) {
@@ -113,7 +128,7 @@ Result<Content> finish_file(const FileState& file, const StagingLog& log, const 
     PFS_TRY(read_pieces(file.pieces_of(0, file.size), log, contents, 0, std::as_writable_bytes(std::span(content.bytes))));
     return content;
   }
-  return Recut(file, changed, log, contents, writer, owner).run();
+  return Recut(file, changed, log, contents, writer, owner, cut).run();
 }
 
 }  // namespace pfs::store

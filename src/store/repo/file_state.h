@@ -111,10 +111,17 @@ struct FileState {
 Result<std::size_t> read_pieces(const std::vector<FileState::Piece>& pieces, const StagingLog& log,
                                 const ContentReader& contents, std::uint64_t offset, std::span<std::byte> out);
 
+/// A chunk of an open file that is stored already.
+struct CutChunk {
+  std::uint64_t offset = 0;  ///< in the file
+  std::uint32_t length = 0;
+  Digest digest;
+};
+
 /// Cuts an open file into chunks: begins again at the chunk that holds the first changed byte and takes the old chunks up
-/// where their boundaries come back, so that the result is what cutting the whole file afresh would give.
+/// where their boundaries come back, so that the result is what cutting the whole file afresh would give. `cut` is what it begins with as far as that was cut before, in order.
 Result<Content> finish_file(const FileState& file, const StagingLog& log, const ContentReader& contents, ObjectWriter& writer,
-                            Owner owner = 0);
+                            Owner owner = 0, const std::vector<CutChunk>& cut = {});
 
 /// A codec for Contents inside rows.
 void encode_content_row(Encoder& out, const Content& content);

@@ -9,6 +9,7 @@
 
 #include "base/sync.h"
 #include "store/live_trees.h"
+#include "store/repo/cut_ahead.h"
 #include "store/repo/delta_rows.h"
 #include "store/repo/file_state.h"
 
@@ -82,6 +83,7 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   FileId file;       // 0: clean, its entry says everything
   FileState state;         // its link id is written under DeltaTrees' mutex too, so read under either
   std::uint32_t links = 1;  // names; written under both
+  CutAhead::FilePtr cut_ahead;  // null: it is not cut while it is written
   bool stale_row = false;  // the row lags behind `state`; the staging log has the rest
   bool folding = false;    // its rows are being folded: whoever wants to write waits for DeltaTrees' mutex
   // What an fsync has to sync: the database's log, because the name or what only rows tell was changed, and the staging
