@@ -176,7 +176,7 @@ void CutAhead::step(const FilePtr& file) {
   const NodePtr node = file->node.lock();
   const StagingLog::Pin pin(staging_);
   std::vector<FileState::Piece> pieces;
-  std::string bytes;
+  std::size_t length = 0;
   std::uint64_t from = 0;
   const auto still_as_it_was = [&]() PFS_REQUIRES(node->mutex) { return node->cut_ahead == file && node->marked == file->epoch; };
   if (!node) {
@@ -191,17 +191,19 @@ void CutAhead::step(const FilePtr& file) {
       Lock lock(mutex_);
       from = file->cut;
       if (file->closed || node->state.size < from + step_bytes_) return;
-      bytes.resize(static_cast<std::size_t>(std::min(node->state.size - from, step_bytes_ + Chunker::kMax)));
-      file->looked_at = from + bytes.size();
+      length = static_cast<std::size_t>(std::min(node->state.size - from, step_bytes_ + Chunker::kMax));
+      file->looked_at = from + length;
     }
-    pieces = node->state.pieces_of(from, bytes.size());
+    pieces = node->state.pieces_of(from, length);
   }
-  const auto got = read_pieces(pieces, staging_, contents_, from, std::as_writable_bytes(std::span(bytes)));
-  if (!got || *got != bytes.size()) return;  // the commit will read it again, and say so
+  if (piece_.size() < length) piece_.resize(length);
+  const auto bytes = std::string_view(piece_).substr(0, length);
+  const auto got = read_pieces(pieces, staging_, contents_, from, std::as_writable_bytes(std::span(piece_).first(length)));
+  if (!got || *got != length) return;  // the commit will read it again, and say so
   std::vector<std::uint32_t> lengths;
   std::size_t cut = 0;
   while (bytes.size() - cut >= Chunker::kMax) {
-    lengths.push_back(static_cast<std::uint32_t>(Chunker::cut(std::string_view(bytes).substr(cut))));
+    lengths.push_back(static_cast<std::uint32_t>(Chunker::cut(bytes.substr(cut))));
     cut += lengths.back();
   }
   bool more = false;
@@ -226,7 +228,7 @@ void CutAhead::step(const FilePtr& file) {
   queue_.push_back(file);
 }
 
-Result<void> CutAhead::store(const FilePtr& file, const std::string& bytes, const std::vector<std::uint32_t>& lengths) {
+Result<void> CutAhead::store(const FilePtr& file, std::string_view bytes, const std::vector<std::uint32_t>& lengths) {
   std::shared_ptr<Session> session;
   {
     Lock lock(mutex_);
@@ -241,7 +243,7 @@ Result<void> CutAhead::store(const FilePtr& file, const std::string& bytes, cons
       length += lengths[next];
       part.lengths.push_back(lengths[next]);
     }
-    PFS_TRY_ASSIGN(part.batch, session->writer.add_chunks(bytes.substr(begin, length), part.lengths));
+    PFS_TRY_ASSIGN(part.batch, session->writer.add_chunks(std::string(bytes.substr(begin, length)), part.lengths));
     begin += length;
     Lock lock(mutex_);
     if (file->cut > 0) file->parts.push_back(std::move(part));  // else it was forgotten meanwhile

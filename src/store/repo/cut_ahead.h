@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -53,7 +55,7 @@ class CutAhead {
  private:
   void run() PFS_EXCLUDES(mutex_);
   void step(const FilePtr& file) PFS_EXCLUDES(mutex_);
-  Result<void> store(const FilePtr& file, const std::string& bytes, const std::vector<std::uint32_t>& lengths) PFS_EXCLUDES(mutex_);
+  Result<void> store(const FilePtr& file, std::string_view bytes, const std::vector<std::uint32_t>& lengths) PFS_EXCLUDES(mutex_);
   void drop(FilePtr& file) PFS_REQUIRES(mutex_);
   void flush_first() PFS_REQUIRES(mutex_);
   void give_up(Session& session, const Error& error) PFS_REQUIRES(mutex_);
@@ -63,6 +65,7 @@ class CutAhead {
   const ContentReader& contents_;
   StagingLog& staging_;
   const std::uint64_t step_bytes_;
+  std::string piece_;  // the thread's
 
   Mutex mutex_{LockRank::kLeaf};
   Condition asked_or_done_;

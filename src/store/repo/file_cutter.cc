@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <string>
+#include <memory>
+#include <span>
 
 #include "store/chunk/chunker.h"
 #include "store/repo/file_state.h"
@@ -8,37 +9,59 @@ namespace pfs::store {
 
 namespace {
 
-// Reads an open file forward in large steps for the chunker.
+// Reads an open file forward for the chunker: little around a small edit, more at a time to whoever goes on.
 class Window {
  public:
   Window(const FileState& file, const StagingLog& log, const ContentReader& contents)
       : file_(file), log_(log), contents_(contents) {}
 
-  // At least Chunker::kMax bytes from `offset` on, or all that are left.
-  Result<std::string_view> from(std::uint64_t offset) {
-    const std::uint64_t needed = std::min<std::uint64_t>(Chunker::kMax, file_.size - offset);
-    if (offset < begin_ || offset + needed > begin_ + bytes_.size()) {
-      // a small edit needs little; whoever goes on reading gets more at a time
-      const bool goes_on = offset >= begin_ && offset <= begin_ + bytes_.size();
-      step_ = goes_on ? std::min(step_ * 2, kMaxStep) : kMinStep;
-      bytes_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(step_, file_.size - offset)));
-      PFS_TRY_ASSIGN(const auto got, read_pieces(file_.pieces_of(offset, bytes_.size()), log_, contents_, offset,
-                                                 std::as_writable_bytes(std::span(bytes_))));
-      bytes_.resize(got);
+  // At least `wanted` bytes from `offset` on, or all that are left.
+  Result<std::string_view> from(std::uint64_t offset, std::size_t wanted) {
+    if (offset < begin_ || offset > begin_ + size_) {
       begin_ = offset;
+      size_ = 0;
+      step_ = kMinStep;
     }
-    return std::string_view(bytes_).substr(static_cast<std::size_t>(offset - begin_));
+    const auto skip = static_cast<std::size_t>(offset - begin_);
+    const auto left = file_.size - offset;
+    if (size_ - skip < std::min<std::uint64_t>(wanted, left)) PFS_TRY(read_on(skip, wanted, left));
+    const auto passed = static_cast<std::size_t>(offset - begin_);
+    return std::string_view(bytes_.get() + passed, size_ - passed);
   }
 
  private:
-  static constexpr std::size_t kMinStep = 3 * Chunker::kMax;  // a small edit, what is cut again around it, and what a cut may look at
+  static constexpr std::size_t kMinStep = std::size_t{128} << 10U;
   static constexpr std::size_t kMaxStep = std::size_t{4} << 20U;
+
+  Result<void> read_on(std::size_t skip, std::size_t wanted, std::uint64_t left) {
+    const auto kept = size_ - skip;
+    const auto more = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(wanted - kept, step_), left - kept));
+    if (kept + more > room_) {
+      room_ = kept + more;
+      auto bytes = std::make_unique_for_overwrite<char[]>(room_);
+      std::copy_n(bytes_.get() + skip, kept, bytes.get());
+      bytes_ = std::move(bytes);
+    } else {
+      std::copy_n(bytes_.get() + skip, kept, bytes_.get());
+    }
+    begin_ += skip;
+    size_ = kept;
+    const auto at = begin_ + kept;
+    PFS_TRY_ASSIGN(const auto got, read_pieces(file_.pieces_of(at, more), log_, contents_, at,
+                                               std::as_writable_bytes(std::span(bytes_.get() + kept, more))));
+    size_ += got;
+    step_ = std::min(step_ * 2, kMaxStep);
+    return {};
+  }
+
   const FileState& file_;
   const StagingLog& log_;
   const ContentReader& contents_;
   std::uint64_t begin_ = 0;
+  std::size_t size_ = 0;
+  std::size_t room_ = 0;
   std::size_t step_ = kMinStep;
-  std::string bytes_;
+  std::unique_ptr<char[]> bytes_;  // not a string: that would be filled with zeros first
 };
 
 // Cuts a changed file again. Old chunks stay where cutting stands at the beginning of one and nothing in it has changed;
@@ -60,20 +83,31 @@ class Recut {
         at = stays_to;
         continue;
       }
-      if (const auto* chunk = cut_before(at)) {
-        PFS_TRY(builder_.add_run({chunk->digest, chunk->length, 1}));
-        at += chunk->length;
+      if (const auto* before = cut_before(at)) {
+        PFS_TRY(builder_.add_run({before->digest, before->length, 1}));
+        at += before->length;
         continue;
       }
-      PFS_TRY_ASSIGN(const auto bytes, window_.from(at));
-      const auto length = Chunker::cut(bytes);
-      PFS_TRY(builder_.add_chunk(bytes.substr(0, length)));
-      at += length;
+      PFS_TRY_ASSIGN(const auto chunk, next_chunk(at));
+      PFS_TRY(builder_.add_chunk(chunk));
+      at += chunk.size();
     }
     return builder_.finish();
   }
 
  private:
+  // Most chunks end within kLikely; only for the others the bytes are brought that the longest one needs.
+  Result<std::string_view> next_chunk(std::uint64_t at) {
+    constexpr std::size_t kLikely = 2 * Chunker::kTarget;
+    PFS_TRY_ASSIGN(auto bytes, window_.from(at, kLikely));
+    auto length = Chunker::cut(bytes);
+    if (length == bytes.size() && length < Chunker::kMax && at + length < file_.size) {
+      PFS_TRY_ASSIGN(bytes, window_.from(at, Chunker::kMax));
+      length = Chunker::cut(bytes);
+    }
+    return bytes.substr(0, length);
+  }
+
   // The chunk that begins at `at` and was cut before. Where the file was cut off since, its last chunk is another one.
   const CutChunk* cut_before(std::uint64_t at) {
     while (next_cut_ != cut_.end() && next_cut_->offset < at) ++next_cut_;
