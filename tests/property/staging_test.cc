@@ -68,12 +68,14 @@ class World {
   }
 
   BranchRef ref = *BranchRef::parse("data@master");
-  std::unique_ptr<Store> store;
 
  private:
   TemporaryDirectory directory_;
   SystemClock clock_;
   StoreOptions options_;
+
+ public:
+  std::unique_ptr<Store> store;  // the last, so that its threads end before the clock that they ask
 };
 
 TEST_CASE("a database of 10 MB that is overwritten for a gigabyte takes no more than twice itself and 256 MiB", "[store][property]") {
