@@ -346,7 +346,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
     root->info->joined = row->second.joined;
     root->info->frozen = row->second.frozen;
     PFS_TRY(find_open_links(root));
-    directories_[root->directory] = root;
+    directories_.put(root->directory, root);
     branch_rows_.erase(row);
   }
   branches_[ref] = root;
