@@ -254,6 +254,31 @@ TEST_CASE("files unlinked while a commit is being finished give their room back"
   CHECK(world.get("slow@master", "kept") == "one");
 }
 
+TEST_CASE("a file removed while a commit is being finished takes no other file's bytes with it", "[store]") {
+  World world;
+  world.make("slow@master");
+  world.make("quick@master");
+  const std::string big(900'000, 'x');
+  world.put("slow@master", "gone", big);
+  Gate gate;
+  gate.held = branch_ref("slow@master");
+  world.store().set_publish_hook(&gate);
+  auto slow = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("slow@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  world.put("slow@master", "stays", big);
+  REQUIRE(world.trees().remove(world.root("slow@master"), "gone", false));  // the last thing before the rows are folded
+  gate.open.set_value();
+  CHECK(slow.get());
+  world.store().set_publish_hook(nullptr);
+  for (int i = 0; i < 10; ++i) {  // until a segment is worth deleting
+    world.put("quick@master", "f" + std::to_string(i), big);
+    world.finish("quick@master");
+  }
+  CHECK(world.get("slow@master", "stays") == big.substr(0, 100));
+  world.finish("slow@master");
+  CHECK(world.get("slow@master", "stays") == big.substr(0, 100));
+}
+
 TEST_CASE("a directory of many files is changed while its commit is being finished", "[store]") {
   constexpr int kFiles = 6000;  // more than are folded in one batch
   World world;

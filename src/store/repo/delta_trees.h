@@ -188,6 +188,7 @@ class DeltaTrees final : public LiveTrees {
     LocalBatch batch;
     Dropped dropped;
     std::vector<std::pair<FileId, Content>> reached;
+    std::unordered_set<std::string> changed_since;  // names with rows of later epochs
   };
   // The rows of a file of which some are in the commit.
   struct FoldedFile {
@@ -378,6 +379,10 @@ class DeltaTrees final : public LiveTrees {
 
   // open links as the rows had them at the start, with their link ids: until their branches are loaded
   std::unordered_map<FileId, std::uint64_t> linked_files_ PFS_GUARDED_BY(mutex_);
+
+  // files that were removed (or renamed) since they were frozen, and the epoch up to which folding has released what is staged of them:
+  // for whoever drops the rest
+  std::unordered_map<FileId, Epoch> folded_and_removed_ PFS_GUARDED_BY(mutex_);
 
   // what a destructor, which may run anywhere, leaves to be done by the next call
   std::vector<Leftover> postponed_ PFS_GUARDED_BY(mutex_);  // until `postponed_for_` is not the newest frozen epoch any more
