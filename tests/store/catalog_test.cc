@@ -254,6 +254,85 @@ TEST_CASE("files unlinked while a commit is being finished give their room back"
   CHECK(world.get("slow@master", "kept") == "one");
 }
 
+TEST_CASE("a file removed while a commit is being finished takes no other file's bytes with it", "[store]") {
+  World world;
+  world.make("slow@master");
+  world.make("quick@master");
+  const std::string big(900'000, 'x');
+  world.put("slow@master", "gone", big);
+  Gate gate;
+  gate.held = branch_ref("slow@master");
+  world.store().set_publish_hook(&gate);
+  auto slow = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("slow@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  world.put("slow@master", "stays", big);
+  REQUIRE(world.trees().remove(world.root("slow@master"), "gone", false));  // the last thing before the rows are folded
+  gate.open.set_value();
+  CHECK(slow.get());
+  world.store().set_publish_hook(nullptr);
+  for (int i = 0; i < 10; ++i) {  // until a segment is worth deleting
+    world.put("quick@master", "f" + std::to_string(i), big);
+    world.finish("quick@master");
+  }
+  CHECK(world.get("slow@master", "stays") == big.substr(0, 100));
+  world.finish("slow@master");
+  CHECK(world.get("slow@master", "stays") == big.substr(0, 100));
+}
+
+TEST_CASE("a directory of many files is changed while its commit is being finished", "[store]") {
+  constexpr int kFiles = 6000;  // more than are folded in one batch
+  World world;
+  world.make("data@master");
+  world.make("other@master");
+  std::map<std::string, std::string> expected;
+  std::vector<NodePtr> open;  // some stay loaded
+  for (int i = 0; i < kFiles; ++i) {
+    const auto name = "file" + std::to_string(i);
+    auto file = world.put("data@master", name, name);
+    if (i % 10 == 0) open.push_back(std::move(file));
+    expected[name] = name;
+  }
+  Gate gate;
+  gate.held = branch_ref("data@master");
+  world.store().set_publish_hook(&gate);
+  auto finished = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("data@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  for (int i = 0; i < kFiles; i += 700) {
+    const auto name = "file" + std::to_string(i);
+    world.put("data@master", name, "newer");
+    expected[name] = "newer" + name.substr(std::min<std::size_t>(5, name.size()));
+    const auto removed = "file" + std::to_string(i + 5);
+    REQUIRE(world.trees().remove(world.root("data@master"), removed, false));
+    expected.erase(removed);
+    const auto renamed = "file" + std::to_string(i + 7);
+    REQUIRE(world.trees().rename(world.root("data@master"), renamed, world.root("data@master"), "moved" + renamed, RenameMode::kReplace));
+    expected["moved" + renamed] = expected[renamed];
+    expected.erase(renamed);
+  }
+  gate.open.set_value();
+  CHECK(finished.get());
+  world.store().set_publish_hook(nullptr);
+  const auto check = [&] {
+    std::map<std::string, std::string> found;
+    REQUIRE(world.trees().list(world.root("data@master"), "", [&](const ListedEntry& entry) {
+      found[entry.name] = world.get("data@master", entry.name);
+      return true;
+    }));
+    CHECK(found == expected);
+  };
+  check();
+  const auto first = world.finish("data@master");
+  check();
+  open.clear();
+  world.open();
+  CHECK(world.head("data@master") == first);
+  check();
+  // what was staged is released: the next commit deletes the segment
+  world.put("other@master", "f", "one");
+  world.finish("other@master");
+  CHECK(world.staged_segments() <= 1);
+}
+
 TEST_CASE("a discarded commit is gone, whole, for good", "[store]") {
   World world;
   world.make("data@master");

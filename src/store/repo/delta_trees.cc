@@ -288,6 +288,10 @@ Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBa
     postponed_.push_back(std::move(leftover));
     return {};
   }
+  if (const auto folded = folded_and_removed_.find(leftover.file); folded != folded_and_removed_.end()) {
+    leftover.waited_for = std::max(leftover.waited_for, folded->second);
+    folded_and_removed_.erase(folded);
+  }
   const auto release = [&](const FileState& state, Epoch after, Epoch up_to) {
     for (const auto& layer : state.layers) {
       if (layer.epoch > after && layer.epoch <= up_to) layer.each_staged(dropper());
@@ -348,7 +352,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
     root->info->joined = row->second.joined;
     root->info->frozen = row->second.frozen;
     PFS_TRY(find_open_links(root));
-    directories_[root->directory] = root;
+    directories_.put(root->directory, root);
     branch_rows_.erase(row);
   }
   branches_[ref] = root;

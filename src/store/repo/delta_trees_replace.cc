@@ -69,8 +69,7 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
                              }));
   PFS_TRY(std::move(outcome));
   for (const auto file : files) {
-    const auto found = files_.find(file);
-    if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
+    if (const NodePtr loaded = files_.find(file)) {
       Lock lock(loaded->mutex);
       if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
       continue;

@@ -271,7 +271,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   if (!done.published.empty()) PFS_FAULT_POINT("store.finish.published");
   for (const auto& [ref, one] : frozen) {
     if (done.published.contains(ref)) {
-      PFS_TRY(parts_.trees->fold(ref, one.walked, epoch, one.under.commit));
+      PFS_TRY(parts_.trees->fold(ref, one.walked.root, one.walked.links, epoch, one.under.commit));
     } else {
       PFS_TRY(parts_.trees->thaw(ref, false));
     }
@@ -322,9 +322,7 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
         ++one;
         continue;
       }
-      ObjectWriter writer(*parts_.objects);
-      PFS_TRY_ASSIGN(const auto walked, parts_.trees->walk_frozen(ref, epoch, writer, &published->root));
-      PFS_TRY(parts_.trees->fold(ref, walked, epoch, member.under.commit));
+      PFS_TRY(parts_.trees->fold(ref, published->root, published->links, epoch, member.under.commit));
       // the same transaction may have moved HEAD on
       PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*parts_.refs), ref));
       if (branch.head && branch.head != member.under.commit) {
