@@ -54,6 +54,11 @@ Result<Vfs::Stored> Vfs::stored_directory(const Inode& inode) const {
   return Stored{std::move(shown.root), std::move(shown.context)};
 }
 
+// As it is called now: a rename leaves the node what it is.
+BranchRef Vfs::branch_of_root(const Inode& root) const {
+  return trees_.branch_of(root.what.node).value_or(root.what.branch);
+}
+
 bool Vfs::is_orphan(const Inode& inode) const {
   if (!inode.is_stored()) return false;
   if (inode.what.context->replaced) return true;
@@ -121,7 +126,7 @@ std::string Vfs::where(const Inode& inode) const {
     case Role::kHeadLink: return "HEAD of " + inode.what.branch.str();
     case Role::kRefLink:
     case Role::kPassingLink: return printable(inode.what.text);
-    case Role::kBranchRoot: return inode.what.branch.str();
+    case Role::kBranchRoot: return branch_of_root(inode).str();
     case Role::kCommitRoot:
     case Role::kStored: break;
   }

@@ -114,6 +114,7 @@ class Vfs final : public store::TreeObserver {
   Result<void> remove_file(const Caller& caller, NodeId directory, std::string_view name);
   /// A directory; in the mount's root a branch. Errors there: kNotEmpty, kBusy.
   void remove_directory(NodeId directory, std::string_view name, Done<void> done);
+  /// In the mount's root a branch. Errors there: kExists, kBusy (a pipeline's), kNotPermitted.
   void rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
               std::string_view to_name, store::RenameMode mode, Done<void> done);
   /// Another name for a file. Errors: kCrossDevice (between branches, commits and views),
@@ -198,6 +199,7 @@ class Vfs final : public store::TreeObserver {
   Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
   Result<NodeStat> stat_of(const Inode& inode);
   store::Stat synthetic_stat(const Inode& inode) const;
+  BranchRef branch_of_root(const Inode& root) const;
   bool is_orphan(const Inode& inode) const;
   /// Whether attributes of an orphan may be told: to whom has it open, but not to a walk that met
   /// its old name.
@@ -223,6 +225,8 @@ class Vfs final : public store::TreeObserver {
                                   store::NodePtr node);
   Result<NameReply> make_branch(const BranchRef& ref, std::uint32_t uid, std::uint32_t gid,
                                 std::uint32_t mode);
+  void rename_branch(const Caller& caller, std::string_view from_name, std::string_view to_name,
+                     Done<void> done);
   Result<void> rename_stored(NodeId from, std::string_view from_name, NodeId to,
                              std::string_view to_name, store::RenameMode mode);
   Result<OpenReply> open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode);

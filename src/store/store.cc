@@ -160,6 +160,7 @@ class LocalStore final : public Store {
     parts.clock = options_.clock;
     parts.staging = {options_.path + "/stage", options_.staging, admission_.get()};
     parts.branch_state = [this](const BranchRef& ref) { return branch_state(ref); };
+    parts.branch_of_open = [this](const RepoName& repo, const CommitId& open) { return branch_of_open(repo, open); };
     PFS_TRY_ASSIGN(trees_, DeltaTrees::open(std::move(parts)));
     RefCatalog::Parts catalog;
     catalog.refs = refs_.get();
@@ -267,6 +268,22 @@ class LocalStore final : public Store {
       state.attributes.mtime = state.attributes.ctime = commit.finished;
     }
     return state;
+  }
+
+  Result<std::optional<BranchRef>> branch_of_open(const RepoName& repo, const CommitId& open) const {
+    std::optional<BranchRef> found;
+    Result<void> outcome;
+    PFS_TRY(refs_->scan(std::string(kBranchPrefix) + repo.str() + "/", "", [&](std::string_view, const RefValue& row) {
+      auto branch = decode_branch(row.value);
+      if (!branch) {
+        outcome = std::move(branch).error();
+        return false;
+      }
+      if (branch->open == open) found = branch->ref;
+      return !found;
+    }));
+    PFS_TRY(std::move(outcome));
+    return found;
   }
 
   const StoreOptions options_;

@@ -443,5 +443,61 @@ TEST_CASE("many threads change one branch while it is committed again and again"
   check();
 }
 
+TEST_CASE("a branch that is renamed onto the name of one that was deleted goes on with both logs", "[store]") {
+  World world;
+  world.make("data@old");
+  world.put("data@old", "f", "zero");
+  const auto former = world.finish("data@old");
+  REQUIRE(world.catalog().delete_branch(branch_ref("data@old"), true));
+  world.make("data@dev");
+  world.put("data@dev", "f", "one");
+  const auto first = world.finish("data@dev");
+  REQUIRE(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("data@old")));
+  world.put("data@old", "f", "two");
+  const auto second = world.finish("data@old");
+  const auto log = world.catalog().log(branch_ref("data@old"), 10);
+  REQUIRE(log);
+  REQUIRE(log->size() == 3);
+  CHECK((*log)[0].new_head == second);
+  CHECK((*log)[1].new_head == first);
+  CHECK((*log)[2].new_head == former);
+  CHECK((*log)[0].number == 3);
+  // the old name has what a deleted branch leaves, so that a number is never given twice
+  CHECK(world.catalog().log(branch_ref("data@dev"), 10)->size() == 1);
+  world.open();
+  CHECK(world.get("data@old", "f") == "two");
+  CHECK_FALSE(world.catalog().branch(branch_ref("data@dev")));
+}
+
+TEST_CASE("a commit that was started by hand stays open when its branch is renamed", "[store]") {
+  World world;
+  world.make("data@dev");
+  const auto open = world.catalog().start_commit(branch_ref("data@dev"), "by hand");
+  REQUIRE(open);
+  world.put("data@dev", "f", "one");
+  REQUIRE(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("data@release")));
+  world.open();
+  const auto after = world.catalog().open_commit(branch_ref("data@release"));
+  REQUIRE(after);
+  CHECK(after->id == *open);
+  CHECK(after->by_hand);
+  CHECK(after->description == "by hand");
+  CHECK(world.get("data@release", "f") == "one");
+  CHECK(world.finish("data@release") == *open);
+}
+
+TEST_CASE("a rename that is refused leaves the branch and its name alone", "[store]") {
+  World world;
+  world.make("data@dev");
+  world.make("data@release");
+  world.put("data@dev", "f", "one");
+  CHECK(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("data@release")).error().code == Code::kExists);
+  CHECK(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("other@dev")).error().code == Code::kNotPermitted);
+  CHECK(world.catalog().rename_branch(branch_ref("data@none"), branch_ref("data@new")).error().code == Code::kNotFound);
+  CHECK(world.get("data@dev", "f") == "one");
+  CHECK_FALSE(world.has("data@release", "f"));
+  CHECK_FALSE(world.catalog().branch(branch_ref("data@new")));
+}
+
 }  // namespace
 }  // namespace pfs::test

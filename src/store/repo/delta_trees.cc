@@ -152,7 +152,7 @@ Result<void> DeltaTrees::load() {
 }
 
 // A branch was moved, discarded or deleted, and the process died before its live tree followed: the rows go with a commit
-// that is not the branch's open one.
+// that is not the branch's open one. Of one that was renamed they go with the open commit of another.
 Result<void> DeltaTrees::drop_outdated_rows() {
   std::vector<BranchRef> outdated;
   Lock lock(mutex_);
@@ -163,6 +163,11 @@ Result<void> DeltaTrees::drop_outdated_rows() {
   }
   LocalBatch batch;
   for (const auto& ref : outdated) {
+    PFS_TRY_ASSIGN(const auto renamed, parts_.branch_of_open(ref.repo, branch_rows_.at(ref).open));
+    if (renamed && !branch_rows_.contains(*renamed)) {
+      rename_row(ref, *renamed, batch);
+      continue;
+    }
     batch.erase(Family::kInode, branch_row_key(ref));
     branch_rows_.erase(ref);
   }
@@ -319,6 +324,7 @@ Epoch DeltaTrees::last_frozen() const {
 Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
   if (const auto found = branches_.find(ref); found != branches_.end()) return found->second;
   PFS_TRY_ASSIGN(const auto state, parts_.branch_state(ref));
+  if (const auto found = renaming_.find(ref); found != renaming_.end()) return found->second;
   auto root = new_node(Kind::kDirectory, state.attributes);
   root->info = std::make_shared<TreeInfo>();
   root->info->of = TreeInfo::Of::kBranch;

@@ -61,6 +61,8 @@ class DeltaTrees final : public LiveTrees {
       bool output = false;
     };
     std::function<Result<BranchState>(const BranchRef&)> branch_state;
+    /// Which branch of the repo has this open commit, of which there is no other.
+    std::function<Result<std::optional<BranchRef>>(const RepoName&, const CommitId&)> branch_of_open;
   };
 
   /// Replays the staging log, drops what nothing refers to. Frozen branches are left for the catalog to finish.
@@ -149,6 +151,11 @@ class DeltaTrees final : public LiveTrees {
   Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open);
   /// Like it, and the branch is gone. Its rows are dropped.
   Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
+  /// Between these two the branch's live tree is also found as `to`, once the catalog has it there. Errors: kNotFound.
+  Result<void> begin_rename(const BranchRef& from, const BranchRef& to);
+  void end_rename(const BranchRef& to);
+  /// The branch has another name: its rows, and those that name it, say so.
+  Result<void> rename_branch(const BranchRef& from, const BranchRef& to);
   void set_output(const BranchRef& ref, bool output);
   /// Whether the branch's live tree has no entries.
   Result<bool> is_empty(const BranchRef& ref);
@@ -183,6 +190,8 @@ class DeltaTrees final : public LiveTrees {
   // delta_trees.cc: opening, trees, identity
   Result<void> load();
   Result<void> drop_outdated_rows();
+  void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
@@ -339,6 +348,7 @@ class DeltaTrees final : public LiveTrees {
   std::uint64_t reserved_id_ PFS_GUARDED_BY(mutex_) = 1;
   std::uint64_t next_scratch_ PFS_GUARDED_BY(mutex_) = 1;
   std::map<BranchRef, NodePtr> branches_ PFS_GUARDED_BY(mutex_);
+  std::map<BranchRef, NodePtr> renaming_ PFS_GUARDED_BY(mutex_);       // by the names that they are about to have
   std::map<BranchRef, BranchRow> branch_rows_ PFS_GUARDED_BY(mutex_);  // of branches not loaded yet
   std::unordered_map<CommitId, std::weak_ptr<LiveNode>> commits_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<DirId, std::weak_ptr<LiveNode>> directories_ PFS_GUARDED_BY(mutex_);

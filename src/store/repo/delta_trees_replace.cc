@@ -7,7 +7,8 @@
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
 
-// A branch points elsewhere, or is gone: what was known below its root is orphaned, what was not committed is dropped.
+// A branch points elsewhere, or is gone: what was known below its root is orphaned, what was not committed is dropped. Or it
+// has another name, and everything stays.
 
 namespace pfs::store {
 
@@ -132,6 +133,62 @@ Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::drop_branch(const Branch
   root->link = NodeState::kRemoved;
   branches_.erase(found);
   return std::optional<Replaced>(std::move(replaced));
+}
+
+Result<void> DeltaTrees::begin_rename(const BranchRef& from, const BranchRef& to) {
+  Lock lock(mutex_);
+  PFS_TRY_ASSIGN(auto root, branch_root_locked(from));
+  renaming_[to] = std::move(root);
+  return {};
+}
+
+void DeltaTrees::end_rename(const BranchRef& to) {
+  Lock lock(mutex_);
+  renaming_.erase(to);
+}
+
+// In memory first: where the rows cannot be written, the next start finds by the open commit's id whose they are.
+Result<void> DeltaTrees::rename_branch(const BranchRef& from, const BranchRef& to) {
+  Lock lock(mutex_);
+  const auto found = branches_.find(from);
+  if (found == branches_.end()) return Error{Code::kNotFound, fmt::format("branch {}: not loaded", from.str())};
+  const NodePtr root = found->second;
+  branches_.erase(found);
+  branches_[to] = root;
+  root->info->branch = to;
+  LocalBatch batch;
+  batch.erase(Family::kInode, branch_row_key(from));
+  if (root->directory) put_branch_row(*root, batch);
+  rename_in_joined(from, to, batch);
+  return parts_.local->write(batch);
+}
+
+// The row of a branch that is not loaded.
+void DeltaTrees::rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) {
+  auto row = branch_rows_.extract(from);
+  row.key() = to;
+  batch.erase(Family::kInode, branch_row_key(from));
+  batch.put(Family::kInode, branch_row_key(to), row.mapped().encode());
+  branch_rows_.insert(std::move(row));
+  rename_in_joined(from, to, batch);
+}
+
+// What is published together knows each other by name.
+void DeltaTrees::rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) {
+  for (const auto& [ref, root] : branches_) {
+    bool named = false;
+    for (auto* joined : {&root->info->joined, &root->info->frozen_joined}) {
+      if (joined->erase(from) == 0) continue;
+      joined->insert(to);
+      named = true;
+    }
+    if (named) put_branch_row(*root, batch);
+  }
+  for (auto& [ref, row] : branch_rows_) {
+    if (row.joined.erase(from) == 0) continue;
+    row.joined.insert(to);
+    batch.put(Family::kInode, branch_row_key(ref), row.encode());
+  }
 }
 
 void DeltaTrees::set_output(const BranchRef& ref, bool output) {
