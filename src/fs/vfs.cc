@@ -79,10 +79,12 @@ Result<void> Vfs::check_branch_for_people(const BranchRef& branch) const {
   return {};
 }
 
-Result<void> Vfs::check_changeable(const Inode& inode) {
+Result<void> Vfs::check_changeable(const Inode& inode, std::string_view name) {
   const auto& context = *inode.what.context;
-  if (context.commit)
-    return Error{Code::kReadOnly, fmt::format("{}: a finished commit", where(inode))};
+  if (context.commit) {
+    const auto place = name.empty() ? where(inode) : where(inode, name);
+    return Error{Code::kReadOnly, fmt::format("{}: a finished commit", place)};
+  }
   if (context.ownership) return {};
   if (auto branch = trees_.branch_of(inode.what.node)) return check_branch_for_people(*branch);
   return {};

@@ -207,7 +207,8 @@ class Vfs final : public store::TreeObserver {
   std::chrono::seconds validity(const Inode& inode) const;
 
   // whether a change is allowed at all; the kernel has checked the modes
-  Result<void> check_changeable(const Inode& inode);
+  /// `name`: in that directory.
+  Result<void> check_changeable(const Inode& inode, std::string_view name = {});
   Result<void> check_branch_for_people(const BranchRef& branch) const;
   /// A directory whose names are the store's, to make, remove or rename `name` in.
   /// Errors: kInvalid (in the mount's root), kNotPermitted (in `.pfs`; a reserved name), kStale,
@@ -219,6 +220,7 @@ class Vfs final : public store::TreeObserver {
   void clear_privileges(const Caller& caller, Inode& inode);
   Result<std::string> commit_of_last_change(const Inode& inode);
 
+  static void made_by(const Caller& caller, store::MakeRequest& request);
   Result<store::NodePtr> make_stored(const Directory& directory, std::string_view name,
                                      store::MakeRequest request);
   Result<NameReply> remember_made(const Directory& directory, std::string_view name,

@@ -232,7 +232,9 @@ Result<void> Vfs::set_xattr(NodeId node, std::string_view name, std::string valu
     if (mode == XattrMode::kReplace && !there) return no_xattr(name);
   }
   inode->unprivileged = false;
-  return trees_.set_xattr(inode->what.node, name, std::move(value));
+  auto set = trees_.set_xattr(inode->what.node, name, std::move(value));
+  if (!set) return std::move(set).error().within(where(*inode));
+  return set;
 }
 
 Result<void> Vfs::remove_xattr(NodeId node, std::string_view name) {

@@ -51,9 +51,15 @@ Result<Vfs::Directory> Vfs::directory_for_change(NodeId directory, std::string_v
   }
   if (is_orphan(*inode))
     return Error{Code::kStale, "a directory of a branch that points elsewhere now"};
-  if (inode->is_stored()) PFS_TRY(check_changeable(*inode));
+  if (inode->is_stored()) PFS_TRY(check_changeable(*inode, name));
   PFS_TRY_ASSIGN(auto stored, stored_directory(*inode));
   return Directory{std::move(inode), std::move(stored)};
+}
+
+void Vfs::made_by(const Caller& caller, store::MakeRequest& request) {
+  request.uid = caller.uid;
+  request.gid = caller.gid;
+  request.mode &= ~caller.umask;
 }
 
 Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_view name,
@@ -78,8 +84,7 @@ Result<NameReply> Vfs::make_node(const Caller& caller, NodeId directory, std::st
                                  const store::MakeRequest& asked) {
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
   store::MakeRequest request = asked;
-  request.uid = caller.uid;
-  request.gid = caller.gid;
+  made_by(caller, request);
   PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
   return remember_made(target, name, std::move(node));
 }
@@ -129,7 +134,10 @@ void Vfs::make_symlink(const Caller& caller, NodeId directory, std::string_view 
   request.kind = store::Kind::kSymlink;
   request.mode = 0777;
   request.target = body;
-  done(make_node(caller, directory, name, request));
+  // without the caller's umask, which means nothing to a symlink
+  Caller maker = caller;
+  maker.umask = 0;
+  done(make_node(maker, directory, name, request));
 }
 
 Result<void> Vfs::remove_file(const Caller& caller, NodeId directory, std::string_view name) {

@@ -260,6 +260,9 @@ class LocalStore final : public Store {
     state.output = !branch.output_of.empty();
     state.attributes.kind = Kind::kDirectory;
     state.attributes.mode = kRootMode;
+    // who made it by the API is not known; where a person runs the daemon it is that person
+    state.attributes.uid = geteuid();
+    state.attributes.gid = getegid();
     state.attributes.mtime = state.attributes.ctime = branch.created;
     if (state.head) {
       PFS_TRY_ASSIGN(const auto commit, load_commit(read_from(*refs_), *state.head));
