@@ -41,6 +41,7 @@ Vfs::Vfs(const VfsOptions& options)
       clock_(*options.clock),
       uid_(options.uid),
       gid_(options.gid),
+      appearance_(options.appearance),
       started_(clock_.now()),
       inodes_(mount_root()),
       parking_(kParkingThreads) {}
@@ -94,6 +95,7 @@ Result<void> Vfs::check_may_write(const Caller& caller, const BranchRef& branch)
   PFS_TRY(check_branch_for_people(branch));
   PFS_TRY_ASSIGN(auto tree, trees_.branch(branch));
   PFS_TRY_ASSIGN(auto stat, trees_.stat(trees_.root(tree)));
+  appear(stat.attributes);
   if (!may_write(stat.attributes, caller)) {
     return Error{Code::kDenied,
                  fmt::format("{}: uid {} may not write there", branch.str(), caller.uid)};

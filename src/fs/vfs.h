@@ -24,12 +24,20 @@
 
 namespace pfs::fs {
 
+/// As what the files of a whole mount are shown, whoever they belong to: what `-o uid=`, `gid=` and `umask=` mean to mount(8).
+struct Appearance {
+  std::optional<std::uint32_t> uid{};
+  std::optional<std::uint32_t> gid{};
+  std::uint32_t umask = 0;  ///< bits that no mode shows
+};
+
 struct VfsOptions {
   store::Store* store = nullptr;
   const Clock* clock = nullptr;
   KernelCaches* caches = nullptr;
   std::uint32_t uid = 0;  ///< owner of the mount's root and of `.pfs`
   std::uint32_t gid = 0;
+  Appearance appearance;
 };
 
 /// What stat(2) tells of a node of the mount, and for how long the kernel may believe it.
@@ -198,6 +206,7 @@ class Vfs final : public store::TreeObserver {
   NameReply reply(const Inode& directory, const Inode& inode, NodeStat stat) const;
   Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
   Result<NodeStat> stat_of(const Inode& inode);
+  void appear(store::Attributes& attributes) const;
   store::Stat synthetic_stat(const Inode& inode) const;
   BranchRef branch_of_root(const Inode& root) const;
   bool is_orphan(const Inode& inode) const;
@@ -266,6 +275,7 @@ class Vfs final : public store::TreeObserver {
   const Clock& clock_;
   const std::uint32_t uid_;
   const std::uint32_t gid_;
+  const Appearance appearance_;
   const Timestamp started_;
   InodeTable inodes_;
   HandleTable handles_;
