@@ -51,6 +51,8 @@ void describe(CLI::App& app, Words& words) {
   app.set_version_flag("--version", "pfsd " PFS_VERSION);
   app.set_config("--config", "", "a TOML file with these names; the command line wins")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
+  // as everywhere: of one that is given twice the last counts, so that a script's can be changed behind it
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   const auto text = [&](const std::string& name, std::string& into, const std::string& type, const std::string& help) {
     app.add_option("--" + name, into, help)->type_name(type);
   };
@@ -64,7 +66,8 @@ void describe(CLI::App& app, Words& words) {
   app.add_option("--mount-options", options.mount_options, "for the kernel: ro, noexec, nosuid, nodev, noatime, dirsync")
       ->type_name("LIST")
       ->delimiter(',')
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--allow-other", options.allow_other, "insist that other users may enter; else they may where it is allowed");
   text("uid", words.owner, "UID", "show every file as this user's");
   text("gid", words.group, "GID", "show every file as this group's");

@@ -44,9 +44,12 @@ class Start {
   std::string pfsd(const std::string& store, const std::string& mount) const {
     return std::string(PFS_PFSD) + " --store " + store + " --mount " + mount + " --socket " + (directory_ / "socket");
   }
-  std::string mount_pfs() const {
+  static std::string helper() {
     const std::string beside = PFS_PFSD;
-    return beside.substr(0, beside.rfind('/')) + "/mount.pfs " + store() + " " + mount() + " -o socket=" +
+    return beside.substr(0, beside.rfind('/')) + "/mount.pfs";
+  }
+  std::string mount_pfs() const {
+    return helper() + " " + store() + " " + mount() + " -o socket=" +
            (directory_ / "socket");
   }
 
