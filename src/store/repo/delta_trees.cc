@@ -151,29 +151,6 @@ Result<void> DeltaTrees::load() {
   return {};
 }
 
-// A branch was moved, discarded or deleted, and the process died before its live tree followed: the rows go with a commit
-// that is not the branch's open one. Of one that was renamed they go with the open commit of another.
-Result<void> DeltaTrees::drop_outdated_rows() {
-  std::vector<BranchRef> outdated;
-  Lock lock(mutex_);
-  for (const auto& [ref, row] : branch_rows_) {
-    const auto state = parts_.branch_state(ref);
-    if (!state && state.error().code != Code::kNotFound) return state.error();
-    if (!state || (!row.frozen && (row.head != state->head || row.open != state->open))) outdated.push_back(ref);
-  }
-  LocalBatch batch;
-  for (const auto& ref : outdated) {
-    PFS_TRY_ASSIGN(const auto renamed, parts_.branch_of_open(ref.repo, branch_rows_.at(ref).open));
-    if (renamed && !branch_rows_.contains(*renamed)) {
-      rename_row(ref, *renamed, batch);
-      continue;
-    }
-    batch.erase(Family::kInode, branch_row_key(ref));
-    branch_rows_.erase(ref);
-  }
-  return parts_.local->write(batch);
-}
-
 // Removes rows that no branch reaches: files that were open and unlinked, directories that were removed.
 Result<void> DeltaTrees::sweep() {
   std::unordered_set<std::uint64_t> reached;

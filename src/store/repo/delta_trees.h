@@ -189,9 +189,6 @@ class DeltaTrees final : public LiveTrees {
 
   // delta_trees.cc: opening, trees, identity
   Result<void> load();
-  Result<void> drop_outdated_rows();
-  void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
-  void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
@@ -331,6 +328,10 @@ class DeltaTrees final : public LiveTrees {
   /// What is in memory of a file whose rows fold_file() has taken away.
   void close_folded(FileId file, const Content& content, Epoch epoch) PFS_REQUIRES(mutex_);
   void put_branch_row(LiveNode& root, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  // delta_trees_replace.cc
+  Result<void> drop_outdated_rows();
+  void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
   Result<void> drop_rows_below(DirId directory, LocalBatch& batch) PFS_REQUIRES(mutex_);

@@ -191,6 +191,29 @@ void DeltaTrees::rename_in_joined(const BranchRef& from, const BranchRef& to, Lo
   }
 }
 
+// A branch was moved, discarded or deleted, and the process died before its live tree followed: the rows go with a commit
+// that is not the branch's open one. Of one that was renamed they go with the open commit of another.
+Result<void> DeltaTrees::drop_outdated_rows() {
+  std::vector<BranchRef> outdated;
+  Lock lock(mutex_);
+  for (const auto& [ref, row] : branch_rows_) {
+    const auto state = parts_.branch_state(ref);
+    if (!state && state.error().code != Code::kNotFound) return state.error();
+    if (!state || (!row.frozen && (row.head != state->head || row.open != state->open))) outdated.push_back(ref);
+  }
+  LocalBatch batch;
+  for (const auto& ref : outdated) {
+    PFS_TRY_ASSIGN(const auto renamed, parts_.branch_of_open(ref.repo, branch_rows_.at(ref).open));
+    if (renamed && !branch_rows_.contains(*renamed)) {
+      rename_row(ref, *renamed, batch);
+      continue;
+    }
+    batch.erase(Family::kInode, branch_row_key(ref));
+    branch_rows_.erase(ref);
+  }
+  return parts_.local->write(batch);
+}
+
 void DeltaTrees::set_output(const BranchRef& ref, bool output) {
   Lock lock(mutex_);
   if (const auto found = branches_.find(ref); found != branches_.end()) found->second->info->output = output;
