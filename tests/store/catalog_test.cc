@@ -4,6 +4,7 @@
 #include <atomic>
 #include <future>
 #include <map>
+#include <thread>
 
 #include <boost/filesystem.hpp>
 
@@ -484,6 +485,40 @@ TEST_CASE("a commit that was started by hand stays open when its branch is renam
   CHECK(after->description == "by hand");
   CHECK(world.get("data@release", "f") == "one");
   CHECK(world.finish("data@release") == *open);
+}
+
+TEST_CASE("who meets a renamed branch by either name writes into the one tree that it has", "[store]") {
+  World world;
+  world.make("data@dev");
+  const auto root = world.root("data@dev");
+  std::atomic<bool> enough = false;
+  std::atomic<int> written = 0;
+  std::string trouble;
+  std::thread writer([&] {
+    while (!enough && trouble.empty()) {
+      for (const auto* name : {"data@dev", "data@release"}) {
+        auto tree = world.trees().branch(branch_ref(name));
+        if (!tree && tree.error().code == Code::kNotFound) continue;
+        if (!tree) trouble = tree.error().message;
+        if (tree && world.trees().root(*tree) != root) trouble = std::string("another tree at ") + name;
+        if (!trouble.empty()) return;
+        auto made = world.trees().make(world.trees().root(*tree), std::to_string(written), {});
+        if (!made) trouble = made.error().message;
+        ++written;
+      }
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    const auto from = branch_ref(i % 2 == 0 ? "data@dev" : "data@release");
+    const auto to = branch_ref(i % 2 == 0 ? "data@release" : "data@dev");
+    const auto renamed = world.catalog().rename_branch(from, to);
+    CHECK(renamed);
+  }
+  enough = true;
+  writer.join();
+  CHECK(trouble == "");
+  world.open();
+  for (int i = 0; i < written; ++i) CHECK(world.has("data@dev", std::to_string(i)));
 }
 
 TEST_CASE("a rename that is refused leaves the branch and its name alone", "[store]") {
