@@ -42,7 +42,8 @@ std::string id_of_store(const std::string& store) {
 }
 
 std::vector<std::string> environment() {
-  std::vector<std::string> variables{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  std::vector<std::string> variables{
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
   for (const char* name : {"HOME", "XDG_RUNTIME_DIR"}) {
     // where a user's socket is; of no meaning to root, who gets it from nobody
     const char* value = geteuid() == getuid() && geteuid() != 0 ? std::getenv(name) : nullptr;
@@ -63,7 +64,8 @@ volatile std::sig_atomic_t interrupted = 0;
 void catch_interrupts() {
   struct sigaction note {};
   note.sa_handler = [](int) { interrupted = 1; };
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &note, nullptr);  // without SA_RESTART
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    sigaction(signal, &note, nullptr);  // without SA_RESTART
 }
 
 // pfsd ends and takes its mount along when it is interrupted before it has said that it is ready.
@@ -92,14 +94,16 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
       continue;
     }
     if (found && found->source != mount.source) {
-      complain(request.spec + ": several stores are mounted (" + found->point + ", " + mount.point + "); say which by -o store=DIR");
+      complain(request.spec + ": several stores are mounted (" + found->point + ", " + mount.point +
+               "); say which by -o store=DIR");
       status = kUsage;
       return std::nullopt;
     }
     if (!found) found = mount;
   }
   if (!found && request.store.empty()) {
-    complain(request.spec + (any_dead ? ": the pfsd that served it has ended" : ": no pfsd serves a mount here") +
+    complain(request.spec +
+             (any_dead ? ": the pfsd that served it has ended" : ": no pfsd serves a mount here") +
              "; start it (`systemctl start pfsd`), or say -o store=DIR");
     status = kFailed;
   }
@@ -108,7 +112,8 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
 
 bool is_served(const Request& request) {
   const auto mount = mount_at(request.directory);
-  return mount && mount->root == "/" && mount->source == "pfs#" + id_of_store(request.store) && !is_dead(request.directory);
+  return mount && mount->root == "/" && mount->source == "pfs#" + id_of_store(request.store) &&
+         !is_dead(request.directory);
 }
 
 std::string place_for_whole(const std::string& store) {
@@ -119,7 +124,8 @@ std::string place_for_whole(const std::string& store) {
   }
   std::string path = "/run/pfs/stores/";
   for (const char c : store.substr(1)) path.push_back(c == '/' ? '-' : c);
-  for (const std::string& directory : {std::string("/run/pfs"), std::string("/run/pfs/stores"), path}) {
+  for (const std::string& directory :
+       {std::string("/run/pfs"), std::string("/run/pfs/stores"), path}) {
     if (mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST) continue;
     complain(directory + ": cannot be made: " + std::strerror(errno));
     return {};
@@ -133,17 +139,20 @@ int start_pfsd(const Request& request, const std::string& directory) {
     complain("pfsd is neither beside this program nor in ../bin; install both");
     return kSystem;
   }
-  std::vector<std::string> words{*pfsd, "--daemonize", "--store", request.store, "--mount", directory};
+  std::vector<std::string> words{*pfsd,         "--daemonize", "--store",
+                                 request.store, "--mount",     directory};
   for (const auto& [flag, value] : request.for_daemon) words.insert(words.end(), {flag, value});
   if (request.allow_other && geteuid() != 0) words.emplace_back("--allow-other");
   // a part has options of its own; the mount as a whole has them when it is what was asked for
   std::string list;
   for (const auto& option : request.kernel_options) list += (list.empty() ? "" : ",") + option;
-  if (!list.empty() && directory == request.directory) words.insert(words.end(), {"--mount-options", list});
+  if (!list.empty() && directory == request.directory)
+    words.insert(words.end(), {"--mount-options", list});
   std::vector<std::string> variables = environment();
   catch_interrupts();
   pid_t pid = 0;
-  const int failed = posix_spawn(&pid, pfsd->c_str(), nullptr, nullptr, pointers(words).data(), pointers(variables).data());
+  const int failed = posix_spawn(&pid, pfsd->c_str(), nullptr, nullptr, pointers(words).data(),
+                                 pointers(variables).data());
   if (failed != 0) {
     complain(*pfsd + ": " + std::strerror(failed));
     return kSystem;

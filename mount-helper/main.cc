@@ -1,7 +1,7 @@
-// mount.pfs: what mount(8) runs for `mount -t pfs WHAT DIR` and for a line of fstab. It starts pfsd for a store, or
-// mounts a branch or a directory of a commit of a store that is mounted, and returns when the mount answers. It includes
-// nothing of pfs, uses no shell, and starts one program by its absolute path with an environment of its own, because
-// mount(8) may run it with privileges.
+// mount.pfs: what mount(8) runs for `mount -t pfs WHAT DIR` and for a line of fstab. It starts pfsd
+// for a store, or mounts a branch or a directory of a commit of a store that is mounted, and
+// returns when the mount answers. It includes nothing of pfs, uses no shell, and starts one program
+// by its absolute path with an environment of its own, because mount(8) may run it with privileges.
 //
 // Source: mount(8), "External helpers" and "Exit status"; the argument order is libmount's.
 
@@ -23,13 +23,16 @@ using namespace pfs::mount_helper;
 int refuse_of_running(const Request& request, const Mount& whole) {
   const std::string name = request.for_daemon.front().first.substr(2);
   complain(name + ": is the same for all mounts of a store, and it is mounted at " + whole.point +
-           " already; set it there" + (name.starts_with("commit") ? ", or for the branch by `pfs update branch`" : ""));
+           " already; set it there" +
+           (name.starts_with("commit") ? ", or for the branch by `pfs update branch`" : ""));
   return kUsage;
 }
 
 int mount_part(const Request& request) {
   if (geteuid() != 0) {
-    complain(request.spec + ": only root mounts a part of a store; mount it as a whole (mount.pfs STORE_DIR DIR) and use what is in it");
+    complain(request.spec +
+             ": only root mounts a part of a store; mount it as a whole (mount.pfs STORE_DIR DIR) "
+             "and use what is in it");
     return kUsage;
   }
   int status = 0;
@@ -47,7 +50,8 @@ int mount_part(const Request& request) {
 }
 
 int run(const Request& request) {
-  if (request.verbose) std::printf("mount.pfs: %s on %s\n", request.spec.c_str(), request.directory.c_str());
+  if (request.verbose)
+    std::printf("mount.pfs: %s on %s\n", request.spec.c_str(), request.directory.c_str());
   if (request.fake) return 0;
   if (request.remount) return change_attributes(request);
   if (!clear_dead(request.directory)) return kFailed;

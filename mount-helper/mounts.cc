@@ -62,8 +62,9 @@ std::optional<Mount> mount_at(const std::string& directory) {
   return uppermost;
 }
 
-// The kernel says so from the moment the daemon's last descriptor is closed, but goes on to answer stat(2) from what it
-// has cached; statfs(2) is never cached. Source: fuse_get_req() in fs/fuse/dev.c.
+// The kernel says so from the moment the daemon's last descriptor is closed, but goes on to answer
+// stat(2) from what it has cached; statfs(2) is never cached. Source: fuse_get_req() in
+// fs/fuse/dev.c.
 bool is_dead(const std::string& directory) {
   struct statvfs about {};
   return statvfs(directory.c_str(), &about) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
@@ -72,9 +73,11 @@ bool is_dead(const std::string& directory) {
 bool clear_dead(const std::string& directory) {
   while (mount_at(directory) && is_dead(directory)) {
     if (geteuid() != 0) return true;  // pfsd has fusermount3 do it
-    umount2(directory.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);  // ends what waits for the daemon in vain
+    umount2(directory.c_str(),
+            MNT_FORCE | UMOUNT_NOFOLLOW);  // ends what waits for the daemon in vain
     if (mount_at(directory) && umount2(directory.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
-      complain(directory + ": the mount of a daemon that has ended cannot be taken away: " + std::strerror(errno));
+      complain(directory + ": the mount of a daemon that has ended cannot be taken away: " +
+               std::strerror(errno));
       return false;
     }
   }

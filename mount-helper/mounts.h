@@ -8,7 +8,7 @@ namespace pfs::mount_helper {
 
 /// A mount of pfs, as the kernel lists it.
 struct Mount {
-  std::string root;    ///< what of the file system is mounted: `/` is all of it
+  std::string root;  ///< what of the file system is mounted: `/` is all of it
   std::string point;
   std::string source;  ///< `pfs#` and the store's id
 };
@@ -21,7 +21,8 @@ std::optional<Mount> mount_at(const std::string& directory);
 /// Whether what is mounted at `directory` has lost its daemon.
 bool is_dead(const std::string& directory);
 
-/// Takes dead mounts of pfs away from `directory`. Returns false, and has complained, when one stays.
+/// Takes dead mounts of pfs away from `directory`. Returns false, and has complained, when one
+/// stays.
 bool clear_dead(const std::string& directory);
 
 }  // namespace pfs::mount_helper

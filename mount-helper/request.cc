@@ -13,18 +13,19 @@ namespace pfs::mount_helper {
 namespace {
 
 std::nullopt_t refuse(const std::string& trouble) {
-  complain(trouble + "; usage: mount.pfs STORE_DIR|REPO@REF[:/DIR]|pfs MOUNTPOINT [-fnsv] [-o options]");
+  complain(trouble +
+           "; usage: mount.pfs STORE_DIR|REPO@REF[:/DIR]|pfs MOUNTPOINT [-fnsv] [-o options]");
   return std::nullopt;
 }
 
 // What mount(8) and systemd hand on and is nothing to us, and what a mount of pfs is by itself.
 bool is_swallowed(std::string_view name) {
-  static constexpr std::array<std::string_view, 15> kSwallowed = {"defaults", "auto",   "noauto",  "user",  "users",
-                                                                  "nouser",   "owner",  "group",   "nofail", "_netdev",
-                                                                  "async",    "atime",  "relatime", "comment", "strictatime"};
+  static constexpr std::array<std::string_view, 15> kSwallowed = {
+      "defaults", "auto",    "noauto", "user",  "users",    "nouser",  "owner",      "group",
+      "nofail",   "_netdev", "async",  "atime", "relatime", "comment", "strictatime"};
   // a remount is asked for with what /proc/mounts says of a FUSE mount
-  static constexpr std::array<std::string_view, 7> kListed = {"user_id", "group_id", "default_permissions", "max_read",
-                                                              "blksize", "fsname",   "subtype"};
+  static constexpr std::array<std::string_view, 7> kListed = {
+      "user_id", "group_id", "default_permissions", "max_read", "blksize", "fsname", "subtype"};
   if (std::find(kSwallowed.begin(), kSwallowed.end(), name) != kSwallowed.end()) return true;
   if (std::find(kListed.begin(), kListed.end(), name) != kListed.end()) return true;
   return name.starts_with("x-") || name.starts_with("X-");
@@ -36,27 +37,29 @@ struct KernelOption {
   unsigned long long set;
   unsigned long long clear;
 };
-constexpr std::array<KernelOption, 10> kKernelOptions{{{"ro", MOUNT_ATTR_RDONLY, 0},
-                                                       {"rw", 0, MOUNT_ATTR_RDONLY},
-                                                       {"nosuid", MOUNT_ATTR_NOSUID, 0},
-                                                       {"suid", 0, MOUNT_ATTR_NOSUID},
-                                                       {"nodev", MOUNT_ATTR_NODEV, 0},
-                                                       {"dev", 0, MOUNT_ATTR_NODEV},
-                                                       {"noexec", MOUNT_ATTR_NOEXEC, 0},
-                                                       {"exec", 0, MOUNT_ATTR_NOEXEC},
-                                                       {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
-                                                       {"dirsync", 0, 0}}};
+constexpr std::array<KernelOption, 10> kKernelOptions{
+    {{"ro", MOUNT_ATTR_RDONLY, 0},
+     {"rw", 0, MOUNT_ATTR_RDONLY},
+     {"nosuid", MOUNT_ATTR_NOSUID, 0},
+     {"suid", 0, MOUNT_ATTR_NOSUID},
+     {"nodev", MOUNT_ATTR_NODEV, 0},
+     {"dev", 0, MOUNT_ATTR_NODEV},
+     {"noexec", MOUNT_ATTR_NOEXEC, 0},
+     {"exec", 0, MOUNT_ATTR_NOEXEC},
+     {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
+     {"dirsync", 0, 0}}};
 
 // Flags of pfsd by the names of options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDaemonOptions{{{"socket", "--socket"},
-                                                                                       {"config", "--config"},
-                                                                                       {"log_level", "--log-level"},
-                                                                                       {"uid", "--uid"},
-                                                                                       {"gid", "--gid"},
-                                                                                       {"umask", "--umask"},
-                                                                                       {"commit", "--commit"},
-                                                                                       {"commit_after", "--commit-after"},
-                                                                                       {"commit_max", "--commit-max"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDaemonOptions{
+    {{"socket", "--socket"},
+     {"config", "--config"},
+     {"log_level", "--log-level"},
+     {"uid", "--uid"},
+     {"gid", "--gid"},
+     {"umask", "--umask"},
+     {"commit", "--commit"},
+     {"commit_after", "--commit-after"},
+     {"commit_max", "--commit-max"}}};
 
 // `a,b=c\,d`: a backslash takes the character after it as it is.
 std::vector<std::string> split_options(const std::string& text) {
@@ -77,9 +80,11 @@ std::vector<std::string> split_options(const std::string& text) {
 std::string trouble_with(const std::string& name, const std::string& value) {
   const auto is_number = [&](int least, int most) {
     return !value.empty() && value.size() <= 10 &&
-           std::all_of(value.begin(), value.end(), [&](char c) { return c >= '0' + least && c <= '0' + most; });
+           std::all_of(value.begin(), value.end(),
+                       [&](char c) { return c >= '0' + least && c <= '0' + most; });
   };
-  if ((name == "uid" || name == "gid") && !is_number(0, 9)) return name + "=" + value + ": is no number";
+  if ((name == "uid" || name == "gid") && !is_number(0, 9))
+    return name + "=" + value + ": is no number";
   if (name == "umask" && !is_number(0, 7)) return name + "=" + value + ": is no octal number";
   if (name == "commit" && value != "auto" && value != "close" && value != "manual")
     return name + "=" + value + ": is auto, close or manual";
@@ -126,14 +131,17 @@ std::string take_spec(Request& request) {
   const std::string ref = spec.substr(0, colon);
   if (spec == "pfs" || spec == "none") {
     request.bind = true;
-  } else if (!spec.starts_with('/') && !spec.starts_with('.') && ref.find('@') != std::string::npos) {
-    if (ref.find('/') != std::string::npos) return spec + ": a directory of it is written " + ref.substr(0, ref.find('/')) + ":/DIR";
+  } else if (!spec.starts_with('/') && !spec.starts_with('.') &&
+             ref.find('@') != std::string::npos) {
+    if (ref.find('/') != std::string::npos)
+      return spec + ": a directory of it is written " + ref.substr(0, ref.find('/')) + ":/DIR";
     const std::string below = colon == std::string::npos ? "/" : spec.substr(colon + 1);
     if (!below.starts_with('/')) return spec + ": a directory of it is written " + ref + ":/DIR";
     request.bind = true;
     request.part = ref + (below == "/" ? "" : below);
   } else {
-    if (!request.store.empty() && request.store != spec) return "store=" + request.store + ": the store is " + spec + " already";
+    if (!request.store.empty() && request.store != spec)
+      return "store=" + request.store + ": the store is " + spec + " already";
     request.store = spec;
   }
   return {};
@@ -141,7 +149,9 @@ std::string take_spec(Request& request) {
 
 }  // namespace
 
-void complain(const std::string& trouble) { std::fprintf(stderr, "mount.pfs: %s\n", trouble.c_str()); }
+void complain(const std::string& trouble) {
+  std::fprintf(stderr, "mount.pfs: %s\n", trouble.c_str());
+}
 
 std::optional<Request> parse(int argc, char** argv) {
   Request request;

@@ -29,9 +29,10 @@ struct Request {
   bool bind = false;  ///< a part of a mounted store, or all of it, at another place
   std::string part;   ///< below the store's top: `data@master/dir`; empty: all of it
 
-  std::vector<std::pair<std::string, std::string>> for_daemon;  ///< flags of a pfsd that we start, with their values
-  std::vector<std::string> kernel_options;                      ///< `ro` and the like, as they were given
-  Attributes attributes;                                        ///< the same
+  std::vector<std::pair<std::string, std::string>>
+      for_daemon;                           ///< flags of a pfsd that we start, with their values
+  std::vector<std::string> kernel_options;  ///< `ro` and the like, as they were given
+  Attributes attributes;                    ///< the same
   bool allow_other = false;
   bool remount = false;
   bool fake = false;
@@ -39,8 +40,8 @@ struct Request {
   bool sloppy = false;
 };
 
-/// Takes `SPEC DIR [-sfnv] [-o options] [-t type] [-N namespace]` in any order. Nothing: it has been complained about
-/// on stderr, and the status is kUsage. Source: mount(8), "External helpers".
+/// Takes `SPEC DIR [-sfnv] [-o options] [-t type] [-N namespace]` in any order. Nothing: it has
+/// been complained about on stderr, and the status is kUsage. Source: mount(8), "External helpers".
 std::optional<Request> parse(int argc, char** argv);
 
 /// Writes a line to stderr.

@@ -91,7 +91,8 @@ Result<void> Daemon::open() {
   store_->start_automatic_commits();
   spdlog::info("serving {} at {}, API at {}", options_.store_path, session_->path(),
                options_.socket_path);
-  service_manager_.tell(fmt::format("READY=1\nSTATUS=serving {} at {}", options_.store_path, session_->path()));
+  service_manager_.tell(
+      fmt::format("READY=1\nSTATUS=serving {} at {}", options_.store_path, session_->path()));
   if (options_.ready_fd >= 0)
     PFS_TRY(report_ready(options_.ready_fd, options_.store_path + "/pfsd.log"));
   return {};

@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "base/duration.h"
 #include "base/names.h"
@@ -20,9 +20,10 @@ namespace pfs::daemon {
 
 namespace {
 
-// What is given to the kernel as it is; all else that a mount can be asked for has a flag of its own. Source: mount(8).
-constexpr std::array<std::string_view, 10> kMountOptions = {"ro",    "rw",     "suid", "nosuid",  "dev",
-                                                            "nodev", "noexec", "exec", "noatime", "dirsync"};
+// What is given to the kernel as it is; all else that a mount can be asked for has a flag of its
+// own. Source: mount(8).
+constexpr std::array<std::string_view, 10> kMountOptions = {
+    "ro", "rw", "suid", "nosuid", "dev", "nodev", "noexec", "exec", "noatime", "dirsync"};
 
 std::string absolute(const std::string& path) {
   if (path.empty() || path.starts_with('/')) return path;
@@ -49,11 +50,14 @@ void describe(CLI::App& app, Words& words) {
   app.description("Serves the store in a directory as a file system, and the API on a socket.");
   app.footer("SIGTERM or SIGINT: finish what is open, unmount, end.");
   app.set_version_flag("--version", "pfsd " PFS_VERSION);
-  app.set_config("--config", "", "a TOML file with these names; the command line wins")->type_name("FILE");
+  app.set_config("--config", "", "a TOML file with these names; the command line wins")
+      ->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  // as everywhere: of one that is given twice the last counts, so that a script's can be changed behind it
+  // as everywhere: of one that is given twice the last counts, so that a script's can be changed
+  // behind it
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  const auto text = [&](const std::string& name, std::string& into, const std::string& type, const std::string& help) {
+  const auto text = [&](const std::string& name, std::string& into, const std::string& type,
+                        const std::string& help) {
     app.add_option("--" + name, into, help)->type_name(type);
   };
   text("store", options.store_path, "DIR", "the store; made when it is not there");
@@ -61,29 +65,35 @@ void describe(CLI::App& app, Words& words) {
   text("socket", options.socket_path, "PATH",
        "the API's socket (root: /run/pfs/pfsd.sock; others: $XDG_RUNTIME_DIR/pfs/pfsd.sock)");
   text("log-level", options.log_level, "LEVEL", "debug, info, warn or error (info)");
-  app.add_flag("--daemonize", options.daemonize, "return when the mount answers; then log to STORE/pfsd.log");
+  app.add_flag("--daemonize", options.daemonize,
+               "return when the mount answers; then log to STORE/pfsd.log");
   app.add_flag("--foreground", words.foreground, "stay (the default)");
-  app.add_option("--mount-options", options.mount_options, "for the kernel: ro, noexec, nosuid, nodev, noatime, dirsync")
+  app.add_option("--mount-options", options.mount_options,
+                 "for the kernel: ro, noexec, nosuid, nodev, noatime, dirsync")
       ->type_name("LIST")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_flag("--allow-other", options.allow_other, "insist that other users may enter; else they may where it is allowed");
+  app.add_flag("--allow-other", options.allow_other,
+               "insist that other users may enter; else they may where it is allowed");
   text("uid", words.owner, "UID", "show every file as this user's");
   text("gid", words.group, "GID", "show every file as this group's");
   text("umask", words.umask, "OCTAL", "show no file with these bits of its mode");
-  text("commit", options.commit, "WHEN", "when changes become a commit: auto, close or manual (auto)");
+  text("commit", options.commit, "WHEN",
+       "when changes become a commit: auto, close or manual (auto)");
   text("commit-after", words.commit_after, "TIME", "auto: so long without a change (1s)");
   text("commit-max", words.commit_max, "TIME", "auto: at the latest after so long; 0: never (60s)");
   app.add_option("--ready-fd", options.ready_fd)->group("")->configurable(false);
 }
 
-Result<std::optional<std::uint32_t>> number(const std::string& text, int base, const std::string& name, std::uint32_t most) {
+Result<std::optional<std::uint32_t>> number(const std::string& text, int base,
+                                            const std::string& name, std::uint32_t most) {
   if (text.empty()) return std::optional<std::uint32_t>();
   char* end = nullptr;
   const unsigned long long value = std::strtoull(text.c_str(), &end, base);
   if (*end != '\0' || !std::isdigit(static_cast<unsigned char>(text.front())) || value > most) {
-    return refused(fmt::format("--{} {}: is no {}number", name, printable(text), base == 8 ? "octal " : ""));
+    return refused(
+        fmt::format("--{} {}: is no {}number", name, printable(text), base == 8 ? "octal " : ""));
   }
   return std::optional(static_cast<std::uint32_t>(value));
 }
@@ -107,15 +117,19 @@ Result<void> check(const Options& options) {
                              options.store_path, options.mount_path)};
   }
   // spdlog takes every unknown word for `off`
-  if (options.log_level != "off" && spdlog::level::from_str(options.log_level) == spdlog::level::off) {
-    return Error{Code::kInvalid, fmt::format("--log-level {}: is debug, info, warn or error", printable(options.log_level))};
+  if (options.log_level != "off" &&
+      spdlog::level::from_str(options.log_level) == spdlog::level::off) {
+    return Error{Code::kInvalid, fmt::format("--log-level {}: is debug, info, warn or error",
+                                             printable(options.log_level))};
   }
   if (options.commit != "auto" && options.commit != "close" && options.commit != "manual") {
-    return Error{Code::kInvalid, fmt::format("--commit {}: is auto, close or manual", printable(options.commit))};
+    return Error{Code::kInvalid,
+                 fmt::format("--commit {}: is auto, close or manual", printable(options.commit))};
   }
   for (const auto& option : options.mount_options) {
     if (std::find(kMountOptions.begin(), kMountOptions.end(), option) == kMountOptions.end())
-      return refused(fmt::format("--mount-options {}: is none of those that pfsd hands on", printable(option)));
+      return refused(fmt::format("--mount-options {}: is none of those that pfsd hands on",
+                                 printable(option)));
   }
   return {};
 }
@@ -123,7 +137,8 @@ Result<void> check(const Options& options) {
 Result<Options> checked(Words words) {
   Options& options = words.options;
   if (words.foreground || options.ready_fd >= 0) options.daemonize = false;
-  for (auto* path : {&options.store_path, &options.mount_path, &options.socket_path}) *path = absolute(*path);
+  for (auto* path : {&options.store_path, &options.mount_path, &options.socket_path})
+    *path = absolute(*path);
   if (options.socket_path.empty()) options.socket_path = default_socket_path();
   PFS_TRY_ASSIGN(options.appearance.uid, number(words.owner, 10, "uid", UINT_MAX - 1));
   PFS_TRY_ASSIGN(options.appearance.gid, number(words.group, 10, "gid", UINT_MAX - 1));
@@ -170,9 +185,11 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     return said;
   } catch (const CLI::ConfigError& e) {
     const std::string text = e.what();
-    return refused(fmt::format("{}: {}: no such option", app.get_config_ptr()->as<std::string>(), text.substr(text.rfind(' ') + 1)));
+    return refused(fmt::format("{}: {}: no such option", app.get_config_ptr()->as<std::string>(),
+                               text.substr(text.rfind(' ') + 1)));
   } catch (const CLI::FileError&) {
-    return Error{Code::kInvalid, fmt::format("--config {}: cannot be read", app.get_config_ptr()->as<std::string>())};
+    return Error{Code::kInvalid, fmt::format("--config {}: cannot be read",
+                                             app.get_config_ptr()->as<std::string>())};
   } catch (const CLI::ParseError& e) {
     return refused(lower_first(e.what()));
   }

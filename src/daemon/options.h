@@ -21,7 +21,7 @@ struct Options {
 
   // the mount
   std::vector<std::string> mount_options;  ///< for the kernel: `ro`, `nosuid` and the like
-  bool allow_other = false;                ///< refuse to start without it; else as far as it is allowed
+  bool allow_other = false;  ///< refuse to start without it; else as far as it is allowed
   fs::Appearance appearance;
 
   // when commits are made of branches that do not say it themselves
@@ -32,8 +32,8 @@ struct Options {
   std::string text;  ///< not empty: what to print instead of all this (help, version)
 };
 
-/// From the command line and, where it says `--config`, from a TOML file with the same names; the command line wins.
-/// Errors: kInvalid (an unknown, incomplete or contradictory option, by name).
+/// From the command line and, where it says `--config`, from a TOML file with the same names; the
+/// command line wins. Errors: kInvalid (an unknown, incomplete or contradictory option, by name).
 Result<Options> parse_options(int argc, const char* const* argv);
 
 /// Where pfsd listens unless it is told: as `pfs` looks for it.

@@ -29,7 +29,8 @@ void ServiceManager::tell(const std::string& state) const {
   if (address_.front() == '@') to.sun_path[0] = '\0';  // an abstract socket
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket || sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), size) < 0)
+  if (!socket || sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                        reinterpret_cast<const sockaddr*>(&to), size) < 0)
     spdlog::warn("systemd is not told that '{}': {}", state, std::strerror(errno));
 }
 

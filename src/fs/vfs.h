@@ -24,7 +24,8 @@
 
 namespace pfs::fs {
 
-/// As what the files of a whole mount are shown, whoever they belong to: what `-o uid=`, `gid=` and `umask=` mean to mount(8).
+/// As what the files of a whole mount are shown, whoever they belong to: what `-o uid=`, `gid=` and
+/// `umask=` mean to mount(8).
 struct Appearance {
   std::optional<std::uint32_t> uid{};
   std::optional<std::uint32_t> gid{};

@@ -24,7 +24,8 @@ namespace {
 /// Where pfsd finds systemd.
 class Listener {
  public:
-  explicit Listener(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  explicit Listener(const std::string& path)
+      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un at{};
     at.sun_family = AF_UNIX;
     path.copy(at.sun_path, sizeof at.sun_path - 1);
@@ -61,14 +62,21 @@ TEST_CASE("the configuration file has every flag, and the command line wins", "[
   const Start start;
   put(start.file("pfsd.toml"),
       "# everything\n"
-      "store = \"" + start.store() + "\"\nmount = \"" + start.mount() + "\"\nsocket = \"" + start.file("socket") + "\"\n"
-      "log-level = \"error\"\ndaemonize = true\nmount-options = [\"noexec\", \"noatime\"]\nallow-other = false\n"
-      "uid = 1234\ngid = 4321\numask = \"027\"\ncommit = \"auto\"\ncommit-after = \"250ms\"\ncommit-max = \"2m\"\n");
-  const auto said = Start::run(std::string(PFS_PFSD) + " --config " + start.file("pfsd.toml") + " --log-level info");
+      "store = \"" +
+          start.store() + "\"\nmount = \"" + start.mount() + "\"\nsocket = \"" +
+          start.file("socket") +
+          "\"\n"
+          "log-level = \"error\"\ndaemonize = true\nmount-options = [\"noexec\", "
+          "\"noatime\"]\nallow-other = false\n"
+          "uid = 1234\ngid = 4321\numask = \"027\"\ncommit = \"auto\"\ncommit-after = "
+          "\"250ms\"\ncommit-max = \"2m\"\n");
+  const auto said = Start::run(std::string(PFS_PFSD) + " --config " + start.file("pfsd.toml") +
+                               " --log-level info");
   INFO(said.text);
   REQUIRE(said.status == 0);
   REQUIRE(start.is_mounted());
-  CHECK(contents(start.store() + "/pfsd.log").find("info") == std::string::npos);  // its log goes there from here on
+  CHECK(contents(start.store() + "/pfsd.log").find("info") ==
+        std::string::npos);  // its log goes there from here on
   struct statvfs about {};
   REQUIRE(::statvfs(start.mount().c_str(), &about) == 0);
   CHECK((about.f_flag & ST_NOEXEC) != 0);
@@ -91,9 +99,12 @@ TEST_CASE("the configuration file has every flag, and the command line wins", "[
 
 TEST_CASE("the configuration that is installed is one, and the unit is one to systemd", "[mount]") {
   const Start start;
-  const auto said = Start::run("sed 's#/var/lib/pfs/store#" + start.store() + "#; s#\"/pfs\"#\"" + start.mount() +
-                               "\"#; s#/run/pfs#" + start.file("") + "#; s/^# \\([a-z-]* = \\)/\\1/; s/^uid.*//; s/^gid.*//' " PFS_DAEMON_SOURCES
-                               "/pfsd.toml > " + start.file("pfsd.toml") + "; " PFS_PFSD " --log-level error --config " + start.file("pfsd.toml"));
+  const auto said = Start::run(
+      "sed 's#/var/lib/pfs/store#" + start.store() + "#; s#\"/pfs\"#\"" + start.mount() +
+      "\"#; s#/run/pfs#" + start.file("") +
+      "#; s/^# \\([a-z-]* = \\)/\\1/; s/^uid.*//; s/^gid.*//' " PFS_DAEMON_SOURCES "/pfsd.toml > " +
+      start.file("pfsd.toml") + "; " PFS_PFSD " --log-level error --config " +
+      start.file("pfsd.toml"));
   INFO(said.text << contents(start.file("pfsd.toml")));
   REQUIRE(said.status == 0);
   REQUIRE(start.is_mounted());
@@ -101,13 +112,16 @@ TEST_CASE("the configuration that is installed is one, and the unit is one to sy
   start.wait_for_end();
   if (Start::run("command -v systemd-analyze > /dev/null").status != 0) return;
   // with the pfsd of the build in the place of the one that is not installed
-  const auto verified = Start::run("sed 's#^ExecStart=[^ ]*#ExecStart=" PFS_PFSD "#' " PFS_DAEMON_UNIT " > " + start.file("pfsd.service") +
-                                   "; systemd-analyze verify --man=no " + start.file("pfsd.service"));
+  const auto verified =
+      Start::run("sed 's#^ExecStart=[^ ]*#ExecStart=" PFS_PFSD "#' " PFS_DAEMON_UNIT " > " +
+                 start.file("pfsd.service") + "; systemd-analyze verify --man=no " +
+                 start.file("pfsd.service"));
   INFO(verified.text);
   CHECK(verified.text.find("pfsd.service") == std::string::npos);
 }
 
-TEST_CASE("a configuration that cannot be is refused in one line that names the option", "[mount]") {
+TEST_CASE("a configuration that cannot be is refused in one line that names the option",
+          "[mount]") {
   const Start start;
   const auto refused = [&](const std::string& text, const std::vector<std::string>& words) {
     put(start.file("pfsd.toml"), text);
@@ -117,7 +131,8 @@ TEST_CASE("a configuration that cannot be is refused in one line that names the 
     CHECK(refusal.is_one_line_with(words));
     CHECK_FALSE(start.made_a_store());
   };
-  refused("colour = \"red\"\n", {start.file("pfsd.toml"), "colour", "no such option", "pfsd --help"});
+  refused("colour = \"red\"\n",
+          {start.file("pfsd.toml"), "colour", "no such option", "pfsd --help"});
   refused("uid = \"me\"\n", {"--uid me", "no number"});
   refused("umask = \"999\"\n", {"--umask 999", "no octal number"});
   refused("commit = \"often\"\n", {"--commit often", "auto, close or manual"});
@@ -151,7 +166,8 @@ TEST_CASE("an ordinary user's pfsd mounts by fusermount3, serves its user and en
   CHECK(said.status == 0);
 }
 
-TEST_CASE("an ordinary user is told what is missing, and by which command it is mended", "[mount]") {
+TEST_CASE("an ordinary user is told what is missing, and by which command it is mended",
+          "[mount]") {
   struct Trouble {
     std::string before;
     std::string flags;
@@ -160,15 +176,21 @@ TEST_CASE("an ordinary user is told what is missing, and by which command it is 
   const auto trouble = GENERATE(values<Trouble>({
       {"chown 0 $M", "", {"mnt: not this user's", "have root say `chown 65534 "}},
       {"touch $M/f", "", {"mnt: not empty", "choose another directory"}},
-      {"touch /etc/fuse.conf; mount --bind /dev/null /etc/fuse.conf", "--allow-other",
+      {"touch /etc/fuse.conf; mount --bind /dev/null /etc/fuse.conf",
+       "--allow-other",
        {"allow_other", "/etc/fuse.conf", "`echo user_allow_other >> /etc/fuse.conf`"}},
       {"mount --bind /dev/null /usr/bin/fusermount3", "", {"no fusermount3", "apt install fuse3"}},
-      {"cp /usr/bin/fusermount3 $D/f; chmod 755 $D/f; mount --bind $D/f /usr/bin/fusermount3", "",
+      {"cp /usr/bin/fusermount3 $D/f; chmod 755 $D/f; mount --bind $D/f /usr/bin/fusermount3",
+       "",
        {"/usr/bin/fusermount3", "`chmod u+s /usr/bin/fusermount3`"}},
-      {"chown 54321 $D $M; as_user() { setpriv --reuid 54321 --regid 54321 --clear-groups env HOME=$D \"$@\"; }", "",
+      {"chown 54321 $D $M; as_user() { setpriv --reuid 54321 --regid 54321 --clear-groups env "
+       "HOME=$D \"$@\"; }",
+       "",
        {"mnt: cannot be mounted on", "could not determine username"}},
       {"chmod 600 /dev/fuse", "", {"/dev/fuse: not allowed to this user", "`chmod 666 /dev/fuse`"}},
-      {"mount -t tmpfs mine $M", "", {"mnt: mine (tmpfs) is mounted there", "choose another directory"}},
+      {"mount -t tmpfs mine $M",
+       "",
+       {"mnt: mine (tmpfs) is mounted there", "choose another directory"}},
   }));
   const Start start;
   if (!start.give_to_user()) return;
@@ -180,10 +202,11 @@ TEST_CASE("an ordinary user is told what is missing, and by which command it is 
 
 TEST_CASE("a second start on the same store and mount says who has it", "[mount]") {
   Mounted mounted;
-  const auto refusal =
-      Start::run(std::string(PFS_PFSD) + " --store " + mounted.store() + " --mount " + mounted.mount() + " --socket " + mounted.socket());
+  const auto refusal = Start::run(std::string(PFS_PFSD) + " --store " + mounted.store() +
+                                  " --mount " + mounted.mount() + " --socket " + mounted.socket());
   INFO(refusal.text);
   CHECK(refusal.status == 1);
-  CHECK(refusal.is_one_line_with({mounted.store(), "process " + std::to_string(mounted.pid()), "stop it first"}));
+  CHECK(refusal.is_one_line_with(
+      {mounted.store(), "process " + std::to_string(mounted.pid()), "stop it first"}));
   mounted.make_branch("data@master");
 }

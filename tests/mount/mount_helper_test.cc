@@ -1,4 +1,5 @@
-// `mount -t pfs` and lines of fstab, as mount(8) carries them out: in a mount namespace in which mount.pfs is in /sbin.
+// `mount -t pfs` and lines of fstab, as mount(8) carries them out: in a mount namespace in which
+// mount.pfs is in /sbin.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,8 +11,9 @@ using namespace pfs::test;
 
 namespace {
 
-/// Runs a script as root with $S a store, $M, $A and $B empty directories, /run/pfs and /etc/fstab its own. `refused STATUS
-/// WORDS COMMAND…` is one that ends with that status and says one line with those words.
+/// Runs a script as root with $S a store, $M, $A and $B empty directories, /run/pfs and /etc/fstab
+/// its own. `refused STATUS WORDS COMMAND…` is one that ends with that status and says one line
+/// with those words.
 Refusal with_mount(const Start& start, const std::string& script) {
   return start.run_script(R"sh(
     set -u; chmod 755 "$D"
@@ -19,7 +21,8 @@ Refusal with_mount(const Start& start, const std::string& script) {
     # /sbin as it is, with our helper in it
     mount --bind /usr/sbin "$D/system"
     ln -s "$D/system"/* "$D/sbin/"
-    ln -sf ")sh" + start.helper() + R"sh(" "$D/sbin/mount.pfs"
+    ln -sf ")sh" + start.helper() +
+                          R"sh(" "$D/sbin/mount.pfs"
     ln -sf mount.pfs "$D/sbin/mount.fuse.pfs"
     mount --bind "$D/sbin" /usr/sbin
     mount --bind "$D/run" /run
@@ -45,16 +48,16 @@ Refusal with_mount(const Start& start, const std::string& script) {
 
 }  // namespace
 
-#define REQUIRE_MOUNT(script)                                  \
-  do {                                                         \
-    if (::geteuid() != 0) {                                    \
-      WARN("skipped: mount -t pfs takes root");                \
-      return;                                                  \
-    }                                                          \
-    const Start start_here;                                    \
-    const auto said_here = with_mount(start_here, (script));   \
-    INFO("said: " << said_here.text);                          \
-    REQUIRE(said_here.status == 0);                            \
+#define REQUIRE_MOUNT(script)                                \
+  do {                                                       \
+    if (::geteuid() != 0) {                                  \
+      WARN("skipped: mount -t pfs takes root");              \
+      return;                                                \
+    }                                                        \
+    const Start start_here;                                  \
+    const auto said_here = with_mount(start_here, (script)); \
+    INFO("said: " << said_here.text);                        \
+    REQUIRE(said_here.status == 0);                          \
   } while (false)
 
 TEST_CASE("mount -t pfs mounts a store as a whole and umount ends it", "[mount]") {
@@ -81,7 +84,10 @@ TEST_CASE("mount -t pfs mounts a store as a whole and umount ends it", "[mount]"
   )sh");
 }
 
-TEST_CASE("mount -t pfs data@master mounts a branch of the running daemon, a commit or a directory of one", "[mount]") {
+TEST_CASE(
+    "mount -t pfs data@master mounts a branch of the running daemon, a commit or a directory of "
+    "one",
+    "[mount]") {
   REQUIRE_MOUNT(R"sh(
     $pfsd --daemonize --log-level error
     mkdir "$M/data@master" "$M/data@dev"; mkdir -p "$M/data@master/dir/sub"
@@ -206,7 +212,8 @@ TEST_CASE("what mount -t pfs cannot do is one line with the exit status of mount
   )sh");
 }
 
-TEST_CASE("an interrupted mount leaves nothing behind and ends with the status for that", "[mount]") {
+TEST_CASE("an interrupted mount leaves nothing behind and ends with the status for that",
+          "[mount]") {
   REQUIRE_MOUNT(R"sh(
     # pfsd waits for a store that is slow to come
     mkdir "$S"; mkfifo "$S/FORMAT"

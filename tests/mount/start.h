@@ -27,7 +27,8 @@ struct Refusal {
 
   bool is_one_line_with(const std::vector<std::string>& words) const {
     return std::count(text.begin(), text.end(), '\n') == 1 &&
-           std::all_of(words.begin(), words.end(), [this](const auto& word) { return text.find(word) != text.npos; });
+           std::all_of(words.begin(), words.end(),
+                       [this](const auto& word) { return text.find(word) != text.npos; });
   }
 };
 
@@ -42,18 +43,19 @@ class Start {
 
   std::string pfsd() const { return pfsd(store(), mount()); }
   std::string pfsd(const std::string& store, const std::string& mount) const {
-    return std::string(PFS_PFSD) + " --store " + store + " --mount " + mount + " --socket " + (directory_ / "socket");
+    return std::string(PFS_PFSD) + " --store " + store + " --mount " + mount + " --socket " +
+           (directory_ / "socket");
   }
   static std::string helper() {
     const std::string beside = PFS_PFSD;
     return beside.substr(0, beside.rfind('/')) + "/mount.pfs";
   }
   std::string mount_pfs() const {
-    return helper() + " " + store() + " " + mount() + " -o socket=" +
-           (directory_ / "socket");
+    return helper() + " " + store() + " " + mount() + " -o socket=" + (directory_ / "socket");
   }
 
-  /// Runs the command, which is expected to refuse; one that starts after all is ended after a while.
+  /// Runs the command, which is expected to refuse; one that starts after all is ended after a
+  /// while.
   static Refusal run(const std::string& script) {
     FILE* pipe = ::popen(("{ timeout 20 " + script + "; } 2>&1").c_str(), "r");
     REQUIRE(pipe != nullptr);
@@ -79,32 +81,40 @@ class Start {
   bool is_mounted() const {
     struct stat outside {};
     struct stat inside {};
-    return ::stat(directory_.path().c_str(), &outside) == 0 && ::stat(mount().c_str(), &inside) == 0 &&
-           outside.st_dev != inside.st_dev;
+    return ::stat(directory_.path().c_str(), &outside) == 0 &&
+           ::stat(mount().c_str(), &inside) == 0 && outside.st_dev != inside.st_dev;
   }
 
-  static bool unmount(const std::string& path) { return run("umount " + path + " || fusermount3 -u " + path).status == 0; }
+  static bool unmount(const std::string& path) {
+    return run("umount " + path + " || fusermount3 -u " + path).status == 0;
+  }
   /// Until the daemon that had the store has let go of it.
   void wait_for_end() const {
     for (int i = 0; i < 400 && run("flock -n " + store() + "/LOCK true").status != 0; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 
-  /// The directory becomes that of an ordinary user, 65534 where the test is run by root. False where that cannot be.
+  /// The directory becomes that of an ordinary user, 65534 where the test is run by root. False
+  /// where that cannot be.
   bool give_to_user() const {
     if (::geteuid() != 0) {
       WARN("skipped: an ordinary user is made by root");
       return false;
     }
-    return ::chown(directory_.path().c_str(), 65534, 65534) == 0 && ::chown(mount().c_str(), 65534, 65534) == 0;
+    return ::chown(directory_.path().c_str(), 65534, 65534) == 0 &&
+           ::chown(mount().c_str(), 65534, 65534) == 0;
   }
-  /// Runs a script in a mount namespace of its own, in which everybody may open /dev/fuse, as an ordinary machine has it.
-  /// `as_user COMMAND…` is that user's, `pfsd` starts one that must be ended in the script.
+  /// Runs a script in a mount namespace of its own, in which everybody may open /dev/fuse, as an
+  /// ordinary machine has it. `as_user COMMAND…` is that user's, `pfsd` starts one that must be
+  /// ended in the script.
   Refusal run_script(const std::string& script) const {
-    put(file("script"), "set -e\nas_user() { setpriv --reuid 65534 --regid 65534 --clear-groups env HOME='" + directory_.path() +
-                            "' \"$@\"; }\npfsd='" + pfsd() + "' M='" + mount() + "' S='" + store() + "' D='" + directory_.path() +
-                            "'\nmknod \"$D/fuse\" c 10 229; chmod 666 \"$D/fuse\"; mount --bind \"$D/fuse\" /dev/fuse\n" +
-                            "ended() { flock -w 20 \"$S/LOCK\" true; }\n" + script);
+    put(file("script"),
+        "set -e\nas_user() { setpriv --reuid 65534 --regid 65534 --clear-groups env HOME='" +
+            directory_.path() + "' \"$@\"; }\npfsd='" + pfsd() + "' M='" + mount() + "' S='" +
+            store() + "' D='" + directory_.path() +
+            "'\nmknod \"$D/fuse\" c 10 229; chmod 666 \"$D/fuse\"; mount --bind \"$D/fuse\" "
+            "/dev/fuse\n" +
+            "ended() { flock -w 20 \"$S/LOCK\" true; }\n" + script);
     return run("unshare -m sh " + file("script"));
   }
 

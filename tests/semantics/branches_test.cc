@@ -1,4 +1,5 @@
-// The lines of docs/semantics.md about branches as names: renamed, and retargeted by their pointers.
+// The lines of docs/semantics.md about branches as names: renamed, and retargeted by their
+// pointers.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
@@ -13,7 +14,8 @@
 
 using namespace pfs::test;
 
-TEST_CASE("S20: mv -T renames a branch, with its commits, its log and what is being changed in it", "[semantics]") {
+TEST_CASE("S20: mv -T renames a branch, with its commits, its log and what is being changed in it",
+          "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@dev" "$P/data@master"
@@ -71,7 +73,9 @@ after"
   )sh");
 }
 
-TEST_CASE("S20: a branch is not renamed onto another, into another repo, or to what is no branch's name", "[semantics]") {
+TEST_CASE(
+    "S20: a branch is not renamed onto another, into another repo, or to what is no branch's name",
+    "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@dev" "$P/data@release" "$P/other@master"
@@ -85,12 +89,14 @@ TEST_CASE("S20: a branch is not renamed onto another, into another repo, or to w
   )sh");
   const std::string dev = mounted / "data@dev";
   const std::string release = mounted / "data@release";
-  CHECK(outcome(::syscall(SYS_renameat2, AT_FDCWD, dev.c_str(), AT_FDCWD, release.c_str(), RENAME_EXCHANGE)) == EINVAL);
+  CHECK(outcome(::syscall(SYS_renameat2, AT_FDCWD, dev.c_str(), AT_FDCWD, release.c_str(),
+                          RENAME_EXCHANGE)) == EINVAL);
   CHECK(outcome(::rename(dev.c_str(), (mounted / "release").c_str())) == EINVAL);
   CHECK(contents(mounted / "data@dev/f") == "one\n");
 }
 
-TEST_CASE("S20: a rename that a kill cuts off has happened, with everything that was not committed", "[semantics]") {
+TEST_CASE("S20: a rename that a kill cuts off has happened, with everything that was not committed",
+          "[semantics]") {
   Mounted mounted({"PFS_FAULT=store.steps.published:kill"});
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@dev" "$P/data@master"
@@ -113,7 +119,8 @@ moved"
   )sh");
 }
 
-TEST_CASE("S19: ln -sfn on a branch's pointer moves HEAD, as GNU and as BusyBox do it", "[semantics]") {
+TEST_CASE("S19: ln -sfn on a branch's pointer moves HEAD, as GNU and as BusyBox do it",
+          "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@staging" "$P/data@master" "$P/other@master"
@@ -142,7 +149,8 @@ other@master"
   )sh");
 }
 
-TEST_CASE("S19: a pointer that is only removed, or replaced by what it cannot be, stays what it is", "[semantics]") {
+TEST_CASE("S19: a pointer that is only removed, or replaced by what it cannot be, stays what it is",
+          "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@staging" "$P/data@master" "$P/other@master"

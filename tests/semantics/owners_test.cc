@@ -24,7 +24,9 @@ bool skipped_without_root() {
 
 }  // namespace
 
-TEST_CASE("S51: the mount's top and .pfs belong to who runs pfsd, in the modes that let everybody try", "[semantics]") {
+TEST_CASE(
+    "S51: the mount's top and .pfs belong to who runs pfsd, in the modes that let everybody try",
+    "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mine=$(id -u):$(id -g)
@@ -44,7 +46,9 @@ TEST_CASE("S51: the mount's top and .pfs belong to who runs pfsd, in the modes t
   )sh");
 }
 
-TEST_CASE("S51: a new branch has mode 0777 whatever the umask; what is made in it follows the umask", "[semantics]") {
+TEST_CASE(
+    "S51: a new branch has mode 0777 whatever the umask; what is made in it follows the umask",
+    "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mode() { stat -c %a "$1"; }
@@ -71,7 +75,10 @@ TEST_CASE("S51: a new branch has mode 0777 whatever the umask; what is made in i
   )sh");
 }
 
-TEST_CASE("S51: a branch belongs to who made it, over commits, retargets and restarts, and others may not take it away", "[semantics]") {
+TEST_CASE(
+    "S51: a branch belongs to who made it, over commits, retargets and restarts, and others may "
+    "not take it away",
+    "[semantics]") {
   if (skipped_without_root()) return;
   Mounted mounted;
   REQUIRE_SH(mounted, kOthers + R"sh(

@@ -1,4 +1,5 @@
-// S70 of docs/semantics.md: each errno of its table, and the line in the log that tells path and reason.
+// S70 of docs/semantics.md: each errno of its table, and the line in the log that tells path and
+// reason.
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -42,7 +43,8 @@ TEST_CASE("S70: EROFS for a commit, told with the path in it", "[semantics]") {
   CHECK(lines_with(mounted, "info", "/dir/f: a finished commit") >= 4);
 }
 
-TEST_CASE("S70: ENOENT for what is not there, EINVAL for a name that cannot be one", "[semantics]") {
+TEST_CASE("S70: ENOENT for what is not there, EINVAL for a name that cannot be one",
+          "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@master"
@@ -96,7 +98,8 @@ TEST_CASE("S70: EACCES where the branch's top may not be written by the caller",
   CHECK(lines_with(mounted, "data@master/.pfs/log", "is only read") == 1);
 }
 
-TEST_CASE("S70: EIO for a store that is damaged, as an error in the log that names the file", "[semantics]") {
+TEST_CASE("S70: EIO for a store that is damaged, as an error in the log that names the file",
+          "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
     mkdir "$P/data@master"

@@ -47,10 +47,13 @@ void log_libfuse(fuse_log_level level, const char* format, va_list arguments) {
               text);
 }
 
-// What fusermount3, which libfuse runs for an ordinary user, writes to our standard error belongs into the error as well.
+// What fusermount3, which libfuse runs for an ordinary user, writes to our standard error belongs
+// into the error as well.
 class CapturedErrors {
  public:
-  CapturedErrors() : text_(memfd_create("errors", MFD_CLOEXEC)), before_(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
+  CapturedErrors()
+      : text_(memfd_create("errors", MFD_CLOEXEC)),
+        before_(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
     if (text_ && before_) dup2(text_.get(), STDERR_FILENO);
   }
   ~CapturedErrors() {
@@ -115,7 +118,8 @@ Result<void> Session::mount_at(const std::string& path) {
     if (failed != 0 && trouble.empty()) trouble = errors.said();
   }
   mount_trouble = nullptr;
-  if (failed != 0) return Error{Code::kIo, fmt::format("{}: cannot be mounted on: {}", path, trouble)};
+  if (failed != 0)
+    return Error{Code::kIo, fmt::format("{}: cannot be mounted on: {}", path, trouble)};
   path_ = path;
   fcntl(device(), F_SETFD, FD_CLOEXEC);
   if (fuse_session_custom_io(session_, &device_io(), device()) != 0) {
