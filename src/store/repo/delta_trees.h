@@ -56,6 +56,8 @@ class DeltaTrees final : public LiveTrees {
       bool output = false;
     };
     std::function<Result<BranchState>(const BranchRef&)> branch_state;
+    /// Which branch of the repo has this open commit, of which there is no other.
+    std::function<Result<std::optional<BranchRef>>(const RepoName&, const CommitId&)> branch_of_open;
   };
 
   /// Replays the staging log, drops what nothing refers to. Frozen branches are left for the catalog to finish.
@@ -144,6 +146,11 @@ class DeltaTrees final : public LiveTrees {
   Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open);
   /// Like it, and the branch is gone. Its rows are dropped.
   Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
+  /// Between these two the branch's live tree is also found as `to`, once the catalog has it there. Errors: kNotFound.
+  Result<void> begin_rename(const BranchRef& from, const BranchRef& to);
+  void end_rename(const BranchRef& to);
+  /// The branch has another name: its rows, and those that name it, say so.
+  Result<void> rename_branch(const BranchRef& from, const BranchRef& to);
   void set_output(const BranchRef& ref, bool output);
   /// Whether the branch's live tree has no entries.
   Result<bool> is_empty(const BranchRef& ref);
@@ -203,7 +210,6 @@ class DeltaTrees final : public LiveTrees {
 
   // delta_trees.cc: opening, trees, identity
   Result<void> load();
-  Result<void> drop_outdated_rows();
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
@@ -358,6 +364,10 @@ class DeltaTrees final : public LiveTrees {
   /// What is in memory of a file whose rows fold_file() has taken away.
   void close_folded(FileId file, const Content& content, Epoch epoch) PFS_REQUIRES(mutex_);
   void put_branch_row(LiveNode& root, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  // delta_trees_replace.cc
+  Result<void> drop_outdated_rows();
+  void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
   Result<void> drop_rows_below(DirId directory, LocalBatch& batch) PFS_REQUIRES(mutex_);
@@ -376,6 +386,7 @@ class DeltaTrees final : public LiveTrees {
   std::uint64_t reserved_id_ PFS_GUARDED_BY(mutex_) = 1;
   std::uint64_t next_scratch_ PFS_GUARDED_BY(mutex_) = 1;
   std::map<BranchRef, NodePtr> branches_ PFS_GUARDED_BY(mutex_);
+  std::map<BranchRef, NodePtr> renaming_ PFS_GUARDED_BY(mutex_);       // by the names that they are about to have
   std::map<BranchRef, BranchRow> branch_rows_ PFS_GUARDED_BY(mutex_);  // of branches not loaded yet
   std::unordered_map<CommitId, std::weak_ptr<LiveNode>> commits_ PFS_GUARDED_BY(mutex_);
   LoadedNodes<DirId> directories_ PFS_GUARDED_BY(mutex_);

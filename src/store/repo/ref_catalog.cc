@@ -94,6 +94,12 @@ Result<void> RefCatalog::delete_branch(const BranchRef& ref, bool even_with_cont
   return {};
 }
 
+Result<void> RefCatalog::rename_branch(const BranchRef& ref, const BranchRef& to) {
+  const std::array<RefStep, 1> step{RenameBranch{ref, to}};
+  PFS_TRY(transact(step));
+  return {};
+}
+
 Result<void> RefCatalog::set_output_of(const BranchRef& ref, const std::string& pipeline) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     RefEdit edit(*parts_.refs);

@@ -38,6 +38,7 @@ class RefCatalog final : public Catalog {
   Result<Branch> branch(const BranchRef& ref) const override;
   Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const override;
   Result<void> delete_branch(const BranchRef& ref, bool even_with_content) override;
+  Result<void> rename_branch(const BranchRef& ref, const BranchRef& to) override;
   Result<void> set_output_of(const BranchRef& ref, const std::string& pipeline) override;
   Result<bool> retarget(const BranchRef& ref, const CommitRef& target) override;
   Result<Commit> resolve(const CommitRef& ref) const override;

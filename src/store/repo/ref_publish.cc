@@ -34,6 +34,7 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
                             refs.insert(move.ref);
                             if (move.target.branch) refs.insert(BranchRef{move.target.repo, *move.target.branch});
                           },
+                          [&](const RenameBranch& rename) { refs.insert({rename.ref, rename.to}); },
                           [&](const auto& one) { refs.insert(one.ref); }},
                step);
   }
@@ -125,8 +126,18 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
     epoch = *frozen_in;
     PFS_FAULT_POINT("store.finish.frozen");
   }
-  PFS_TRY_ASSIGN(auto results, publish(steps, extend, std::move(frozen), epoch, outcome));
-  return std::optional(std::move(results));
+  // who meets the new name as soon as the transaction is durable finds the live tree of the old one
+  Result<void> ready;
+  for (const auto& step : steps) {
+    const auto* rename = std::get_if<RenameBranch>(&step);
+    if (ready && rename != nullptr) ready = parts_.trees->begin_rename(rename->ref, rename->to);
+  }
+  Result<std::vector<StepResult>> results = ready ? publish(steps, extend, std::move(frozen), epoch, outcome) : std::move(ready).error();
+  for (const auto& step : steps) {
+    if (const auto* rename = std::get_if<RenameBranch>(&step)) parts_.trees->end_rename(rename->to);
+  }
+  if (!results) return std::move(results).error();
+  return std::optional(std::move(*results));
 }
 
 // Which branches are frozen for these steps, and under what; refuses what cannot be, before anything is done.
@@ -163,6 +174,11 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
       if (const auto joined = parts_.trees->joined(discard->ref); !joined.empty()) {
         return Error{Code::kBusy, fmt::format("branch {}: files were moved between it and {}; finish that first", discard->ref.str(),
                                               joined.begin()->str())};
+      }
+    } else if (const auto* rename = std::get_if<RenameBranch>(&step)) {
+      PFS_TRY(load_branch(read, rename->ref));
+      for (const auto& ref : branches_of({&step, 1})) {
+        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref));
       }
     } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
       PFS_TRY(load_branch(read, deletion->ref));
@@ -278,6 +294,10 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   }
   if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.published");
   for (const auto& change : done.trees) {
+    if (change.renamed_to) {
+      PFS_TRY(parts_.trees->rename_branch(change.ref, *change.renamed_to));
+      continue;
+    }
     PFS_TRY_ASSIGN(auto replaced, change.deleted ? parts_.trees->drop_branch(change.ref)
                                                  : parts_.trees->replace_root(change.ref, change.head, change.open));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
