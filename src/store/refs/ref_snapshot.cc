@@ -82,9 +82,10 @@ Result<RefSnapshot> take_ref_snapshot(const RefDb& refs, Seq since, std::size_t 
     if (events.empty()) break;
     snapshot.until = events.back().seq;
     for (const auto& event : events) {
+      auto ref = BranchRef::parse(event.key);
+      if (event.kind == "branch" && event.value == "created" && ref) moved.insert(*ref);  // a renamed one brings a log
       if (event.kind != "head") continue;
       ++seen;
-      auto ref = BranchRef::parse(event.key);
       const auto id = CommitId::from_hex(event.value);
       if (!ref || !id) return Error{Code::kCorrupt, "event of a moved HEAD: damaged record"};
       moved.insert(std::move(*ref));

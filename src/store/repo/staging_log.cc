@@ -21,7 +21,7 @@ constexpr std::string_view kSegmentMagic = "pfsstage";
 constexpr std::size_t kSegmentHeaderSize = 64;
 constexpr std::uint32_t kRecordMagic = 0x70667372;  // "pfsr"
 constexpr std::size_t kRecordHeaderSize = 68;
-constexpr std::uint64_t kWorthRolling = 8;  // a segment begun costs a sync of its directory: not for less than this part of one
+constexpr std::uint64_t kWorthRolling = 64;  // a segment begun costs a sync of its directory: not for less than this part of one
 
 std::string encode_segment_header(std::uint32_t number) {
   // version 1, cipher 0, domain 0, key id 0, nonce base 0: as a pack's header
