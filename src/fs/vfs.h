@@ -30,6 +30,7 @@ struct VfsOptions {
   KernelCaches* caches = nullptr;
   std::uint32_t uid = 0;  ///< owner of the mount's root and of `.pfs`
   std::uint32_t gid = 0;
+  store::PolicySettings new_branches;  ///< of the branches that are made through this mount
 };
 
 /// What stat(2) tells of a node of the mount, and for how long the kernel may believe it.
@@ -260,6 +261,7 @@ class Vfs final : public store::TreeObserver {
   const Clock& clock_;
   const std::uint32_t uid_;
   const std::uint32_t gid_;
+  const store::PolicySettings new_branches_;
   const Timestamp started_;
   InodeTable inodes_;
   HandleTable handles_;
