@@ -114,8 +114,42 @@ void limits(const Arguments& arguments) {
   report("decode_seconds", decoded);
 }
 
+// The bytes of a store's packs from the disk, by so many readers at once: what reading alone takes.
+void read_packs(const Arguments& arguments) {
+  std::vector<std::string> packs;
+  for (const auto* part : {"/packs", "/open"}) {
+    for (const auto& entry : boost::filesystem::recursive_directory_iterator(arguments.text("store") + part)) {
+      if (entry.status().type() == boost::filesystem::regular_file) packs.push_back(entry.path().string());
+    }
+  }
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::uint64_t> bytes{0};
+  const auto all = seconds([&] {
+    std::vector<std::jthread> readers;
+    for (std::uint64_t i = 0; i < arguments.number("readers"); ++i) {
+      readers.emplace_back([&] {
+        std::string piece(std::size_t{1} << 20U, '\0');
+        for (auto pack = next++; pack < packs.size(); pack = next++) {
+          const auto file = must(File::open(packs[pack], O_RDONLY));
+          for (std::uint64_t at = 0;;) {
+            const auto got = must(file.read_at(at, std::as_writable_bytes(std::span(piece))));
+            bytes += got;
+            at += got;
+            if (got < piece.size()) break;
+          }
+        }
+      });
+    }
+  });
+  report("seconds", all);
+  report("bytes", static_cast<double>(bytes));
+}
+
 }  // namespace
 
-void add_limit_rows(Rows& rows) { rows["limits"] = limits; }
+void add_limit_rows(Rows& rows) {
+  rows["limits"] = limits;
+  rows["read-packs"] = read_packs;
+}
 
 }  // namespace pfs::bench

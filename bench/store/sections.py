@@ -91,7 +91,17 @@ class Bench:
             space.remove(store)
             return space.ours("ingest", counted=row, store=store, source=source)["seconds"]
 
-        subjects = {"limit": limit, "ours": ours}
+        def copy():
+            place = space.at("copied")
+            space.remove(place)
+
+            def action():
+                space.run(["cp", "-r", source, place])
+                space.sync()
+
+            return space.timed(action)
+
+        subjects = {"limit": limit, "ours": ours, "cp": copy}
         subjects.update({name: self.ingest_peer(peer, source) for name, peer in peers.items()})
         seconds = self.in_turn(row, subjects, once=("git", "ostree", "borg (zstd,1)"))
         mine = seconds["ours"]
@@ -100,6 +110,8 @@ class Bench:
         decode_limit = median([one["decode_seconds"] for one in limits])
         table.row(row, rate(sizes.big, mine), f"cut + SHA-256 + zstd-1, {cores}: {rate(sizes.big, seconds['limit'])}",
                   seconds["limit"] / mine, at_least(0.85))
+        space.remove(space.at("copied"))
+        table.row(row, rate(sizes.big, mine), f"cp -r and sync: {rate(sizes.big, seconds['cp'])}", mine / seconds["cp"])
         for name in peers:
             if name in seconds:
                 table.row(row, rate(sizes.big, mine), f"{name}: {rate(sizes.big, seconds[name])}", mine / seconds[name],
@@ -197,6 +209,12 @@ class Bench:
             table.row(f"{row}, {readers} reader{'s' if readers > 1 else ''}", rate(sizes.big, mine),
                       f"zstd decodes, {cores}: {rate(sizes.big, decode_limit)}", decode_limit / mine,
                       at_least(0.85) if readers == os.cpu_count() else None)
+            alone = []
+            for _ in range(sizes.repeat):
+                space.make_cold(store)
+                alone.append(space.ours("read-packs", store=store, readers=readers)["seconds"])
+            table.row(f"{row}, {readers} reader{'s' if readers > 1 else ''}", rate(sizes.big, mine),
+                      f"its packs read and not decoded: {duration(median(alone))}", median(alone) / mine)
         space.make_cold(store)
         figures = space.ours("read-random", counted=random_row, store=store, reads=sizes.random_reads)
         reads = figures["reads_per_second"]

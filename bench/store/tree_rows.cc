@@ -15,15 +15,16 @@ using store::NodePtr;
 
 constexpr const char* kTree = "tree";
 
-// A tree of so many small files, as one commit.
+// A tree of so many small files, as one commit; with flat=yes all of them in one directory.
 void plant(const Arguments& arguments) {
   World world(arguments.text("store"));
+  const bool flat = arguments.text_or("flat", "no") == "yes";
   const double all = seconds([&] {
     NodePtr directory;
     for (std::uint64_t i = 0; i < arguments.number("files"); ++i) {
-      const auto path = fmt::format("{}/{}", kTree, path_in_tree(i));
+      const auto path = flat ? fmt::format("{}/f{:07}", kTree, i) : fmt::format("{}/{}", kTree, path_in_tree(i));
       const auto slash = path.rfind('/');
-      if (i % 100 == 0) directory = world.directory(path.substr(0, slash));
+      if (flat ? i == 0 : i % 100 == 0) directory = world.directory(path.substr(0, slash));
       world.put(directory, path.substr(slash + 1), bytes_in_tree(i));
     }
     world.finish();

@@ -47,9 +47,13 @@ Result<void> Daemon::watch_signals() {
 Result<void> Daemon::open() {
   // before a store is made that nobody would get to see
   PFS_TRY(fs::check_can_mount(options_.mount_path));
+  if (options_.allow_other) PFS_TRY(fs::check_others_may_enter());
   store::StoreOptions store_options;
   store_options.path = options_.store_path;
   store_options.clock = &clock_;
+  PFS_TRY_ASSIGN(store_options.policy.when, store::parse_commit_when(options_.commit));
+  store_options.policy.after = options_.commit_after;
+  store_options.policy.max = options_.commit_max;
   PFS_TRY_ASSIGN(store_, store::Store::open(store_options));
 
   fs::VfsOptions vfs_options;
@@ -58,12 +62,14 @@ Result<void> Daemon::open() {
   vfs_options.caches = &notifier_;
   vfs_options.uid = geteuid();
   vfs_options.gid = getegid();
+  vfs_options.appearance = options_.appearance;
   vfs_ = std::make_unique<fs::Vfs>(vfs_options);
 
   fs::SessionOptions session_options;
   session_options.vfs = vfs_.get();
   session_options.mount_path = options_.mount_path;
   session_options.source = "pfs#" + store_->id();
+  session_options.kernel_options = options_.mount_options;
   PFS_TRY_ASSIGN(session_, fs::Session::mount(session_options));
   PFS_TRY(notifier_.attach(session_->device(), session_->connection()));
   store_->set_observer(vfs_.get());
@@ -87,6 +93,8 @@ Result<void> Daemon::open() {
   store_->start_automatic_commits();
   spdlog::info("serving {} at {}, API at {}", options_.store_path, session_->path(),
                options_.socket_path);
+  service_manager_.tell(
+      fmt::format("READY=1\nSTATUS=serving {} at {}", options_.store_path, session_->path()));
   if (options_.ready_fd >= 0)
     PFS_TRY(report_ready(options_.ready_fd, options_.store_path + "/pfsd.log"));
   return {};
@@ -98,6 +106,7 @@ Result<void> Daemon::wait() const {
     if (errno != EINTR) return error_from_errno(errno, "waiting for signals");
   }
   spdlog::info("{}: stopping", sources[0].revents != 0 ? "asked to stop" : "unmounted");
+  service_manager_.tell("STOPPING=1\nSTATUS=finishing what is open");
   return {};
 }
 

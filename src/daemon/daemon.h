@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "daemon/options.h"
+#include "daemon/service_manager.h"
 #include "daemon/services.h"
 #include "fs/fuse/notifier.h"
 #include "fs/fuse/notify_helper.h"
@@ -41,6 +42,7 @@ class Daemon {
   Result<void> watch_signals();
 
   const Options options_;
+  ServiceManager service_manager_;
   SystemClock clock_;
   UniqueFd signals_;  ///< signalfd
   UniqueFd ended_;    ///< eventfd: the mount has ended

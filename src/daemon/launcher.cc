@@ -8,7 +8,7 @@
 
 #include <array>
 #include <cerrno>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -22,18 +22,8 @@ namespace {
 
 constexpr int kReadyFdInChild = 3;
 
-Result<pid_t> start_daemon(const Options& options, int ready_end) {
-  std::vector<std::string> words{"pfsd",
-                                 "--store",
-                                 options.store_path,
-                                 "--mount",
-                                 options.mount_path,
-                                 "--socket",
-                                 options.socket_path,
-                                 "--log-level",
-                                 options.log_level,
-                                 "--ready-fd",
-                                 fmt::format("{}", kReadyFdInChild)};
+Result<pid_t> start_daemon(std::vector<std::string> words, int ready_end) {
+  words.insert(words.end(), {"--ready-fd", fmt::format("{}", kReadyFdInChild)});
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -64,12 +54,12 @@ int exit_status_of(pid_t pid) {
 
 }  // namespace
 
-Result<int> launch(const Options& options) {
+Result<int> launch(const Options& options, std::vector<std::string> words) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return error_from_errno(errno, "pipe");
   const UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
-  PFS_TRY_ASSIGN(const pid_t pid, start_daemon(options, theirs.get()));
+  PFS_TRY_ASSIGN(const pid_t pid, start_daemon(std::move(words), theirs.get()));
   theirs.reset();
   char ready = 0;
   ssize_t got = 0;

@@ -27,10 +27,9 @@ void start_log(const std::string& level) {
 int run(int argc, char** argv) {
   const auto options = pfs::daemon::parse_options(argc, argv);
   if (!options) return fail(options.error());
-  if (options->help) return std::fputs(pfs::daemon::kUsage, stdout) < 0 ? 1 : 0;
-  if (options->version) return std::puts("pfsd " PFS_VERSION) < 0 ? 1 : 0;
+  if (!options->text.empty()) return std::fputs(options->text.c_str(), stdout) < 0 ? 1 : 0;
   if (options->daemonize) {
-    const auto status = pfs::daemon::launch(*options);
+    const auto status = pfs::daemon::launch(*options, {argv, argv + argc});
     return status ? *status : fail(status.error());
   }
   start_log(options->log_level);

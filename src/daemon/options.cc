@@ -1,56 +1,110 @@
 #include "daemon/options.h"
 
-#include <getopt.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
+#include <cctype>
 #include <climits>
 #include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
+
+#include "base/duration.h"
+#include "base/names.h"
 
 namespace pfs::daemon {
 
-const char* const kUsage =
-    "Usage: pfsd --store DIR --mount DIR [options]\n"
-    "Serves the store in DIR as a file system, and the API on a socket.\n"
-    "\n"
-    "  --store DIR        the store; made when it is not there\n"
-    "  --mount DIR        an existing directory to mount it on\n"
-    "  --socket PATH      the API's socket (root: /run/pfs/pfsd.sock; others: "
-    "$XDG_RUNTIME_DIR/pfs/pfsd.sock)\n"
-    "  --daemonize        return when the mount answers; then log to STORE/pfsd.log\n"
-    "  --foreground       stay (the default)\n"
-    "  --log-level LEVEL  debug, info, warn or error (info)\n"
-    "  --help, --version\n"
-    "\n"
-    "SIGTERM or SIGINT: finish what is open, unmount, end.\n";
-
 namespace {
 
-enum Option {
-  kStore = 256,
-  kMount,
-  kSocket,
-  kDaemonize,
-  kForeground,
-  kLogLevel,
-  kReadyFd,
-  kHelp,
-  kVersion
-};
+// What is given to the kernel as it is; all else that a mount can be asked for has a flag of its
+// own. Source: mount(8).
+constexpr std::array<std::string_view, 10> kMountOptions = {
+    "ro", "rw", "suid", "nosuid", "dev", "nodev", "noexec", "exec", "noatime", "dirsync"};
 
 std::string absolute(const std::string& path) {
-  if (path.starts_with('/')) return path;
+  if (path.empty() || path.starts_with('/')) return path;
   std::array<char, PATH_MAX> here{};
   return getcwd(here.data(), here.size()) ? std::string(here.data()) + "/" + path : path;
 }
 
+Error refused(const std::string& what) { return Error{Code::kInvalid, what + "; see pfsd --help"}; }
+
+// What the command line and the file say, before it is checked.
+struct Words {
+  Options options;
+  std::string config;
+  std::string owner;
+  std::string group;
+  std::string umask;
+  std::string commit_after = "1s";
+  std::string commit_max = "60s";
+  bool foreground = false;
+};
+
+void describe(CLI::App& app, Words& words) {
+  Options& options = words.options;
+  app.description("Serves the store in a directory as a file system, and the API on a socket.");
+  app.footer("SIGTERM or SIGINT: finish what is open, unmount, end.");
+  app.set_version_flag("--version", "pfsd " PFS_VERSION);
+  app.set_config("--config", "", "a TOML file with these names; the command line wins")
+      ->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  // as everywhere: of one that is given twice the last counts, so that a script's can be changed
+  // behind it
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  const auto text = [&](const std::string& name, std::string& into, const std::string& type,
+                        const std::string& help) {
+    app.add_option("--" + name, into, help)->type_name(type);
+  };
+  text("store", options.store_path, "DIR", "the store; made when it is not there");
+  text("mount", options.mount_path, "DIR", "an existing directory to mount it on");
+  text("socket", options.socket_path, "PATH",
+       "the API's socket (root: /run/pfs/pfsd.sock; others: $XDG_RUNTIME_DIR/pfs/pfsd.sock)");
+  text("log-level", options.log_level, "LEVEL", "debug, info, warn or error (info)");
+  app.add_flag("--daemonize", options.daemonize,
+               "return when the mount answers; then log to STORE/pfsd.log");
+  app.add_flag("--foreground", words.foreground, "stay (the default)");
+  app.add_option("--mount-options", options.mount_options,
+                 "for the kernel: ro, noexec, nosuid, nodev, noatime, dirsync")
+      ->type_name("LIST")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_flag("--allow-other", options.allow_other,
+               "insist that other users may enter; else they may where it is allowed");
+  text("uid", words.owner, "UID", "show every file as this user's");
+  text("gid", words.group, "GID", "show every file as this group's");
+  text("umask", words.umask, "OCTAL", "show no file with these bits of its mode");
+  text("commit", options.commit, "WHEN",
+       "when changes become a commit: auto, close or manual (auto)");
+  text("commit-after", words.commit_after, "TIME", "auto: so long without a change (1s)");
+  text("commit-max", words.commit_max, "TIME", "auto: at the latest after so long; 0: never (60s)");
+  app.add_option("--ready-fd", options.ready_fd)->group("")->configurable(false);
+}
+
+Result<std::optional<std::uint32_t>> number(const std::string& text, int base,
+                                            const std::string& name, std::uint32_t most) {
+  if (text.empty()) return std::optional<std::uint32_t>();
+  char* end = nullptr;
+  const unsigned long long value = std::strtoull(text.c_str(), &end, base);
+  if (*end != '\0' || !std::isdigit(static_cast<unsigned char>(text.front())) || value > most) {
+    return refused(
+        fmt::format("--{} {}: is no {}number", name, printable(text), base == 8 ? "octal " : ""));
+  }
+  return std::optional(static_cast<std::uint32_t>(value));
+}
+
+Result<std::chrono::milliseconds> duration(const std::string& name, const std::string& text) {
+  auto parsed = parse_duration(text);
+  if (!parsed) return std::move(parsed).error().within("--" + name);
+  return parsed;
+}
+
 Result<void> check(const Options& options) {
-  if (options.help || options.version) return {};
   if (options.store_path.empty())
     return Error{Code::kInvalid, "--store is missing: the directory of the store"};
   if (options.mount_path.empty())
@@ -65,10 +119,44 @@ Result<void> check(const Options& options) {
   // spdlog takes every unknown word for `off`
   if (options.log_level != "off" &&
       spdlog::level::from_str(options.log_level) == spdlog::level::off) {
+    return Error{Code::kInvalid, fmt::format("--log-level {}: is debug, info, warn or error",
+                                             printable(options.log_level))};
+  }
+  if (options.commit != "auto" && options.commit != "close" && options.commit != "manual") {
     return Error{Code::kInvalid,
-                 fmt::format("--log-level {}: is debug, info, warn or error", options.log_level)};
+                 fmt::format("--commit {}: is auto, close or manual", printable(options.commit))};
+  }
+  for (const auto& option : options.mount_options) {
+    if (std::find(kMountOptions.begin(), kMountOptions.end(), option) == kMountOptions.end())
+      return refused(fmt::format("--mount-options {}: is none of those that pfsd hands on",
+                                 printable(option)));
   }
   return {};
+}
+
+Result<Options> checked(Words words) {
+  Options& options = words.options;
+  if (words.foreground || options.ready_fd >= 0) options.daemonize = false;
+  for (auto* path : {&options.store_path, &options.mount_path, &options.socket_path})
+    *path = absolute(*path);
+  if (options.socket_path.empty()) options.socket_path = default_socket_path();
+  PFS_TRY_ASSIGN(options.appearance.uid, number(words.owner, 10, "uid", UINT_MAX - 1));
+  PFS_TRY_ASSIGN(options.appearance.gid, number(words.group, 10, "gid", UINT_MAX - 1));
+  PFS_TRY_ASSIGN(const auto umask, number(words.umask, 8, "umask", 0777));
+  options.appearance.umask = umask.value_or(0);
+  PFS_TRY_ASSIGN(options.commit_after, duration("commit-after", words.commit_after));
+  PFS_TRY_ASSIGN(options.commit_max, duration("commit-max", words.commit_max));
+  PFS_TRY(check(options));
+  return std::move(options);
+}
+
+// CLI11 says most of it well, but begins with a capital.
+std::string lower_first(std::string text) {
+  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
+    text.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  while (text.ends_with(' ') || text.ends_with('.')) text.pop_back();
+  return text;
 }
 
 }  // namespace
@@ -81,45 +169,31 @@ std::string default_socket_path() {
   return std::string(home ? home : "/tmp") + "/.cache/pfs/pfsd.sock";
 }
 
-Result<Options> parse_options(int argc, char** argv) {
-  static const option kOptions[] = {
-      {"store", required_argument, nullptr, kStore},
-      {"mount", required_argument, nullptr, kMount},
-      {"socket", required_argument, nullptr, kSocket},
-      {"daemonize", no_argument, nullptr, kDaemonize},
-      {"foreground", no_argument, nullptr, kForeground},
-      {"log-level", required_argument, nullptr, kLogLevel},
-      {"ready-fd", required_argument, nullptr, kReadyFd},
-      {"help", no_argument, nullptr, kHelp},
-      {"version", no_argument, nullptr, kVersion},
-      {nullptr, 0, nullptr, 0},
-  };
-  Options options;
-  opterr = 0;
-  int chosen = 0;
-  while ((chosen = getopt_long(argc, argv, ":", kOptions, nullptr)) != -1) {
-    switch (chosen) {
-      case kStore: options.store_path = absolute(optarg); break;
-      case kMount: options.mount_path = absolute(optarg); break;
-      case kSocket: options.socket_path = absolute(optarg); break;
-      case kDaemonize: options.daemonize = true; break;
-      case kForeground: options.daemonize = false; break;
-      case kLogLevel: options.log_level = optarg; break;
-      case kReadyFd: options.ready_fd = std::atoi(optarg); break;
-      case kHelp: options.help = true; break;
-      case kVersion: options.version = true; break;
-      case ':': return Error{Code::kInvalid, fmt::format("{} wants a value", argv[optind - 1])};
-      default:
-        return Error{Code::kInvalid,
-                     fmt::format("unknown option {}; see pfsd --help", argv[optind - 1])};
-    }
+Result<Options> parse_options(int argc, const char* const* argv) {
+  Words words;
+  CLI::App app("", "pfsd");
+  describe(app, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    Options help;
+    help.text = app.help();
+    return help;
+  } catch (const CLI::CallForVersion& version) {
+    Options said;
+    said.text = std::string(version.what()) + "\n";
+    return said;
+  } catch (const CLI::ConfigError& e) {
+    const std::string text = e.what();
+    return refused(fmt::format("{}: {}: no such option", app.get_config_ptr()->as<std::string>(),
+                               text.substr(text.rfind(' ') + 1)));
+  } catch (const CLI::FileError&) {
+    return Error{Code::kInvalid, fmt::format("--config {}: cannot be read",
+                                             app.get_config_ptr()->as<std::string>())};
+  } catch (const CLI::ParseError& e) {
+    return refused(lower_first(e.what()));
   }
-  if (optind < argc)
-    return Error{Code::kInvalid,
-                 fmt::format("'{}': no argument is expected; see pfsd --help", argv[optind])};
-  if (options.socket_path.empty()) options.socket_path = default_socket_path();
-  PFS_TRY(check(options));
-  return options;
+  return checked(std::move(words));
 }
 
 }  // namespace pfs::daemon

@@ -28,6 +28,7 @@ struct Caller {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::int32_t pid = 0;
+  std::uint32_t umask = 0;
   /// The supplementary groups; asked for rarely, because finding out is slow. May be empty.
   std::function<std::vector<std::uint32_t>()> groups;
 };

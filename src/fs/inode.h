@@ -45,7 +45,7 @@ enum class Role {
   kHeadLink,       ///< `repo@branch/.pfs/HEAD`, `/.pfs/heads/repo@branch`: `branch`
   kRefLink,        ///< `repo@branch^3`, `repo@<id of an open commit>`: `text` is the name
   kPassingLink,    ///< the symlink that a retargeting ln made: `text` is its body
-  kBranchRoot,     ///< the top of a live branch: `node`, `branch`
+  kBranchRoot,     ///< the top of a live branch: `node`, `branch` as it was called at first
   kCommitRoot,     ///< the top of a commit: `node`
   kStored,         ///< what is below them: `node`
 };

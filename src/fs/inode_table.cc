@@ -12,10 +12,11 @@ namespace pfs::fs {
 namespace {
 
 // What is not stored has no pointer to be known by; the role keeps a link apart from the directory
-// that the same name becomes, when the open commit of that id is finished.
+// that the same name becomes, when the open commit of that id is finished. The branch is in it
+// because its top directory stays the same node when it is renamed.
 std::string key_of(const Found& found, const Inode& parent, std::string_view name) {
-  return fmt::format("{}/{}/{}/{}", static_cast<int>(found.role), parent.number.value(), name,
-                     found.text);
+  return fmt::format("{}/{}/{}/{}/{}", static_cast<int>(found.role), parent.number.value(), name,
+                     found.branch.str(), found.text);
 }
 
 }  // namespace

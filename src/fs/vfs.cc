@@ -42,6 +42,7 @@ Vfs::Vfs(const VfsOptions& options)
       uid_(options.uid),
       gid_(options.gid),
       new_branches_(options.new_branches),
+      appearance_(options.appearance),
       started_(clock_.now()),
       inodes_(mount_root()),
       parking_(kParkingThreads) {}
@@ -53,6 +54,11 @@ Result<Vfs::Stored> Vfs::stored_directory(const Inode& inode) const {
   auto shown = inode.what.view->shown();
   if (!shown.root) return Error{Code::kNotFound, "view: nothing is shown in it"};
   return Stored{std::move(shown.root), std::move(shown.context)};
+}
+
+// As it is called now: a rename leaves the node what it is.
+BranchRef Vfs::branch_of_root(const Inode& root) const {
+  return trees_.branch_of(root.what.node).value_or(root.what.branch);
 }
 
 bool Vfs::is_orphan(const Inode& inode) const {
@@ -75,10 +81,12 @@ Result<void> Vfs::check_branch_for_people(const BranchRef& branch) const {
   return {};
 }
 
-Result<void> Vfs::check_changeable(const Inode& inode) {
+Result<void> Vfs::check_changeable(const Inode& inode, std::string_view name) {
   const auto& context = *inode.what.context;
-  if (context.commit)
-    return Error{Code::kReadOnly, fmt::format("{}: a finished commit", where(inode))};
+  if (context.commit) {
+    const auto place = name.empty() ? where(inode) : where(inode, name);
+    return Error{Code::kReadOnly, fmt::format("{}: a finished commit", place)};
+  }
   if (context.ownership) return {};
   if (auto branch = trees_.branch_of(inode.what.node)) return check_branch_for_people(*branch);
   return {};
@@ -88,6 +96,7 @@ Result<void> Vfs::check_may_write(const Caller& caller, const BranchRef& branch)
   PFS_TRY(check_branch_for_people(branch));
   PFS_TRY_ASSIGN(auto tree, trees_.branch(branch));
   PFS_TRY_ASSIGN(auto stat, trees_.stat(trees_.root(tree)));
+  appear(stat.attributes);
   if (!may_write(stat.attributes, caller)) {
     return Error{Code::kDenied,
                  fmt::format("{}: uid {} may not write there", branch.str(), caller.uid)};
@@ -122,7 +131,7 @@ std::string Vfs::where(const Inode& inode) const {
     case Role::kHeadLink: return "HEAD of " + inode.what.branch.str();
     case Role::kRefLink:
     case Role::kPassingLink: return printable(inode.what.text);
-    case Role::kBranchRoot: return inode.what.branch.str();
+    case Role::kBranchRoot: return branch_of_root(inode).str();
     case Role::kCommitRoot:
     case Role::kStored: break;
   }

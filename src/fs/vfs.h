@@ -24,6 +24,14 @@
 
 namespace pfs::fs {
 
+/// As what the files of a whole mount are shown, whoever they belong to: what `-o uid=`, `gid=` and
+/// `umask=` mean to mount(8).
+struct Appearance {
+  std::optional<std::uint32_t> uid{};
+  std::optional<std::uint32_t> gid{};
+  std::uint32_t umask = 0;  ///< bits that no mode shows
+};
+
 struct VfsOptions {
   store::Store* store = nullptr;
   const Clock* clock = nullptr;
@@ -31,6 +39,7 @@ struct VfsOptions {
   std::uint32_t uid = 0;  ///< owner of the mount's root and of `.pfs`
   std::uint32_t gid = 0;
   store::PolicySettings new_branches;  ///< of the branches that are made through this mount
+  Appearance appearance;
 };
 
 /// What stat(2) tells of a node of the mount, and for how long the kernel may believe it.
@@ -115,6 +124,7 @@ class Vfs final : public store::TreeObserver {
   Result<void> remove_file(const Caller& caller, NodeId directory, std::string_view name);
   /// A directory; in the mount's root a branch. Errors there: kNotEmpty, kBusy.
   void remove_directory(NodeId directory, std::string_view name, Done<void> done);
+  /// In the mount's root a branch. Errors there: kExists, kBusy (a pipeline's), kNotPermitted.
   void rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
               std::string_view to_name, store::RenameMode mode, Done<void> done);
   /// Another name for a file. Errors: kCrossDevice (between branches, commits and views),
@@ -198,7 +208,9 @@ class Vfs final : public store::TreeObserver {
   NameReply reply(const Inode& directory, const Inode& inode, NodeStat stat) const;
   Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
   Result<NodeStat> stat_of(const Inode& inode);
+  void appear(store::Attributes& attributes) const;
   store::Stat synthetic_stat(const Inode& inode) const;
+  BranchRef branch_of_root(const Inode& root) const;
   bool is_orphan(const Inode& inode) const;
   /// Whether attributes of an orphan may be told: to whom has it open, but not to a walk that met
   /// its old name.
@@ -206,7 +218,8 @@ class Vfs final : public store::TreeObserver {
   std::chrono::seconds validity(const Inode& inode) const;
 
   // whether a change is allowed at all; the kernel has checked the modes
-  Result<void> check_changeable(const Inode& inode);
+  /// `name`: in that directory.
+  Result<void> check_changeable(const Inode& inode, std::string_view name = {});
   Result<void> check_branch_for_people(const BranchRef& branch) const;
   /// A directory whose names are the store's, to make, remove or rename `name` in.
   /// Errors: kInvalid (in the mount's root), kNotPermitted (in `.pfs`; a reserved name), kStale,
@@ -218,12 +231,15 @@ class Vfs final : public store::TreeObserver {
   void clear_privileges(const Caller& caller, Inode& inode);
   Result<std::string> commit_of_last_change(const Inode& inode);
 
+  static void made_by(const Caller& caller, store::MakeRequest& request);
   Result<store::NodePtr> make_stored(const Directory& directory, std::string_view name,
                                      store::MakeRequest request);
   Result<NameReply> remember_made(const Directory& directory, std::string_view name,
                                   store::NodePtr node);
   Result<NameReply> make_branch(const BranchRef& ref, std::uint32_t uid, std::uint32_t gid,
                                 std::uint32_t mode);
+  void rename_branch(const Caller& caller, std::string_view from_name, std::string_view to_name,
+                     Done<void> done);
   Result<void> rename_stored(NodeId from, std::string_view from_name, NodeId to,
                              std::string_view to_name, store::RenameMode mode);
   Result<OpenReply> open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode);
@@ -262,6 +278,7 @@ class Vfs final : public store::TreeObserver {
   const std::uint32_t uid_;
   const std::uint32_t gid_;
   const store::PolicySettings new_branches_;
+  const Appearance appearance_;
   const Timestamp started_;
   InodeTable inodes_;
   HandleTable handles_;

@@ -51,6 +51,7 @@ Result<NodeStat> Vfs::stat_of(const Inode& inode) {
       PFS_TRY_ASSIGN(const auto body, body_of(inode));
       stat.stat.size = body.size();
     }
+    if (inode.what.role != Role::kViewRoot) appear(stat.stat.attributes);
     return stat;
   }
   PFS_TRY_ASSIGN(stat.stat, trees_.stat(inode.what.node));
@@ -61,8 +62,16 @@ Result<NodeStat> Vfs::stat_of(const Inode& inode) {
     attributes.uid = owner->uid;
     attributes.gid = owner->gid;
     attributes.mode |= is_directory ? 0700U : 0400U;
+  } else {
+    appear(attributes);
   }
   return stat;
+}
+
+void Vfs::appear(store::Attributes& attributes) const {
+  attributes.uid = appearance_.uid.value_or(attributes.uid);
+  attributes.gid = appearance_.gid.value_or(attributes.gid);
+  if (attributes.kind != store::Kind::kSymlink) attributes.mode &= ~appearance_.umask;
 }
 
 store::Stat Vfs::synthetic_stat(const Inode& inode) const {
@@ -120,6 +129,9 @@ Result<NodeStat> Vfs::set_attributes(const Caller& caller, NodeId node,
   store::AttributeChange change = asked;
   if (inode->what.context->ownership)
     change.uid = change.gid = std::nullopt;  // a view's owner is its job, always
+  // of a mount that shows one owner for all there is nothing to see of another
+  if (appearance_.uid) change.uid = std::nullopt;
+  if (appearance_.gid) change.gid = std::nullopt;
   if (change.uid || change.gid) {
     PFS_TRY_ASSIGN(auto before, trees_.stat(inode->what.node));
     if (before.attributes.kind == store::Kind::kFile) {
@@ -232,7 +244,9 @@ Result<void> Vfs::set_xattr(NodeId node, std::string_view name, std::string valu
     if (mode == XattrMode::kReplace && !there) return no_xattr(name);
   }
   inode->unprivileged = false;
-  return trees_.set_xattr(inode->what.node, name, std::move(value));
+  auto set = trees_.set_xattr(inode->what.node, name, std::move(value));
+  if (!set) return std::move(set).error().within(where(*inode));
+  return set;
 }
 
 Result<void> Vfs::remove_xattr(NodeId node, std::string_view name) {

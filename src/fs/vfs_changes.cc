@@ -1,7 +1,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include "fs/user_name.h"
 #include "fs/vfs.h"
 
 namespace pfs::fs {
@@ -29,7 +31,7 @@ Result<Vfs::Directory> Vfs::directory_for_change(NodeId directory, std::string_v
           Code::kInvalid,
           fmt::format("{}: what is made here is a branch: mkdir repo@branch", printable(name))};
     case Role::kBranchRoot:
-      if (is_reserved_at_top(inode->what.branch, name)) {
+      if (is_reserved_at_top(branch_of_root(*inode), name)) {
         return Error{Code::kNotPermitted, where(*inode, name) + ": the name is reserved"};
       }
       break;
@@ -49,9 +51,15 @@ Result<Vfs::Directory> Vfs::directory_for_change(NodeId directory, std::string_v
   }
   if (is_orphan(*inode))
     return Error{Code::kStale, "a directory of a branch that points elsewhere now"};
-  if (inode->is_stored()) PFS_TRY(check_changeable(*inode));
+  if (inode->is_stored()) PFS_TRY(check_changeable(*inode, name));
   PFS_TRY_ASSIGN(auto stored, stored_directory(*inode));
   return Directory{std::move(inode), std::move(stored)};
+}
+
+void Vfs::made_by(const Caller& caller, store::MakeRequest& request) {
+  request.uid = caller.uid;
+  request.gid = caller.gid;
+  request.mode &= ~caller.umask;
 }
 
 Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_view name,
@@ -76,8 +84,7 @@ Result<NameReply> Vfs::make_node(const Caller& caller, NodeId directory, std::st
                                  const store::MakeRequest& asked) {
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
   store::MakeRequest request = asked;
-  request.uid = caller.uid;
-  request.gid = caller.gid;
+  made_by(caller, request);
   PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
   return remember_made(target, name, std::move(node));
 }
@@ -115,7 +122,7 @@ void Vfs::make_symlink(const Caller& caller, NodeId directory, std::string_view 
     return make_head_link(caller, *inode, name, body, std::move(done));
   }
   if (role == Role::kBranchRoot) {
-    const BranchRef& branch = (*inode)->what.branch;
+    const BranchRef branch = branch_of_root(**inode);
     auto target = retarget_by_symlink(branch, name, body);
     if (!target) return done(std::move(target).error());
     if (*target) {
@@ -127,7 +134,10 @@ void Vfs::make_symlink(const Caller& caller, NodeId directory, std::string_view 
   request.kind = store::Kind::kSymlink;
   request.mode = 0777;
   request.target = body;
-  done(make_node(caller, directory, name, request));
+  // without the caller's umask, which means nothing to a symlink
+  Caller maker = caller;
+  maker.umask = 0;
+  done(make_node(maker, directory, name, request));
 }
 
 Result<void> Vfs::remove_file(const Caller& caller, NodeId directory, std::string_view name) {
@@ -137,7 +147,7 @@ Result<void> Vfs::remove_file(const Caller& caller, NodeId directory, std::strin
     return Error{Code::kNotPermitted, printable(name) + ": cannot be removed"};
   if (role == Role::kHeads || role == Role::kBranchControl)
     return remove_head_link(caller, *inode, name);
-  if (role == Role::kBranchRoot && is_reserved_at_top(inode->what.branch, name)) {
+  if (role == Role::kBranchRoot && is_reserved_at_top(branch_of_root(*inode), name)) {
     return Error{Code::kNotFound, where(*inode, name) + ": not there"};
   }
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
@@ -163,6 +173,9 @@ void Vfs::remove_directory(NodeId directory, std::string_view name, Done<void> d
 
 void Vfs::rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
                  std::string_view to_name, store::RenameMode mode, Done<void> done) {
+  if (from == kRootNode && to == kRootNode) {
+    return rename_branch(caller, from_name, to_name, std::move(done));
+  }
   if (from == to) {
     auto inode = inodes_.find(from);
     if (!inode) return done(std::move(inode).error());
@@ -173,11 +186,32 @@ void Vfs::rename(const Caller& caller, NodeId from, std::string_view from_name, 
   done(rename_stored(from, from_name, to, to_name, mode));
 }
 
+// Of the directory that the kernel moves meanwhile, so the branch's node, and every one below it, stays what it is.
+void Vfs::rename_branch(const Caller& caller, std::string_view from_name, std::string_view to_name,
+                        Done<void> done) {
+  auto from = BranchRef::parse(from_name);
+  if (!from) {
+    return done(Error{Code::kNotPermitted, printable(from_name) + ": cannot be renamed or moved"});
+  }
+  auto to = BranchRef::parse(to_name);
+  if (!to) {
+    return done(Error{Code::kInvalid, fmt::format("{}: what is here is a branch: mv -T {} repo@branch",
+                                                  printable(to_name), printable(from_name))});
+  }
+  parking_.post([this, from = *from, to = *to, uid = caller.uid, pid = caller.pid,
+                 done = std::move(done)] {
+    auto renamed = catalog_.rename_branch(from, to);
+    if (renamed)
+      spdlog::info("{}: renamed to {} by {} (pid {})", from.str(), to.str(), name_of_user(uid), pid);
+    done(std::move(renamed));
+  });
+}
+
 Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId to,
                                 std::string_view to_name, store::RenameMode mode) {
   // never kCrossDevice, which would make mv copy the branch and delete it
   if (from == kRootNode || to == kRootNode) {
-    return Error{Code::kNotPermitted, fmt::format("{} to {}: branches are not renamed or moved",
+    return Error{Code::kNotPermitted, fmt::format("{} to {}: a branch stays at the top; mv -T renames it there",
                                                   printable(from_name), printable(to_name))};
   }
   PFS_TRY_ASSIGN(auto source, directory_for_change(from, from_name));

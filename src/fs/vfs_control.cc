@@ -1,14 +1,11 @@
-#include <pwd.h>
-#include <unistd.h>
-
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/fault.h"
 #include "fs/control_text.h"
+#include "fs/user_name.h"
 #include "fs/vfs.h"
 
 namespace pfs::fs {
@@ -17,17 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxMessage = 64 * 1024;
 constexpr std::size_t kLogLines = 10'000;
-
-// Whom a commit names as its author. Called on parked threads only: a directory service may take
-// its time.
-std::string name_of_user(std::uint32_t uid) {
-  std::vector<char> buffer(16 * 1024);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found)
-    return found->pw_name;
-  return fmt::format("uid {}", uid);
-}
 
 }  // namespace
 

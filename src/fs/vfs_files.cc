@@ -63,8 +63,7 @@ Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::st
                                  const store::MakeRequest& asked, OpenMode mode) {
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
   store::MakeRequest request = asked;
-  request.uid = caller.uid;
-  request.gid = caller.gid;
+  made_by(caller, request);
   PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
   Created created;
   PFS_TRY_ASSIGN(created.name, remember_made(target, name, std::move(node)));
@@ -81,7 +80,11 @@ Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::st
 
 Result<std::size_t> Vfs::read(HandleId id, std::uint64_t offset, std::span<std::byte> out) {
   PFS_TRY_ASSIGN(auto handle, handles_.find(id));
-  if (handle->inode->is_stored()) return trees_.read(handle->inode->what.node, offset, out);
+  if (handle->inode->is_stored()) {
+    auto got = trees_.read(handle->inode->what.node, offset, out);
+    if (!got) return std::move(got).error().within(where(*handle->inode));
+    return got;
+  }
   const std::string& text = handle->text;
   if (offset >= text.size()) return std::size_t{0};
   const std::size_t size = std::min(out.size(), text.size() - static_cast<std::size_t>(offset));

@@ -75,10 +75,10 @@ Result<Found> Vfs::find(const Caller& caller, const Inode& directory, std::strin
     case Role::kBranchRoot:
       if (name == ".pfs") {
         found.role = Role::kBranchControl;
-        found.branch = directory.what.branch;
+        found.branch = branch_of_root(directory);
         return found;
       }
-      if (is_reserved_at_top(directory.what.branch, name)) return not_found(where(directory, name));
+      if (is_reserved_at_top(branch_of_root(directory), name)) return not_found(where(directory, name));
       return find_stored(directory, name);
     case Role::kViewRoot:
     case Role::kCommitRoot:

@@ -24,7 +24,7 @@ class PublishHook {
   virtual Result<void> on_moves(std::span<const HeadMove> moves, RefTxn& txn) = 0;
   /// After the transaction is durable. No locks held.
   virtual void after_moves(std::span<const HeadMove> moves) = 0;
-  /// A refusal to delete the branch (kBusy: a pipeline reads or writes it).
+  /// A refusal to delete or rename the branch (kBusy: a pipeline reads or writes it).
   virtual Result<void> on_delete(const BranchRef& branch) = 0;
 };
 
@@ -82,7 +82,15 @@ struct DeleteBranch {
   BranchRef ref;
   bool even_with_content = false;
 };
-using RefStep = std::variant<CreateRepo, CreateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree, DeleteBranch>;
+/// The branch has another name: its HEAD, its log (after that of an earlier branch of the new name), its open commit and what is
+/// being changed in it go along, and the nodes of its live tree stay what they are. The old name keeps a log as after a deletion. Errors: kExists, kNotPermitted (another
+/// repo), kBusy (a pipeline reads or writes either name).
+struct RenameBranch {
+  BranchRef ref;
+  BranchRef to;
+};
+using RefStep =
+    std::variant<CreateRepo, CreateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree, DeleteBranch, RenameBranch>;
 
 struct StepResult {
   CommitId commit;       ///< the branch's HEAD after the step; of StartCommit the id of the open commit
@@ -134,6 +142,8 @@ class Catalog {
   /// Errors: kBusy; and where `even_with_content` is false kNotEmpty (its live tree has entries), kBusy also for a commit
   /// that was opened by hand.
   virtual Result<void> delete_branch(const BranchRef& ref, bool even_with_content) = 0;
+  /// Errors: see RenameBranch.
+  virtual Result<void> rename_branch(const BranchRef& ref, const BranchRef& to) = 0;
   /// Marks the branch as written by one pipeline alone (read-only to people); an empty name frees it.
   virtual Result<void> set_output_of(const BranchRef& ref, const std::string& pipeline) = 0;
   /// Changes the branch's own settings for its commits; they hold at once. Errors: kReadOnly (an output branch).

@@ -46,6 +46,20 @@ class LocalDb {
     virtual ~Snapshot() = default;
   };
 
+  /// Rows of a range, read by going from one to the next or to another key. Keeps the files and tables that it reads from
+  /// being freed, so it is not for keeping. For one thread; must not outlive its LocalDb.
+  class Cursor {
+   public:
+    virtual ~Cursor() = default;
+    /// Goes to the first row from `key` on. Shape: whether there is one.
+    virtual Result<bool> seek(std::string_view key) = 0;
+    /// From a row to the next one. Shape: whether there is one.
+    virtual Result<bool> next() = 0;
+    /// Of the row that it stands at, until it is moved.
+    virtual std::string_view key() const = 0;
+    virtual std::string_view value() const = 0;
+  };
+
   virtual ~LocalDb() = default;
 
   virtual Result<std::optional<std::string>> get(Family family, std::string_view key,
@@ -54,6 +68,10 @@ class LocalDb {
   virtual Result<void> scan(Family family, std::string_view from, std::string_view to,
                             const std::function<bool(std::string_view key, std::string_view value)>& visit,
                             const Snapshot* at = nullptr) const = 0;
+
+  /// Over the rows of [from, to) as they are now, or were at `at`. It stands at none until it is sent to one.
+  virtual std::unique_ptr<Cursor> cursor(Family family, std::string_view from, std::string_view to,
+                                         const Snapshot* at = nullptr) const = 0;
 
   /// All of the batch or nothing; survives a killed process at once, a power cut after sync().
   virtual Result<void> write(const LocalBatch& batch) = 0;

@@ -160,6 +160,7 @@ class LocalStore final : public Store {
     parts.clock = options_.clock;
     parts.staging = {options_.path + "/stage", options_.staging, admission_.get()};
     parts.branch_state = [this](const BranchRef& ref) { return branch_state(ref); };
+    parts.branch_of_open = [this](const RepoName& repo, const CommitId& open) { return branch_of_open(repo, open); };
     PFS_TRY_ASSIGN(trees_, DeltaTrees::open(std::move(parts)));
     RefCatalog::Parts catalog;
     catalog.refs = refs_.get();
@@ -261,6 +262,9 @@ class LocalStore final : public Store {
     state.commits_at_close = branch.policy.over(options_.policy).when == CommitWhen::kClose;
     state.attributes.kind = Kind::kDirectory;
     state.attributes.mode = kRootMode;
+    // who made it by the API is not known; where a person runs the daemon it is that person
+    state.attributes.uid = geteuid();
+    state.attributes.gid = getegid();
     state.attributes.mtime = state.attributes.ctime = branch.created;
     if (state.head) {
       PFS_TRY_ASSIGN(const auto commit, load_commit(read_from(*refs_), *state.head));
@@ -269,6 +273,22 @@ class LocalStore final : public Store {
       state.attributes.mtime = state.attributes.ctime = commit.finished;
     }
     return state;
+  }
+
+  Result<std::optional<BranchRef>> branch_of_open(const RepoName& repo, const CommitId& open) const {
+    std::optional<BranchRef> found;
+    Result<void> outcome;
+    PFS_TRY(refs_->scan(std::string(kBranchPrefix) + repo.str() + "/", "", [&](std::string_view, const RefValue& row) {
+      auto branch = decode_branch(row.value);
+      if (!branch) {
+        outcome = std::move(branch).error();
+        return false;
+      }
+      if (branch->open == open) found = branch->ref;
+      return !found;
+    }));
+    PFS_TRY(std::move(outcome));
+    return found;
   }
 
   const StoreOptions options_;

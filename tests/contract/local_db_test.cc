@@ -99,6 +99,31 @@ TEMPLATE_LIST_TEST_CASE("a scan gives the rows from one key up to another in ord
   CHECK(visited == 2);
 }
 
+TEMPLATE_LIST_TEST_CASE("a cursor goes forward and back in its range, over the rows as they were", "[store][contract]",
+                        LocalBackends) {
+  TestType backend;
+  LocalDb& local = backend.local();
+  fill(local, Family::kInode, {"a", "b", "b1", "c", "d"});
+  const auto cursor = local.cursor(Family::kInode, "b", "d");
+  fill(local, Family::kInode, {"b2"});
+  REQUIRE(cursor->seek("b1").value());
+  CHECK(cursor->key() == "b1");
+  CHECK(cursor->value() == "of b1");
+  REQUIRE(cursor->next().value());
+  CHECK(cursor->key() == "c");
+  CHECK_FALSE(cursor->next().value());
+  REQUIRE(cursor->seek("a").value());
+  CHECK(cursor->key() == "b");
+  CHECK_FALSE(cursor->seek("d").value());
+
+  const auto before = local.snapshot();
+  fill(local, Family::kInode, {"b3"});
+  const auto older = local.cursor(Family::kInode, "b2", "d", before.get());
+  REQUIRE(older->seek("b2").value());
+  REQUIRE(older->next().value());
+  CHECK(older->key() == "c");
+}
+
 TEMPLATE_LIST_TEST_CASE("a snapshot stays as it was", "[store][contract]", LocalBackends) {
   TestType backend;
   LocalDb& local = backend.local();

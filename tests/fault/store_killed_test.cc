@@ -142,6 +142,7 @@ void run_round(const Round& round, StoreModel& model) {
   auto store = store::Store::open(options);
   if (!store) FAIL("seed " << round.seed << ": reopen: " << store.error().message);
   if (auto resumed = (*store)->resume(); !resumed) FAIL("seed " << round.seed << ": resume: " << resumed.error().message);
+  if (auto settled = StoreWorkload::settle(**store); !settled) FAIL("seed " << round.seed << ": settle: " << settled.error().message);
   auto found = StoreWorkload::read(**store);
   if (!found) FAIL("seed " << round.seed << ": " << found.error().message);
   std::string difference;

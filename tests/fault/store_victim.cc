@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   };
   if (!store) fail(store.error());
   if (auto resumed = (*store)->resume(); !resumed) fail(resumed.error());
+  if (auto settled = test::StoreWorkload::settle(**store); !settled) fail(settled.error());
   for (int branch = 0; branch < 2; ++branch) {
     if (auto finished = (*store)->catalog().finish(test::StoreWorkload::branch(branch), {}); !finished) fail(finished.error());
   }

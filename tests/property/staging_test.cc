@@ -24,10 +24,6 @@ using namespace pfs::store;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
 class World {
-  TemporaryDirectory directory_;
-  SystemClock clock_;  // before the store, which uses it to the end
-  StoreOptions options_;
-
  public:
   explicit World(StagingLimits limits = {}) {
     options_.path = directory_.path() + "/store";
@@ -72,7 +68,14 @@ class World {
   }
 
   BranchRef ref = *BranchRef::parse("data@master");
-  std::unique_ptr<Store> store;
+
+ private:
+  TemporaryDirectory directory_;
+  SystemClock clock_;
+  StoreOptions options_;
+
+ public:
+  std::unique_ptr<Store> store;  // the last, so that its threads end before the clock that they ask
 };
 
 TEST_CASE("a database of 10 MB that is overwritten for a gigabyte takes no more than twice itself and 256 MiB", "[store][property]") {

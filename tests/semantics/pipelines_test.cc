@@ -58,3 +58,39 @@ TEST_CASE("S62: what a job changes in its inputs is its own and goes with the da
     test ! -e "$P/data@master/g"
   )sh"));
 }
+
+TEST_CASE("S63: a job sees its own view and no other's; outside nobody sees that there are any", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    put f hello
+    pipeline look 'ls -a /pfs > /pfs/out/top; ls /pfs/.pfs > /pfs/out/control 2>&1; ls -a /pfs/.. | grep -c views > /pfs/out/up; sleep 2'
+    sleep 1
+    test "$(ls -A "$P/.pfs")" = heads
+    test -z "$(ls -A "$P/.pfs/views")"
+    test "$(stat -c %h "$P/.pfs/views")" = 1
+    jobs_are 1 success
+    test "$(cat "$P/look@master/top" | tr '\n' ' ')" = ". .. data out "
+    grep -q 'No such file' "$P/look@master/control"
+    test "$(cat "$P/look@master/up")" = 0
+  )sh"));
+}
+
+TEST_CASE("S70: EROFS for an output branch, EBUSY for a branch that a pipeline reads or writes", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    put f hello; rm "$P/data@master/f"; commit data@master
+    mkdir "$P/data@dev" "$P/copy@dev"
+    pipeline copy 'cp /pfs/data/* /pfs/out/'
+    test "$(errno_of touch "$P/copy@master/mine")" = "Read-only file system"
+    test "$(errno_of sh -c 'echo > "$1"' - "$P/copy@master/.pfs/commit")" = "Read-only file system"
+    test "$(errno_of ln -s copy@dev "$P/copy@master")" = "Read-only file system"
+    test "$(errno_of rmdir "$P/data@master")" = "Device or resource busy"
+    test "$(errno_of mv -T "$P/data@master" "$P/data@main")" = "Device or resource busy"
+    test "$(errno_of mv -T "$P/copy@master" "$P/copy@main")" = "Device or resource busy"
+    pfs delete pipeline copy
+    mv -T "$P/data@master" "$P/data@main"
+    test -d "$P/data@main"
+  )sh"));
+  CHECK(mounted.log().find("data@master: read by pipeline copy") != std::string::npos);
+  CHECK(mounted.log().find("copy@master: written by pipeline copy") != std::string::npos);
+}

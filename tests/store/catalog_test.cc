@@ -4,6 +4,7 @@
 #include <atomic>
 #include <future>
 #include <map>
+#include <thread>
 
 #include <boost/filesystem.hpp>
 
@@ -254,6 +255,85 @@ TEST_CASE("files unlinked while a commit is being finished give their room back"
   CHECK(world.get("slow@master", "kept") == "one");
 }
 
+TEST_CASE("a file removed while a commit is being finished takes no other file's bytes with it", "[store]") {
+  World world;
+  world.make("slow@master");
+  world.make("quick@master");
+  const std::string big(900'000, 'x');
+  world.put("slow@master", "gone", big);
+  Gate gate;
+  gate.held = branch_ref("slow@master");
+  world.store().set_publish_hook(&gate);
+  auto slow = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("slow@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  world.put("slow@master", "stays", big);
+  REQUIRE(world.trees().remove(world.root("slow@master"), "gone", false));  // the last thing before the rows are folded
+  gate.open.set_value();
+  CHECK(slow.get());
+  world.store().set_publish_hook(nullptr);
+  for (int i = 0; i < 10; ++i) {  // until a segment is worth deleting
+    world.put("quick@master", "f" + std::to_string(i), big);
+    world.finish("quick@master");
+  }
+  CHECK(world.get("slow@master", "stays") == big.substr(0, 100));
+  world.finish("slow@master");
+  CHECK(world.get("slow@master", "stays") == big.substr(0, 100));
+}
+
+TEST_CASE("a directory of many files is changed while its commit is being finished", "[store]") {
+  constexpr int kFiles = 6000;  // more than are folded in one batch
+  World world;
+  world.make("data@master");
+  world.make("other@master");
+  std::map<std::string, std::string> expected;
+  std::vector<NodePtr> open;  // some stay loaded
+  for (int i = 0; i < kFiles; ++i) {
+    const auto name = "file" + std::to_string(i);
+    auto file = world.put("data@master", name, name);
+    if (i % 10 == 0) open.push_back(std::move(file));
+    expected[name] = name;
+  }
+  Gate gate;
+  gate.held = branch_ref("data@master");
+  world.store().set_publish_hook(&gate);
+  auto finished = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("data@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  for (int i = 0; i < kFiles; i += 700) {
+    const auto name = "file" + std::to_string(i);
+    world.put("data@master", name, "newer");
+    expected[name] = "newer" + name.substr(std::min<std::size_t>(5, name.size()));
+    const auto removed = "file" + std::to_string(i + 5);
+    REQUIRE(world.trees().remove(world.root("data@master"), removed, false));
+    expected.erase(removed);
+    const auto renamed = "file" + std::to_string(i + 7);
+    REQUIRE(world.trees().rename(world.root("data@master"), renamed, world.root("data@master"), "moved" + renamed, RenameMode::kReplace));
+    expected["moved" + renamed] = expected[renamed];
+    expected.erase(renamed);
+  }
+  gate.open.set_value();
+  CHECK(finished.get());
+  world.store().set_publish_hook(nullptr);
+  const auto check = [&] {
+    std::map<std::string, std::string> found;
+    REQUIRE(world.trees().list(world.root("data@master"), "", [&](const ListedEntry& entry) {
+      found[entry.name] = world.get("data@master", entry.name);
+      return true;
+    }));
+    CHECK(found == expected);
+  };
+  check();
+  const auto first = world.finish("data@master");
+  check();
+  open.clear();
+  world.open();
+  CHECK(world.head("data@master") == first);
+  check();
+  // what was staged is released: the next commit deletes the segment
+  world.put("other@master", "f", "one");
+  world.finish("other@master");
+  CHECK(world.staged_segments() <= 1);
+}
+
 TEST_CASE("a discarded commit is gone, whole, for good", "[store]") {
   World world;
   world.make("data@master");
@@ -441,6 +521,96 @@ TEST_CASE("many threads change one branch while it is committed again and again"
   world.finish("data@master");
   world.open();
   check();
+}
+
+TEST_CASE("a branch that is renamed onto the name of one that was deleted goes on with both logs", "[store]") {
+  World world;
+  world.make("data@old");
+  world.put("data@old", "f", "zero");
+  const auto former = world.finish("data@old");
+  REQUIRE(world.catalog().delete_branch(branch_ref("data@old"), true));
+  world.make("data@dev");
+  world.put("data@dev", "f", "one");
+  const auto first = world.finish("data@dev");
+  REQUIRE(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("data@old")));
+  world.put("data@old", "f", "two");
+  const auto second = world.finish("data@old");
+  const auto log = world.catalog().log(branch_ref("data@old"), 10);
+  REQUIRE(log);
+  REQUIRE(log->size() == 3);
+  CHECK((*log)[0].new_head == second);
+  CHECK((*log)[1].new_head == first);
+  CHECK((*log)[2].new_head == former);
+  CHECK((*log)[0].number == 3);
+  // the old name has what a deleted branch leaves, so that a number is never given twice
+  CHECK(world.catalog().log(branch_ref("data@dev"), 10)->size() == 1);
+  world.open();
+  CHECK(world.get("data@old", "f") == "two");
+  CHECK_FALSE(world.catalog().branch(branch_ref("data@dev")));
+}
+
+TEST_CASE("a commit that was started by hand stays open when its branch is renamed", "[store]") {
+  World world;
+  world.make("data@dev");
+  const auto open = world.catalog().start_commit(branch_ref("data@dev"), "by hand");
+  REQUIRE(open);
+  world.put("data@dev", "f", "one");
+  REQUIRE(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("data@release")));
+  world.open();
+  const auto after = world.catalog().open_commit(branch_ref("data@release"));
+  REQUIRE(after);
+  CHECK(after->id == *open);
+  CHECK(after->by_hand);
+  CHECK(after->description == "by hand");
+  CHECK(world.get("data@release", "f") == "one");
+  CHECK(world.finish("data@release") == *open);
+}
+
+TEST_CASE("who meets a renamed branch by either name writes into the one tree that it has", "[store]") {
+  World world;
+  world.make("data@dev");
+  const auto root = world.root("data@dev");
+  std::atomic<bool> enough = false;
+  std::atomic<int> written = 0;
+  std::string trouble;
+  std::thread writer([&] {
+    while (!enough && trouble.empty()) {
+      for (const auto* name : {"data@dev", "data@release"}) {
+        auto tree = world.trees().branch(branch_ref(name));
+        if (!tree && tree.error().code == Code::kNotFound) continue;
+        if (!tree) trouble = tree.error().message;
+        if (tree && world.trees().root(*tree) != root) trouble = std::string("another tree at ") + name;
+        if (!trouble.empty()) return;
+        auto made = world.trees().make(world.trees().root(*tree), std::to_string(written), {});
+        if (!made) trouble = made.error().message;
+        ++written;
+      }
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    const auto from = branch_ref(i % 2 == 0 ? "data@dev" : "data@release");
+    const auto to = branch_ref(i % 2 == 0 ? "data@release" : "data@dev");
+    const auto renamed = world.catalog().rename_branch(from, to);
+    CHECK(renamed);
+  }
+  enough = true;
+  writer.join();
+  CHECK(trouble == "");
+  world.open();
+  for (int i = 0; i < written; ++i) CHECK(world.has("data@dev", std::to_string(i)));
+}
+
+TEST_CASE("a rename that is refused leaves the branch and its name alone", "[store]") {
+  World world;
+  world.make("data@dev");
+  world.make("data@release");
+  world.put("data@dev", "f", "one");
+  CHECK(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("data@release")).error().code == Code::kExists);
+  CHECK(world.catalog().rename_branch(branch_ref("data@dev"), branch_ref("other@dev")).error().code == Code::kNotPermitted);
+  CHECK(world.catalog().rename_branch(branch_ref("data@none"), branch_ref("data@new")).error().code == Code::kNotFound);
+  CHECK(world.get("data@dev", "f") == "one");
+  CHECK_FALSE(world.has("data@release", "f"));
+  CHECK_FALSE(world.catalog().branch(branch_ref("data@new")));
 }
 
 }  // namespace

@@ -217,6 +217,24 @@ TEST_CASE("a new file that takes another's name while it is being written leaves
   CHECK(world.committed("config") == "new, half done");
 }
 
+TEST_CASE("a new file that is called as a removed directory leaves nothing of it in the commit", "[store]") {
+  World world;
+  MakeRequest directory;
+  directory.kind = Kind::kDirectory;
+  const auto made = world.trees().make(world.root(), "name", directory);
+  REQUIRE(made);
+  REQUIRE(world.trees().make(*made, "file", {}));
+  world.finish();
+  REQUIRE(world.trees().remove(*made, "file", false));
+  REQUIRE(world.trees().remove(world.root(), "name", true));
+  const auto file = world.begin("name", "half");
+  world.finish();
+  CHECK_FALSE(world.trees().lookup(world.trees().root(*world.trees().commit(world.head())), "name"));
+  world.trees().released_for_write(file);
+  world.finish();
+  CHECK(world.committed("name") == "half");
+}
+
 TEST_CASE("a file with several names is left out under all of them", "[store]") {
   World world;
   world.put("a", "before");

@@ -12,6 +12,9 @@ using store::NodePtr;
 
 namespace {
 
+// What a branch is called between the two steps of a rename to and fro.
+BranchRef renamed(int number) { return *BranchRef::parse(number == 0 ? "data@away" : "data@apart"); }
+
 std::string parent_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
@@ -94,7 +97,7 @@ void finish(StoreModel& model, int branch) {
 
 std::string StoreOp::text() const {
   static constexpr const char* kNames[] = {"put", "write", "append", "truncate", "mkdir", "remove", "rename", "copy range",
-                                           "copy entry", "chmod", "link", "finish", "retarget", "sync",
+                                           "copy entry", "chmod", "link", "finish", "retarget", "rename branch", "sync",
                                            "finish while writing"};
   return fmt::format("{} {}:{} -> {}:{} at {}/{} length {} bytes {} mode {:o}", kNames[static_cast<int>(kind)], branch, path,
                      other, other_path, offset, other_offset, length, bytes.size(), mode);
@@ -113,6 +116,13 @@ store::StagingLimits StoreWorkload::limits(std::uint64_t seed) {
 }
 
 BranchRef StoreWorkload::branch(int number) { return *BranchRef::parse(number == 0 ? "data@master" : "data@staging"); }
+
+Result<void> StoreWorkload::settle(store::Store& store) {
+  for (int number = 0; number < 2; ++number) {
+    if (store.catalog().branch(renamed(number))) PFS_TRY(store.catalog().rename_branch(renamed(number), branch(number)));
+  }
+  return {};
+}
 
 Result<void> StoreWorkload::make_branches(store::Store& store) {
   for (int number = 0; number < 2; ++number) {
@@ -267,7 +277,7 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
       if (!model.head[op.other] && model.live[op.other].empty()) continue;
       return op;
     }
-    op.kind = StoreOp::Kind::kSync;
+    op.kind = roll < 99 ? StoreOp::Kind::kRenameBranch : StoreOp::Kind::kSync;
     return op;
   }
 }
@@ -332,6 +342,7 @@ void StoreWorkload::apply(const StoreOp& op, StoreModel& model) {
       model.live[op.branch] = *model.head[op.other];
       model.head[op.branch] = model.head[op.other];
       break;
+    case StoreOp::Kind::kRenameBranch:
     case StoreOp::Kind::kSync: break;
   }
 }
@@ -443,6 +454,12 @@ Result<void> StoreWorkload::apply(const StoreOp& op, store::Store& store) {
     case StoreOp::Kind::kRetarget: {
       PFS_TRY_ASSIGN(const auto target, CommitRef::parse(branch(op.other).str()));
       PFS_TRY(store.catalog().retarget(branch(op.branch), target));
+      return {};
+    }
+    case StoreOp::Kind::kRenameBranch: {
+      const auto away = renamed(op.branch);
+      PFS_TRY(store.catalog().rename_branch(branch(op.branch), away));
+      PFS_TRY(store.catalog().rename_branch(away, branch(op.branch)));
       return {};
     }
     case StoreOp::Kind::kSync: {

@@ -33,7 +33,8 @@ struct StoreModel {
 /// One change, drawn from what the model holds, so that it makes sense.
 struct StoreOp {
   enum class Kind {
-    kPut, kWrite, kAppend, kTruncate, kMakeDirectory, kRemove, kRename, kCopyRange, kCopyEntry, kChmod, kLink, kFinish, kRetarget, kSync,
+    kPut, kWrite, kAppend, kTruncate, kMakeDirectory, kRemove, kRename, kCopyRange, kCopyEntry, kChmod, kLink, kFinish, kRetarget,
+    kRenameBranch, kSync,
     kFinishWhileWriting  ///< the commit leaves out the file at `path`, which is appended to before and after it
   };
   Kind kind = Kind::kSync;
@@ -65,6 +66,8 @@ class StoreWorkload {
   static store::StagingLimits limits(std::uint64_t seed);
   static BranchRef branch(int number);
   static Result<void> make_branches(store::Store& store);
+  /// After a kill: a branch that was on its way to another name and back gets its own again.
+  static Result<void> settle(store::Store& store);
   /// What the store holds, as a model (`joined` is not read).
   static Result<StoreModel> read(store::Store& store);
   static Result<StoreModel::Tree> read_tree(store::LiveTrees& trees, const store::NodePtr& root);

@@ -162,7 +162,7 @@ Result<void> check_device() {
   }
   if (trouble == EACCES) {
     return Error{Code::kDenied,
-                 "/dev/fuse: not allowed to this user; `ls -l /dev/fuse` should say crw-rw-rw-"};
+                 "/dev/fuse: not allowed to this user; have root say `chmod 666 /dev/fuse`"};
   }
   return Error{Code::kUnsupported,
                fmt::format("/dev/fuse: {}; load the kernel module with `modprobe fuse`, or give the "
@@ -181,6 +181,26 @@ bool has_mount_capability() {
   return true;
 }
 
+// What fusermount3 asks of an ordinary user, with words of its own on another line. Source: fusermount3(1).
+Result<void> check_writable(const std::string& point, const struct stat& about) {
+  if (geteuid() == 0) return {};
+  const bool sticky = (about.st_mode & S_ISVTX) != 0 && about.st_uid != geteuid();
+  if (access(point.c_str(), W_OK) == 0 && !sticky) return {};
+  return Error{Code::kDenied, fmt::format("{}: not this user's to mount on; have root say `chown {} {}`, or choose a directory of your own",
+                                          point, geteuid(), point)};
+}
+
+// It can mount for others as root's set-uid program only.
+Result<void> check_fusermount() {
+  const auto program = fusermount();
+  struct stat about {};
+  if (!program || stat(program->c_str(), &about) != 0) {
+    return Error{Code::kUnsupported, "no fusermount3: install it (Debian: apt install fuse3), or run as root"};
+  }
+  if ((about.st_mode & S_ISUID) != 0 && about.st_uid == 0) return {};
+  return Error{Code::kDenied, fmt::format("{}: mounts for nobody, as it does not run as root; have root say `chmod u+s {}`", *program, *program)};
+}
+
 Result<void> check_directory(const std::string& point) {
   struct stat about {};
   if (stat(point.c_str(), &about) != 0) {
@@ -192,7 +212,7 @@ Result<void> check_directory(const std::string& point) {
   if (!S_ISDIR(about.st_mode))
     return Error{Code::kNotDirectory,
                  fmt::format("{}: not a directory, so nothing can be mounted on it; choose one", point)};
-  return {};
+  return check_writable(point, about);
 }
 
 Result<void> check_empty(const std::string& point) {
@@ -213,10 +233,7 @@ Result<void> check_empty(const std::string& point) {
 
 Result<void> check_can_mount(const std::string& path) {
   PFS_TRY(check_device());
-  if (geteuid() != 0 && !fusermount()) {
-    return Error{Code::kUnsupported,
-                 "no fusermount3: install it (Debian: apt install fuse3), or run as root"};
-  }
+  if (geteuid() != 0) PFS_TRY(check_fusermount());
   if (geteuid() == 0 && !has_mount_capability()) {
     return Error{Code::kDenied, fmt::format("{}: this root may not mount (it has no CAP_SYS_ADMIN); give "
                                             "the container `--cap-add SYS_ADMIN`",
@@ -258,6 +275,13 @@ bool others_may_enter() {
     if (words >> word && word == "user_allow_other") return true;
   }
   return false;
+}
+
+Result<void> check_others_may_enter() {
+  if (others_may_enter()) return {};
+  return Error{Code::kDenied,
+               "allow_other: /etc/fuse.conf does not let users share their mounts; have root say `echo user_allow_other "
+               ">> /etc/fuse.conf`, or leave the option out"};
 }
 
 }  // namespace pfs::fs

@@ -32,5 +32,7 @@ Result<std::uint32_t> connection_of_mount(const std::string& path);
 /// Whether this user's mounts can be entered by others: root's always, else with user_allow_other
 /// in /etc/fuse.conf.
 bool others_may_enter();
+/// Errors: kDenied (they may not; says how to mend it).
+Result<void> check_others_may_enter();
 
 }  // namespace pfs::fs

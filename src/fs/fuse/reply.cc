@@ -119,7 +119,7 @@ Vfs& vfs_of(fuse_req_t request) {
 
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
-  Caller caller{context->uid, context->gid, context->pid, {}};
+  Caller caller{context->uid, context->gid, context->pid, context->umask, {}};
   caller.groups = [request] {
     std::vector<gid_t> groups(64);
     const int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -17,6 +19,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/file.h"
 #include "fs/fuse/device_io.h"
 #include "fs/fuse/mount_point.h"
 #include "fs/fuse/operations.h"
@@ -44,6 +47,35 @@ void log_libfuse(fuse_log_level level, const char* format, va_list arguments) {
               text);
 }
 
+// What fusermount3, which libfuse runs for an ordinary user, writes to our standard error belongs
+// into the error as well.
+class CapturedErrors {
+ public:
+  CapturedErrors()
+      : text_(memfd_create("errors", MFD_CLOEXEC)),
+        before_(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
+    if (text_ && before_) dup2(text_.get(), STDERR_FILENO);
+  }
+  ~CapturedErrors() {
+    if (text_ && before_) dup2(before_.get(), STDERR_FILENO);
+  }
+  CapturedErrors(const CapturedErrors&) = delete;
+  CapturedErrors& operator=(const CapturedErrors&) = delete;
+
+  /// The last line.
+  std::string said() const {
+    std::array<char, 4096> bytes{};
+    const ssize_t size = pread(text_.get(), bytes.data(), bytes.size(), 0);
+    std::string text(bytes.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    while (text.ends_with('\n')) text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+  }
+
+ private:
+  UniqueFd text_;
+  UniqueFd before_;
+};
+
 void prepare_signals() {
   struct sigaction wake {};
   wake.sa_handler = [](int) {};
@@ -68,6 +100,7 @@ Result<void> Session::mount_at(const std::string& path) {
   std::string mount_options =
       fmt::format("fsname={},subtype=pfs,default_permissions", options_.source);
   if (others_may_enter()) mount_options += ",allow_other";
+  for (const auto& option : options_.kernel_options) mount_options += "," + option;
   std::string program = "pfsd";
   std::string flag = "-o";
   std::array<char*, 4> words{program.data(), flag.data(), mount_options.data(), nullptr};
@@ -78,12 +111,15 @@ Result<void> Session::mount_at(const std::string& path) {
     return Error{Code::kInternal, "libfuse refuses the mount options " + mount_options};
   std::string trouble;
   mount_trouble = &trouble;
-  const int failed = fuse_session_mount(session_, path.c_str());
-  mount_trouble = nullptr;
-  if (failed != 0) {
-    return Error{Code::kIo, fmt::format("{}: cannot be mounted on: {}", path,
-                                        trouble.empty() ? "fusermount3 has said why" : trouble)};
+  int failed = 0;
+  {
+    const CapturedErrors errors;
+    failed = fuse_session_mount(session_, path.c_str());
+    if (failed != 0 && trouble.empty()) trouble = errors.said();
   }
+  mount_trouble = nullptr;
+  if (failed != 0)
+    return Error{Code::kIo, fmt::format("{}: cannot be mounted on: {}", path, trouble)};
   path_ = path;
   fcntl(device(), F_SETFD, FD_CLOEXEC);
   if (fuse_session_custom_io(session_, &device_io(), device()) != 0) {

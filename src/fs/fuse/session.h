@@ -19,6 +19,7 @@ struct SessionOptions {
   Vfs* vfs = nullptr;
   std::string mount_path;
   std::string source;  ///< what `mount` and /proc/mounts name it
+  std::vector<std::string> kernel_options;  ///< `ro` and the like
   unsigned threads = 8;
 };
 

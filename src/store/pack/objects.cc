@@ -140,7 +140,11 @@ Result<Objects::Frame> Objects::frame_of(const Location& location) const {
   auto raw = std::make_shared<const std::string>(std::move(decoded->raw));
   Lock lock(mutex_);
   frames_.push_front({location.pack, location.frame_offset, raw});
-  if (frames_.size() > kFrames) frames_.pop_back();
+  frame_bytes_ += raw->size();
+  while (frame_bytes_ > kFrameBytes && frames_.size() > 1) {
+    frame_bytes_ -= frames_.back().raw->size();
+    frames_.pop_back();
+  }
   return raw;
 }
 

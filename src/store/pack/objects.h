@@ -69,8 +69,10 @@ class Objects {
   HotRows hot_;
   mutable WorkPool pool_;
   mutable Mutex mutex_{LockRank::kLeaf};
-  mutable std::list<CachedFrame> frames_ PFS_GUARDED_BY(mutex_);  // most recent first, at most kFrames
-  static constexpr std::size_t kFrames = 16;
+  mutable std::list<CachedFrame> frames_ PFS_GUARDED_BY(mutex_);  // most recent first
+  mutable std::size_t frame_bytes_ PFS_GUARDED_BY(mutex_) = 0;    // of those, decoded
+  // What the edits of one commit touch at their edges is read by the writes and again by the commit.
+  static constexpr std::size_t kFrameBytes = std::size_t{8} << 20U;
 };
 
 }  // namespace pfs::store

@@ -47,6 +47,44 @@ RocksFamily rocks_family(Family family) {
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
+class RocksCursor final : public LocalDb::Cursor {
+ public:
+  RocksCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options, std::string_view from,
+              std::string_view to)
+      : from_(from), to_(to), begin_(slice(from_)), end_(slice(to_)) {
+    options.iterate_lower_bound = &begin_;
+    options.iterate_upper_bound = &end_;
+    row_.reset(db.NewIterator(options, family));
+  }
+  RocksCursor(const RocksCursor&) = delete;
+  RocksCursor& operator=(const RocksCursor&) = delete;
+  ~RocksCursor() override = default;
+
+  Result<bool> seek(std::string_view key) override {
+    row_->Seek(slice(key));
+    return at_row();
+  }
+  Result<bool> next() override {
+    row_->Next();
+    return at_row();
+  }
+  std::string_view key() const override { return row_->key().ToStringView(); }
+  std::string_view value() const override { return row_->value().ToStringView(); }
+
+ private:
+  Result<bool> at_row() const {
+    if (row_->Valid()) return true;
+    if (!row_->status().ok()) return error_from_rocks(row_->status(), "local rows");
+    return false;
+  }
+
+  const std::string from_;
+  const std::string to_;
+  const rocksdb::Slice begin_;  // the iterator refers to them
+  const rocksdb::Slice end_;
+  std::unique_ptr<rocksdb::Iterator> row_;
+};
+
 }  // namespace
 
 Result<std::optional<std::string>> RocksLocalDb::get(Family family, std::string_view key, const Snapshot* at) const {
@@ -73,6 +111,11 @@ Result<void> RocksLocalDb::scan(Family family, std::string_view from, std::strin
   }
   if (!row->status().ok()) return error_from_rocks(row->status(), "local rows");
   return {};
+}
+
+std::unique_ptr<LocalDb::Cursor> RocksLocalDb::cursor(Family family, std::string_view from, std::string_view to,
+                                                      const Snapshot* at) const {
+  return std::make_unique<RocksCursor>(database_.db(), database_.family(rocks_family(family)), read_options(at), from, to);
 }
 
 Result<void> RocksLocalDb::write(const LocalBatch& batch) {

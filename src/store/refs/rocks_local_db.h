@@ -19,6 +19,8 @@ class RocksLocalDb final : public LocalDb {
   Result<void> scan(Family family, std::string_view from, std::string_view to,
                     const std::function<bool(std::string_view key, std::string_view value)>& visit,
                     const Snapshot* at = nullptr) const override;
+  std::unique_ptr<Cursor> cursor(Family family, std::string_view from, std::string_view to,
+                                 const Snapshot* at = nullptr) const override;
   Result<void> write(const LocalBatch& batch) override;
   Result<void> sync() override;
 

@@ -153,24 +153,6 @@ Result<void> DeltaTrees::load() {
   return {};
 }
 
-// A branch was moved, discarded or deleted, and the process died before its live tree followed: the rows go with a commit
-// that is not the branch's open one.
-Result<void> DeltaTrees::drop_outdated_rows() {
-  std::vector<BranchRef> outdated;
-  Lock lock(mutex_);
-  for (const auto& [ref, row] : branch_rows_) {
-    const auto state = parts_.branch_state(ref);
-    if (!state && state.error().code != Code::kNotFound) return state.error();
-    if (!state || (!row.frozen && (row.head != state->head || row.open != state->open))) outdated.push_back(ref);
-  }
-  LocalBatch batch;
-  for (const auto& ref : outdated) {
-    batch.erase(Family::kInode, branch_row_key(ref));
-    branch_rows_.erase(ref);
-  }
-  return parts_.local->write(batch);
-}
-
 // Removes rows that no branch reaches: files that were open and unlinked, directories that were removed.
 Result<void> DeltaTrees::sweep() {
   std::unordered_set<std::uint64_t> reached;
@@ -288,6 +270,10 @@ Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBa
     postponed_.push_back(std::move(leftover));
     return {};
   }
+  if (const auto folded = folded_and_removed_.find(leftover.file); folded != folded_and_removed_.end()) {
+    leftover.waited_for = std::max(leftover.waited_for, folded->second);
+    folded_and_removed_.erase(folded);
+  }
   const auto release = [&](const FileState& state, Epoch after, Epoch up_to) {
     for (const auto& layer : state.layers) {
       if (layer.epoch > after && layer.epoch <= up_to) layer.each_staged(dropper());
@@ -321,6 +307,7 @@ Epoch DeltaTrees::last_frozen() const {
 Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
   if (const auto found = branches_.find(ref); found != branches_.end()) return found->second;
   PFS_TRY_ASSIGN(const auto state, parts_.branch_state(ref));
+  if (const auto found = renaming_.find(ref); found != renaming_.end()) return found->second;
   auto root = new_node(Kind::kDirectory, state.attributes);
   root->info = std::make_shared<TreeInfo>();
   root->info->of = TreeInfo::Of::kBranch;
@@ -350,7 +337,7 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
     root->info->joined = row->second.joined;
     root->info->frozen = row->second.frozen;
     PFS_TRY(find_open_links(root));
-    directories_[root->directory] = root;
+    directories_.put(root->directory, root);
     branch_rows_.erase(row);
   }
   branches_[ref] = root;

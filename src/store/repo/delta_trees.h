@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "store/local_db.h"
 #include "store/repo/cut_ahead.h"
 #include "store/repo/delta_rows.h"
+#include "store/repo/directory_rows.h"
+#include "store/repo/file_rows.h"
 #include "store/repo/folding_files.h"
 #include "store/repo/live_node.h"
 #include "store/repo/row_syncer.h"
@@ -25,20 +28,11 @@
 
 namespace pfs::store {
 
-/// What a walk over a frozen or present delta found; fold() makes it the base.
-struct WalkedDirectory {
-  DirId directory;
-  Subtree subtree;
-  std::vector<std::string> row_keys;                     ///< delta rows that are in `subtree`
-  std::vector<std::pair<FileId, Content>> files;         ///< of this directory, without hard links
-  std::vector<DirId> directories;                        ///< dirty ones right below it
-};
+/// The tree that a frozen branch is.
 struct Walked {
   Subtree root;
   bool keep = false;  ///< something differs that makes a commit worth keeping (semantics S44)
-  std::vector<WalkedDirectory> directories;  ///< children before parents
-  std::unordered_map<FileId, Entry> linked;  ///< files with several names, which are folded after all directories
-  Digest links;                              ///< the side tree of `root`; of a frozen branch only
+  Digest links;       ///< the side tree of `root`
 };
 
 /// LiveTrees over a LocalDb: base trees with rows of changes over them. docs/architecture.md "Open commits" tells how.
@@ -65,6 +59,8 @@ class DeltaTrees final : public LiveTrees {
       bool commits_at_close = false;
     };
     std::function<Result<BranchState>(const BranchRef&)> branch_state;
+    /// Which branch of the repo has this open commit, of which there is no other.
+    std::function<Result<std::optional<BranchRef>>(const RepoName&, const CommitId&)> branch_of_open;
   };
 
   /// Replays the staging log, drops what nothing refers to. Frozen branches are left for the catalog to finish.
@@ -140,11 +136,11 @@ class DeltaTrees final : public LiveTrees {
   /// Freezes the branches together in one epoch: later changes belong to their next commits. Nothing is done and nullopt
   /// returned when one of them is joined with a branch that is not among `claimed`.
   Result<std::optional<Epoch>> freeze(const std::map<BranchRef, Freezing>& frozen, const std::set<BranchRef>& claimed);
-  /// Walks a frozen branch; its objects are stored when it returns. `published`: the tree that it was published with
-  /// already; files are what they are there, so that staged bytes that a power cut took are not needed.
-  Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer, const Subtree* published = nullptr);
-  /// The branch's frozen changes are its base now (published as `head`).
-  Result<void> fold(const BranchRef& ref, const Walked& walked, Epoch epoch, const CommitId& head);
+  /// Walks a frozen branch; its objects are stored when it returns.
+  Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer);
+  /// The branch's frozen changes are its base now: published as `head` with this root and this side tree. Staged bytes are
+  /// not read, so it does not matter when a power cut took them since.
+  Result<void> fold(const BranchRef& ref, const Subtree& root, const Digest& links, Epoch epoch, const CommitId& head);
   /// The branch was not published: its changes stay what they were, uncommitted. `try_again`: they are still worth a
   /// commit; else they wait for one that is.
   Result<void> thaw(const BranchRef& ref, bool try_again);
@@ -159,6 +155,11 @@ class DeltaTrees final : public LiveTrees {
   Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open);
   /// Like it, and the branch is gone. Its rows are dropped.
   Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
+  /// Between these two the branch's live tree is also found as `to`, once the catalog has it there. Errors: kNotFound.
+  Result<void> begin_rename(const BranchRef& from, const BranchRef& to);
+  void end_rename(const BranchRef& to);
+  /// The branch has another name: its rows, and those that name it, say so.
+  Result<void> rename_branch(const BranchRef& from, const BranchRef& to);
   void set_output(const BranchRef& ref, bool output);
   /// Whether `set_on_close` is told of the last close of each file of the branch.
   void set_commits_at_close(const BranchRef& ref, bool at_close);
@@ -192,11 +193,36 @@ class DeltaTrees final : public LiveTrees {
     Epoch waited_for;  // its newest row that a commit being finished needed; 0: none did
   };
 
+  // What folding one branch has found so far.
+  struct FoldContext {
+    Epoch epoch;
+    struct Link {
+      Content content;
+      std::uint64_t link_id = 0;
+    };
+    std::unordered_map<FileId, Link> linked;  // files with several names, which are folded after all directories
+  };
+  using Dropped = std::vector<std::pair<StagedAt, std::uint64_t>>;  // staged bytes that are in the commit
+  struct FoldedDirectory {
+    DirId directory;
+    const Subtree& subtree;
+    LocalBatch batch;
+    Dropped dropped;
+    std::vector<std::pair<FileId, Content>> reached;
+    std::unordered_set<std::string> changed_since;  // names with rows of later epochs
+  };
+  // The rows of a file of which some are in the commit.
+  struct FoldedFile {
+    std::vector<std::string> keys;
+    std::optional<Epoch> newest;  // nullopt: it has none
+    FileState state;              // what the newest says
+    std::uint64_t link_id = 0;    // in the commit
+  };
+
   explicit DeltaTrees(Parts parts) : parts_(std::move(parts)) {}
 
   // delta_trees.cc: opening, trees, identity
   Result<void> load();
-  Result<void> drop_outdated_rows();
   Result<void> sweep();
   Result<void> replay(const StagingRecord& record);
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
@@ -283,8 +309,7 @@ class DeltaTrees final : public LiveTrees {
   Result<NodePtr> graft(const NodePtr& directory, const Entry& entry, Change& change, std::map<std::uint64_t, OpenLink>& links)
       PFS_REQUIRES(mutex_);
   Result<void> find_open_links(const NodePtr& root) PFS_REQUIRES(mutex_);
-  Result<void> fold_links(TreeInfo& info, const Walked& walked, Epoch epoch, LocalBatch& batch,
-                          std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) PFS_REQUIRES(mutex_);
+  Result<void> fold_links(TreeInfo& info, const FoldContext& context, LocalBatch& batch, Dropped& dropped) PFS_REQUIRES(mutex_);
 
   // delta_trees_file.cc
   Result<void> prepare_write(const NodePtr& file) PFS_EXCLUDES(mutex_);
@@ -334,21 +359,39 @@ class DeltaTrees final : public LiveTrees {
     Epoch epoch;
     const LocalDb::Snapshot* at = nullptr;
     ObjectWriter* writer = nullptr;
-    Walked* walked = nullptr;
-    CutAhead::Sessions cut_ahead;
+    std::unordered_map<FileId, Entry> linked;  // files with several names are cut once
+    CutAhead::Sessions cut_ahead;              // what they had been cut into before is stored by these
   };
-  /// `published`: of the directory in the commit that is out already; null when it is not.
-  Result<std::pair<Subtree, bool>> walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner,
-                                                  const Subtree* published);
-  Result<Entry> walk_file(WalkContext& context, FileId file, std::string_view name, Owner owner, WalkedDirectory& into);
+  struct WalkedDirectory {
+    Subtree subtree;
+    bool keep = false;  // as in Walked
+  };
+  Result<WalkedDirectory> walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner);
+  Result<Entry> walk_name(WalkContext& context, FileRows& files, DirectoryRows::Name& name, const std::optional<Entry>& before,
+                          Owner owner, WalkedDirectory& walked);
+  Result<Entry> walk_file(WalkContext& context, FileRows& rows, FileId file, std::string_view name, Owner owner);
+
+  // delta_trees_fold.cc
+  Result<void> fold_directory(FoldContext& context, DirId directory, const Subtree& subtree);
+  /// `unreached`: files that nothing leads to any more and whose rows are still to be dropped.
+  Result<void> fold_rows(FoldContext& context, DirId directory, const Subtree& subtree, const std::vector<DirId>& below,
+                         std::vector<FileId>& unreached);
+  Result<void> erase_folded_names(FoldedDirectory& folded, Epoch epoch) const;
+  Result<void> fold_name(FoldContext& context, FileRows& rows, FileId file, const std::string& name, FoldedDirectory& folded,
+                         std::vector<FileId>& unreached) PFS_REQUIRES(mutex_);
+  Result<void> drop_unreached(const FoldContext& context, std::span<const FileId> files);
+  static Result<FoldedFile> read_folded(FileRows& rows, FileId file, Epoch epoch);
+  Result<void> fold_file(LocalBatch& batch, FileId file, FoldedFile& found, const Content& content, Epoch epoch, Dropped& dropped)
+      PFS_REQUIRES(mutex_);
+  void release(const Dropped& dropped);
   Result<Entry> published_entry(const Subtree& published, std::string_view name) const;
-  Result<void> erase_folded_rows(LocalBatch& batch, const WalkedDirectory& walked, Epoch epoch) const;
-  Result<void> fold_directory(const WalkedDirectory& walked, Epoch epoch);
-  Result<void> fold_file(LocalBatch& batch, FileId file, const Content& content, Epoch epoch,
-                         std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) PFS_REQUIRES(mutex_);
   /// What is in memory of a file whose rows fold_file() has taken away.
   void close_folded(FileId file, const Content& content, Epoch epoch) PFS_REQUIRES(mutex_);
   void put_branch_row(LiveNode& root, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  // delta_trees_replace.cc
+  Result<void> drop_outdated_rows();
+  void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
   Result<void> drop_rows_below(DirId directory, LocalBatch& batch) PFS_REQUIRES(mutex_);
@@ -368,13 +411,18 @@ class DeltaTrees final : public LiveTrees {
   std::uint64_t reserved_id_ PFS_GUARDED_BY(mutex_) = 1;
   std::uint64_t next_scratch_ PFS_GUARDED_BY(mutex_) = 1;
   std::map<BranchRef, NodePtr> branches_ PFS_GUARDED_BY(mutex_);
+  std::map<BranchRef, NodePtr> renaming_ PFS_GUARDED_BY(mutex_);       // by the names that they are about to have
   std::map<BranchRef, BranchRow> branch_rows_ PFS_GUARDED_BY(mutex_);  // of branches not loaded yet
   std::unordered_map<CommitId, std::weak_ptr<LiveNode>> commits_ PFS_GUARDED_BY(mutex_);
-  std::unordered_map<DirId, std::weak_ptr<LiveNode>> directories_ PFS_GUARDED_BY(mutex_);
-  std::unordered_map<FileId, std::weak_ptr<LiveNode>> files_ PFS_GUARDED_BY(mutex_);
+  LoadedNodes<DirId> directories_ PFS_GUARDED_BY(mutex_);
+  LoadedNodes<FileId> files_ PFS_GUARDED_BY(mutex_);
 
   // open links as the rows had them at the start, with their link ids: until their branches are loaded
   std::unordered_map<FileId, std::uint64_t> linked_files_ PFS_GUARDED_BY(mutex_);
+
+  // files that were removed (or renamed) since they were frozen, and the epoch up to which folding has released what is staged of them:
+  // for whoever drops the rest
+  std::unordered_map<FileId, Epoch> folded_and_removed_ PFS_GUARDED_BY(mutex_);
 
   // what a destructor, which may run anywhere, leaves to be done by the next call
   std::vector<Leftover> postponed_ PFS_GUARDED_BY(mutex_);  // until `postponed_for_` is not the newest frozen epoch any more

@@ -25,7 +25,7 @@ Result<void> DeltaTrees::mark_directory(LiveNode& directory, Change& change) {
     PFS_TRY_ASSIGN(const auto number, new_id(*root.info));
     directory.directory = DirId(number);
   }
-  directories_[directory.directory] = directory.weak_from_this();
+  directories_.put(directory.directory, directory.shared_from_this());
   const Epoch epoch(epoch_);
   change.marked.push_back(directory.shared_from_this());
   directory.marked = epoch;
@@ -180,8 +180,8 @@ Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name
     node->file = {};
     return std::move(applied).error();
   }
-  directory->children[node->name] = node;
-  if (node->file) files_[node->file] = node;
+  directory->children.put(node->name, node);
+  if (node->file) files_.put(node->file, node);
   note_change(*directory);
   return node;
 }
@@ -426,10 +426,10 @@ Result<void> DeltaTrees::put_entry(const NodePtr& directory, std::string_view na
   end_departure(departure, info, *directory, name, done.has_value());
   directory->children.erase(std::string(name));
   if (!done) {
-    if (departure.node) directory->children[std::string(name)] = departure.node;
+    if (departure.node) directory->children.put(std::string(name), departure.node);
     return done;
   }
-  if (grafted) directory->children[grafted->name] = grafted;
+  if (grafted) directory->children.put(grafted->name, grafted);
   for (auto& [id, link] : links) info.open_links[id] = std::move(link);
   note_change(*directory);
   return {};
@@ -490,8 +490,8 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   if (done) done = apply(change);
   end_departure(departure, info, *directory, name, done.has_value());
   PFS_TRY(std::move(done));
-  directory->children[node->name] = node;
-  files_[node->file] = node;
+  directory->children.put(node->name, node);
+  files_.put(node->file, node);
   note_change(*directory);
   return node;
 }

@@ -69,7 +69,7 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
   }
   Lock lock(file->mutex);
   file->marked = Epoch(epoch_);
-  files_[file->file] = file;
+  files_.put(file->file, file);
   note_change(*file);
   return {};
 }

@@ -13,6 +13,7 @@ namespace pfs::store {
 namespace {
 
 constexpr Epoch kNewest{~std::uint64_t{0}};
+constexpr FileId kLastFile{~std::uint64_t{0} - 1};  // greater than any that is given out
 
 // Semantics S44: times of directories and ctime alone make no commit worth keeping.
 bool worth_keeping(const Entry& before, Entry after) {
@@ -127,7 +128,7 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezi
     if (!root->directory) {  // nothing was ever changed in it
       PFS_TRY_ASSIGN(const auto number, new_id(*root->info));
       root->directory = DirId(number);
-      directories_[root->directory] = root;
+      directories_.put(root->directory, root);
       batch.put(Family::kInode, directory_key(root->directory, epoch),
                 DirectoryRow{root->base, root->attributes, root->xattrs}.encode());
     }
@@ -166,7 +167,7 @@ Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
   return parts_.local->write(batch);
 }
 
-Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer, const Subtree* published) {
+Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer) {
   const StagingLog::Pin pin(*staging_);
   DirId directory;
   Subtree base;
@@ -179,11 +180,11 @@ Result<Walked> DeltaTrees::walk_frozen(const BranchRef& ref, Epoch epoch, Object
     links = root->info->links;
   }
   const auto at = parts_.local->snapshot();
+  WalkContext context{epoch, at.get(), &writer, {}, {}};
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(ref.repo.str())));
   Walked walked;
-  WalkContext context{epoch, at.get(), &writer, &walked, {}};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(ref.repo.str()), published));
-  walked.root = found.first;
-  walked.keep = found.second;
+  walked.root = found.subtree;
+  walked.keep = found.keep;
   PFS_TRY(cut_ahead_->flush(context.cut_ahead));
   PFS_TRY(writer.flush());
   PFS_TRY_ASSIGN(walked.links, update_links(*parts_.trees, writer, links, base, walked.root));
@@ -207,23 +208,27 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
     at = parts_.local->snapshot();
   }
   ObjectWriter writer(*parts_.objects);
-  Walked walked;
-  WalkContext context{kNewest, at.get(), &writer, &walked, {}};
-  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root(""), nullptr));
+  WalkContext context{kNewest, at.get(), &writer, {}, {}};
+  PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root("")));
   PFS_TRY(cut_ahead_->flush(context.cut_ahead));
   PFS_TRY(writer.flush());
-  return found.first;
+  return found.subtree;
 }
 
-Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::string_view name, Owner owner, WalkedDirectory& into) {
-  if (const auto walked = context.walked->linked.find(file); walked != context.walked->linked.end()) {
+Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileRows& rows, FileId file, std::string_view name, Owner owner) {
+  if (const auto walked = context.linked.find(file); walked != context.linked.end()) {
     Entry entry = walked->second;
     entry.name = name;
     return entry;
   }
-  PFS_TRY_ASSIGN(const auto row, newest_numbered(file_begin(file), file_end(file), context.epoch, context.at));
+  std::optional<std::string> row;
+  PFS_TRY(rows.each(file, [&](Epoch epoch, std::string_view, std::string_view value) {
+    if (epoch > context.epoch) return true;
+    row = value;
+    return false;
+  }));
   if (!row) return Error{Code::kCorrupt, fmt::format("file {} ({}): its row is missing", file.value(), printable(name))};
-  PFS_TRY_ASSIGN(auto state, FileState::decode(row->second, staging_.get()));
+  PFS_TRY_ASSIGN(auto state, FileState::decode(*row, staging_.get()));
   state.seal_spools();  // those of files that were not loaded yet
   if (context.epoch == kNewest) state.follow_spool();
   Entry entry;
@@ -235,90 +240,56 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileId file, std::stri
     PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer, owner,
                                                cut_ahead_->take(file, context.epoch, context.cut_ahead)));
   }
-  if (entry.link_id != 0) {
-    context.walked->linked[file] = entry;
-  } else {
-    into.files.emplace_back(file, entry.content);
-  }
+  if (entry.link_id != 0) context.linked[file] = entry;
   return entry;
 }
 
-Result<std::pair<Subtree, bool>> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner,
-                                                            const Subtree* published) {
+// Name by name, each made into its entry when the editor asks for it: what is in memory of a directory does not follow its size.
+Result<DeltaTrees::WalkedDirectory> DeltaTrees::walk_directory(WalkContext& context, DirId directory, const Subtree& base, Owner owner) {
+  DirectoryRows names(*parts_.local, directory, context.epoch, context.at);
+  FileRows files(*parts_.local, kLastFile, context.at);
   WalkedDirectory walked;
-  walked.directory = directory;
-  std::vector<std::pair<std::string, DeltaRow>> rows;
-  Result<void> outcome;
-  PFS_TRY(parts_.local->scan(
-      Family::kDelta, delta_directory_begin(directory), delta_directory_end(directory),
-      [&](std::string_view key, std::string_view value) {
-        auto parsed = parse_delta_key(key);
-        auto row = parsed ? DeltaRow::decode(value, parsed->name) : Result<DeltaRow>(parsed.error());
-        if (!row) {
-          outcome = std::move(row).error();
-          return false;
-        }
-        if (parsed->epoch > context.epoch) return true;
-        walked.row_keys.emplace_back(key);
-        if (rows.empty() || rows.back().first != parsed->name) rows.emplace_back(std::move(parsed->name), std::move(*row));
-        return true;
-      },
-      context.at));
-  PFS_TRY(std::move(outcome));
-
-  bool keep = false;
-  std::vector<EntryChange> changes;
-  changes.reserve(rows.size());
-  for (auto& [name, row] : rows) {
-    PFS_TRY_ASSIGN(const auto before, parts_.trees->find(base.root, name));
-    if (std::holds_alternative<DeltaRow::Tombstone>(row.what)) {
-      if (before) changes.push_back({name, std::nullopt});
-      keep = keep || before;
-      continue;
-    }
-    Entry entry;
-    bool keep_below = false;
-    if (auto* finished = std::get_if<Entry>(&row.what)) {
-      entry = std::move(*finished);
-      keep_below = before && entry.is_directory() && entry.subtree != before->subtree;
-    } else if (const auto* file = std::get_if<FileId>(&row.what); file != nullptr && published != nullptr) {
-      PFS_TRY_ASSIGN(entry, published_entry(*published, name));
-      if (entry.link_id != 0) context.walked->linked[*file] = entry;
-      else walked.files.emplace_back(*file, entry.content);
-    } else if (file != nullptr) {
-      PFS_TRY_ASSIGN(entry, walk_file(context, *file, name, owner_of_part(owner, 0, name), walked));
-    } else {
-      const auto below = std::get<DirId>(row.what);
-      PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
-      if (!found) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", printable(name))};
-      PFS_TRY_ASSIGN(const auto decoded, DirectoryRow::decode(found->second));
-      std::optional<Subtree> published_below;
-      if (published != nullptr) {
-        PFS_TRY_ASSIGN(const auto out, published_entry(*published, name));
-        published_below = out.subtree;
+  const auto next = [&]() -> Result<std::optional<EntryChange>> {
+    for (;;) {
+      PFS_TRY_ASSIGN(auto name, names.next());
+      if (!name) return std::optional<EntryChange>();
+      PFS_TRY_ASSIGN(auto before, parts_.trees->find(base.root, name->name));
+      if (std::holds_alternative<DeltaRow::Tombstone>(name->row.what)) {
+        if (!before) continue;
+        walked.keep = true;
+        return std::optional(EntryChange{std::move(name->name), std::nullopt});
       }
-      PFS_TRY_ASSIGN(const auto subtree,
-                     walk_directory(context, below, decoded.base, owner_below(owner, name), published_below ? &*published_below : nullptr));
-      entry.name = name;
-      entry.attributes = decoded.attributes;
-      entry.xattrs = decoded.xattrs;
-      entry.subtree = subtree.first;
-      keep_below = subtree.second;
-      walked.directories.push_back(below);
+      PFS_TRY_ASSIGN(auto entry, walk_name(context, files, *name, before, owner, walked));
+      walked.keep = walked.keep || !before || worth_keeping(*before, entry);
+      return std::optional(EntryChange{std::move(name->name), std::move(entry)});
     }
-    keep = keep || keep_below || !before || worth_keeping(*before, entry);
-    changes.push_back({name, std::move(entry)});
-  }
-  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, changes, owner));
-  const Subtree subtree = walked.subtree;
-  context.walked->directories.push_back(std::move(walked));
-  return std::pair(subtree, keep);
+  };
+  PFS_TRY_ASSIGN(walked.subtree, edit_tree(*parts_.trees, *context.writer, base.root, next, owner));
+  return walked;
 }
 
-Result<Entry> DeltaTrees::published_entry(const Subtree& published, std::string_view name) const {
-  PFS_TRY_ASSIGN(auto entry, parts_.trees->find(published.root, name));
-  if (!entry) return Error{Code::kCorrupt, fmt::format("{}: its commit is out and does not have it", printable(name))};
-  return std::move(*entry);
+Result<Entry> DeltaTrees::walk_name(WalkContext& context, FileRows& files, DirectoryRows::Name& name, const std::optional<Entry>& before,
+                                    Owner owner, WalkedDirectory& walked) {
+  if (auto* finished = std::get_if<Entry>(&name.row.what)) {
+    walked.keep = walked.keep || (before && finished->is_directory() && finished->subtree != before->subtree);
+    return std::move(*finished);
+  }
+  if (const auto* file = std::get_if<FileId>(&name.row.what)) {
+    return walk_file(context, files, *file, name.name, owner_of_part(owner, 0, name.name));
+  }
+  files.release();  // for what may be a long time
+  const auto below = std::get<DirId>(name.row.what);
+  PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
+  if (!found) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", printable(name.name))};
+  PFS_TRY_ASSIGN(auto decoded, DirectoryRow::decode(found->second));
+  PFS_TRY_ASSIGN(const auto inside, walk_directory(context, below, decoded.base, owner_below(owner, name.name)));
+  walked.keep = walked.keep || inside.keep;
+  Entry entry;
+  entry.name = name.name;
+  entry.attributes = decoded.attributes;
+  entry.xattrs = std::move(decoded.xattrs);
+  entry.subtree = inside.subtree;
+  return entry;
 }
 
 }  // namespace pfs::store

@@ -54,7 +54,7 @@ Result<std::map<OpenLink::Name, DeltaRow>> DeltaTrees::stand_ins(const FileState
   for (const auto& at : names) {
     PFS_TRY_ASSIGN(auto before, parts_.trees->find(at.directory->base.root, at.name));
     rows[at] = DeltaRow{DeltaRow::Tombstone{}};
-    if (!before) continue;
+    if (!before || before->is_directory()) continue;  // a directory was removed before the file could have its name
     if (before->attributes.kind == Kind::kFile && before->content == state.base) {
       former.attributes = before->attributes;
       former.xattrs = before->xattrs;

@@ -26,8 +26,7 @@ Result<DeltaTrees::Departure> DeltaTrees::open_departure(const NodePtr& director
   auto& info = *root_of(*directory).info;
   const bool tree_has_links = !info.open_links.empty() || info.links != empty_subtree().root;
   if (!tree_has_links) {
-    const auto known = directory->children.find(std::string(name));
-    if (known != directory->children.end()) departure.node = known->second.lock();
+    departure.node = directory->children.find(std::string(name));
     return departure;
   }
   auto found = lookup_locked(directory, name);
@@ -206,7 +205,7 @@ void DeltaTrees::end_renamed(const NodePtr& node, const OpenLink::Name& from, co
     node->parent = to;
     node->name = to_name;
   }
-  to->children[renamed.name] = node;
+  to->children.put(renamed.name, node);
 }
 
 // ---- copies

@@ -13,8 +13,6 @@ namespace pfs::store {
 
 namespace {
 
-constexpr Epoch kNewest{~std::uint64_t{0}};
-
 std::vector<std::string_view> parts_of(std::string_view path) {
   std::vector<std::string_view> parts;
   for (;;) {
@@ -120,7 +118,7 @@ Result<void> DeltaTrees::open_link(const NodePtr& node) {
     node->file = link.file;
     node->marked = Epoch(epoch_);
   }
-  files_[link.file] = node;
+  files_.put(link.file, node);
   info.open_links[id] = std::move(link);
   return {};
 }
@@ -240,8 +238,8 @@ Result<void> DeltaTrees::link(const NodePtr& node, const NodePtr& directory, std
   names.insert(added);
   node->links = static_cast<std::uint32_t>(names.size());
   info.linked_nodes[id] = node;
-  files_[node->file] = node;
-  directory->children[added.name] = node;
+  files_.put(node->file, node);
+  directory->children.put(added.name, node);
   note_change(*directory);
   return {};
 }
@@ -287,13 +285,13 @@ Result<void> DeltaTrees::find_open_links(const NodePtr& root) {
 }
 
 // The last step of folding: only when all directories have the new entries may the rows of the files go.
-Result<void> DeltaTrees::fold_links(TreeInfo& info, const Walked& walked, Epoch epoch, LocalBatch& batch,
-                                    std::vector<std::pair<StagedAt, std::uint64_t>>& dropped) {
-  for (const auto& [file, entry] : walked.linked) {
-    PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
-    PFS_TRY(fold_file(batch, file, entry.content, epoch, dropped));
-    if (newest && newest->first > epoch) continue;
-    const auto open = info.open_links.find(entry.link_id);
+Result<void> DeltaTrees::fold_links(TreeInfo& info, const FoldContext& context, LocalBatch& batch, Dropped& dropped) {
+  for (const auto& [file, link] : context.linked) {
+    FileRows rows(*parts_.local, file, nullptr);
+    PFS_TRY_ASSIGN(auto found, read_folded(rows, file, context.epoch));
+    if (found.newest) PFS_TRY(fold_file(batch, file, found, link.content, context.epoch, dropped));
+    if (found.newest > context.epoch) continue;
+    const auto open = info.open_links.find(link.link_id);
     if (open != info.open_links.end() && open->second.file == file) info.open_links.erase(open);
   }
   std::erase_if(info.linked_nodes, [](const auto& each) { return each.second.expired(); });

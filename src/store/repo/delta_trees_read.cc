@@ -61,7 +61,7 @@ Result<NodePtr> DeltaTrees::attach_entry(const NodePtr& directory, const Entry& 
     }
     if (const auto loaded = info.linked_nodes.find(entry.link_id); loaded != info.linked_nodes.end()) {
       if (auto node = loaded->second.lock()) {
-        directory->children[entry.name] = node;
+        directory->children.put(entry.name, node);
         return node;
       }
     }
@@ -80,18 +80,16 @@ Result<NodePtr> DeltaTrees::attach_entry(const NodePtr& directory, const Entry& 
     if (names == 1) node->state.link_id = 0;
     if (names > 1) info.linked_nodes[entry.link_id] = node;
   }
-  directory->children[entry.name] = node;
+  directory->children.put(entry.name, node);
   return node;
 }
 
 Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view name, const FoundRow& found) {
   if (const auto* entry = std::get_if<Entry>(&found.row.what)) return attach_entry(directory, *entry);
   if (const auto* file = std::get_if<FileId>(&found.row.what)) {
-    if (const auto loaded = files_.find(*file); loaded != files_.end()) {
-      if (auto node = loaded->second.lock()) {  // by another of its names
-        directory->children[std::string(name)] = node;
-        return node;
-      }
+    if (auto node = files_.find(*file)) {  // by another of its names
+      directory->children.put(std::string(name), node);
+      return node;
     }
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(*file), file_end(*file), Epoch(~std::uint64_t{0}), nullptr));
     if (!newest) return Error{Code::kCorrupt, fmt::format("{}/{}: its row is missing", path_locked(*directory), printable(name))};
@@ -111,8 +109,8 @@ Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view na
         info.linked_nodes[id] = node;
       }
     }
-    directory->children[node->name] = node;
-    files_[*file] = node;
+    directory->children.put(node->name, node);
+    files_.put(*file, node);
     return node;
   }
   if (const auto* below = std::get_if<DirId>(&found.row.what)) {
@@ -127,8 +125,8 @@ Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view na
     node->xattrs = std::move(row.xattrs);
     node->has_rows = true;
     node->marked = std::min(found.epoch, newest->first);
-    directory->children[node->name] = node;
-    directories_[*below] = node;
+    directory->children.put(node->name, node);
+    directories_.put(*below, node);
     return node;
   }
   return not_found(path_locked(*directory), name);
@@ -138,10 +136,7 @@ Result<NodePtr> DeltaTrees::lookup_locked(const NodePtr& directory, std::string_
   if (!directory->is_directory()) {
     return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(*directory))};
   }
-  if (const auto known = directory->children.find(std::string(name)); known != directory->children.end()) {
-    if (auto node = known->second.lock()) return node;
-    directory->children.erase(known);
-  }
+  if (auto node = directory->children.find(std::string(name))) return node;
   if (directory->has_rows) {
     PFS_TRY_ASSIGN(const auto found, newest_row(directory->directory, name));
     if (found) return attach(directory, name, *found);
@@ -260,11 +255,9 @@ Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory,
     if (entry != entries.end() && entry->name == row->first) ++entry;
     if (!std::holds_alternative<DeltaRow::Tombstone>(row->second.what)) {
       // a loaded file knows its size better than its row
-      const auto known = directory->children.find(row->first);
-      NodePtr loaded = known == directory->children.end() ? nullptr : known->second.lock();
-      if (const auto* file = std::get_if<FileId>(&row->second.what); file != nullptr && !loaded) {  // by another of its names
-        if (const auto other = files_.find(*file); other != files_.end()) loaded = other->second.lock();
-      }
+      NodePtr loaded = directory->children.find(row->first);
+      const auto* file = std::get_if<FileId>(&row->second.what);
+      if (file != nullptr && !loaded) loaded = files_.find(*file);  // by another of its names
       if (loaded && !loaded->is_directory()) {
         Lock lock(loaded->mutex);
         page.push_back({row->first, Stat{loaded->state.attributes, loaded->state.size, loaded->links, loaded->state.link_id}});

@@ -7,7 +7,8 @@
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
 
-// A branch points elsewhere, or is gone: what was known below its root is orphaned, what was not committed is dropped.
+// A branch points elsewhere, or is gone: what was known below its root is orphaned, what was not committed is dropped. Or it
+// has another name, and everything stays.
 
 namespace pfs::store {
 
@@ -69,8 +70,7 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
                              }));
   PFS_TRY(std::move(outcome));
   for (const auto file : files) {
-    const auto found = files_.find(file);
-    if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
+    if (const NodePtr loaded = files_.find(file)) {
       Lock lock(loaded->mutex);
       if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
       continue;
@@ -132,6 +132,85 @@ Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::drop_branch(const Branch
   root->link = NodeState::kRemoved;
   branches_.erase(found);
   return std::optional<Replaced>(std::move(replaced));
+}
+
+Result<void> DeltaTrees::begin_rename(const BranchRef& from, const BranchRef& to) {
+  Lock lock(mutex_);
+  PFS_TRY_ASSIGN(auto root, branch_root_locked(from));
+  renaming_[to] = std::move(root);
+  return {};
+}
+
+void DeltaTrees::end_rename(const BranchRef& to) {
+  Lock lock(mutex_);
+  renaming_.erase(to);
+}
+
+// In memory first: where the rows cannot be written, the next start finds by the open commit's id whose they are.
+Result<void> DeltaTrees::rename_branch(const BranchRef& from, const BranchRef& to) {
+  Lock lock(mutex_);
+  const auto found = branches_.find(from);
+  if (found == branches_.end()) return Error{Code::kNotFound, fmt::format("branch {}: not loaded", from.str())};
+  const NodePtr root = found->second;
+  branches_.erase(found);
+  branches_[to] = root;
+  root->info->branch = to;
+  LocalBatch batch;
+  batch.erase(Family::kInode, branch_row_key(from));
+  if (root->directory) put_branch_row(*root, batch);
+  rename_in_joined(from, to, batch);
+  return parts_.local->write(batch);
+}
+
+// The row of a branch that is not loaded.
+void DeltaTrees::rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) {
+  auto row = branch_rows_.extract(from);
+  row.key() = to;
+  batch.erase(Family::kInode, branch_row_key(from));
+  batch.put(Family::kInode, branch_row_key(to), row.mapped().encode());
+  branch_rows_.insert(std::move(row));
+  rename_in_joined(from, to, batch);
+}
+
+// What is published together knows each other by name.
+void DeltaTrees::rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) {
+  for (const auto& [ref, root] : branches_) {
+    bool named = false;
+    for (auto* joined : {&root->info->joined, &root->info->frozen_joined}) {
+      if (joined->erase(from) == 0) continue;
+      joined->insert(to);
+      named = true;
+    }
+    if (named) put_branch_row(*root, batch);
+  }
+  for (auto& [ref, row] : branch_rows_) {
+    if (row.joined.erase(from) == 0) continue;
+    row.joined.insert(to);
+    batch.put(Family::kInode, branch_row_key(ref), row.encode());
+  }
+}
+
+// A branch was moved, discarded or deleted, and the process died before its live tree followed: the rows go with a commit
+// that is not the branch's open one. Of one that was renamed they go with the open commit of another.
+Result<void> DeltaTrees::drop_outdated_rows() {
+  std::vector<BranchRef> outdated;
+  Lock lock(mutex_);
+  for (const auto& [ref, row] : branch_rows_) {
+    const auto state = parts_.branch_state(ref);
+    if (!state && state.error().code != Code::kNotFound) return state.error();
+    if (!state || (!row.frozen && (row.head != state->head || row.open != state->open))) outdated.push_back(ref);
+  }
+  LocalBatch batch;
+  for (const auto& ref : outdated) {
+    PFS_TRY_ASSIGN(const auto renamed, parts_.branch_of_open(ref.repo, branch_rows_.at(ref).open));
+    if (renamed && !branch_rows_.contains(*renamed)) {
+      rename_row(ref, *renamed, batch);
+      continue;
+    }
+    batch.erase(Family::kInode, branch_row_key(ref));
+    branch_rows_.erase(ref);
+  }
+  return parts_.local->write(batch);
 }
 
 void DeltaTrees::set_output(const BranchRef& ref, bool output) {

@@ -132,8 +132,7 @@ Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments)
   for (const auto file : files) {
     Lock lock(mutex_);
     if (last_frozen().value() != 0) return {};
-    const auto found = files_.find(file);
-    if (const NodePtr loaded = found == files_.end() ? nullptr : found->second.lock()) {
+    if (const NodePtr loaded = files_.find(file)) {
       Lock file_lock(loaded->mutex);
       if (loaded->file != file || loaded->link != NodeState::kLinked) continue;
       PFS_TRY_ASSIGN(const bool moved, move_extents(file, loaded->state, segments));
@@ -249,8 +248,7 @@ Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
     }
     if (parsed->number == last) return true;
     last = parsed->number;
-    const auto found = files_.find(FileId(last));
-    if (found == files_.end() || found->second.expired()) state->each_staged(dropper());
+    if (!files_.find(FileId(last))) state->each_staged(dropper());
     return true;
   }));
   return outcome;

@@ -20,7 +20,7 @@ class Window {
     if (offset < begin_ || offset > begin_ + size_) {
       begin_ = offset;
       size_ = 0;
-      step_ = kMinStep;
+      forward_ = 0;
     }
     const auto skip = static_cast<std::size_t>(offset - begin_);
     const auto left = file_.size - offset;
@@ -30,12 +30,12 @@ class Window {
   }
 
  private:
-  static constexpr std::size_t kMinStep = std::size_t{128} << 10U;
   static constexpr std::size_t kMaxStep = std::size_t{4} << 20U;
 
   Result<void> read_on(std::size_t skip, std::size_t wanted, std::uint64_t left) {
     const auto kept = size_ - skip;
-    const auto more = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(wanted - kept, step_), left - kept));
+    const auto step = std::min(forward_ / 2, kMaxStep);
+    const auto more = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(wanted - kept, step), left - kept));
     if (kept + more > room_) {
       room_ = kept + more;
       auto bytes = std::make_unique_for_overwrite<char[]>(room_);
@@ -50,7 +50,7 @@ class Window {
     PFS_TRY_ASSIGN(const auto got, read_pieces(file_.pieces_of(at, more), log_, contents_, at,
                                                std::as_writable_bytes(std::span(bytes_.get() + kept, more))));
     size_ += got;
-    step_ = std::min(step_ * 2, kMaxStep);
+    forward_ += got;
     return {};
   }
 
@@ -60,7 +60,7 @@ class Window {
   std::uint64_t begin_ = 0;
   std::size_t size_ = 0;
   std::size_t room_ = 0;
-  std::size_t step_ = kMinStep;
+  std::size_t forward_ = 0;  // bytes that were read one after the other
   std::unique_ptr<char[]> bytes_;  // not a string: that would be filled with zeros first
 };
 

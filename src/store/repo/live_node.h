@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <set>
 #include <string>
@@ -27,6 +29,38 @@ struct OpenLink {
   };
   FileId file;
   std::set<Name> names;
+};
+
+/// Loaded nodes by name or number. What nobody holds any more is forgotten now and then, so that the memory follows what is
+/// loaded and not what once was.
+///
+/// Not thread-safe.
+template <class Key>
+class LoadedNodes {
+ public:
+  /// Null where it is not loaded.
+  NodePtr find(const Key& key) const {
+    const auto found = nodes_.find(key);
+    return found == nodes_.end() ? nullptr : found->second.lock();
+  }
+  void put(const Key& key, const NodePtr& node) {
+    nodes_.insert_or_assign(key, node);
+    if (nodes_.size() < look_at_) return;
+    std::erase_if(nodes_, [](const auto& each) { return each.second.expired(); });
+    look_at_ = std::max(kLeast, 2 * nodes_.size());  // so that looking costs each put a constant
+  }
+  void erase(const Key& key) { nodes_.erase(key); }
+  void clear() { nodes_.clear(); }
+  std::size_t size() const { return nodes_.size(); }
+
+  /// Pairs of key and weak pointer, which may lead to nothing any more. Nothing may be put meanwhile.
+  auto begin() const { return nodes_.begin(); }
+  auto end() const { return nodes_.end(); }
+
+ private:
+  static constexpr std::size_t kLeast = 64;
+  std::unordered_map<Key, std::weak_ptr<LiveNode>> nodes_;
+  std::size_t look_at_ = kLeast;
 };
 
 /// What a tree is of. Guarded by DeltaTrees' mutex.
@@ -77,7 +111,7 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   bool has_rows = false;
   Attributes attributes;
   Xattrs xattrs;
-  std::unordered_map<std::string, std::weak_ptr<LiveNode>> children;  // loaded ones
+  LoadedNodes<std::string> children;
 
   // The epoch in which the node's rows, and the marks of its ancestors, were last put: a change in a later epoch puts
   // them again. Written under both DeltaTrees' mutex and this node's; read under either.

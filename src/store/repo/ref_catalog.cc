@@ -95,6 +95,12 @@ Result<void> RefCatalog::delete_branch(const BranchRef& ref, bool even_with_cont
   return {};
 }
 
+Result<void> RefCatalog::rename_branch(const BranchRef& ref, const BranchRef& to) {
+  const std::array<RefStep, 1> step{RenameBranch{ref, to}};
+  PFS_TRY(transact(step));
+  return {};
+}
+
 // Changes a branch's record alone, whatever is being done to the branch meanwhile.
 Result<Branch> RefCatalog::edit_branch(const BranchRef& ref, const std::function<Result<void>(Branch&)>& change) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -40,6 +40,7 @@ class RefCatalog final : public Catalog {
   Result<Branch> branch(const BranchRef& ref) const override;
   Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const override;
   Result<void> delete_branch(const BranchRef& ref, bool even_with_content) override;
+  Result<void> rename_branch(const BranchRef& ref, const BranchRef& to) override;
   Result<void> set_output_of(const BranchRef& ref, const std::string& pipeline) override;
   Result<Branch> set_policy(const BranchRef& ref, const std::function<void(PolicySettings&)>& edit) override;
   const CommitPolicy& default_policy() const override { return parts_.policy; }

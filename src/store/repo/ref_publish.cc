@@ -35,6 +35,7 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
                             refs.insert(move.ref);
                             if (move.target.branch) refs.insert(BranchRef{move.target.repo, *move.target.branch});
                           },
+                          [&](const RenameBranch& rename) { refs.insert({rename.ref, rename.to}); },
                           [&](const auto& one) { refs.insert(one.ref); }},
                step);
   }
@@ -136,8 +137,18 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
     if (left_out) PFS_FAULT_POINT("store.finish.left_out");
     PFS_FAULT_POINT("store.finish.frozen");
   }
-  PFS_TRY_ASSIGN(auto results, publish(steps, extend, std::move(frozen), epoch, outcome));
-  return std::optional(std::move(results));
+  // who meets the new name as soon as the transaction is durable finds the live tree of the old one
+  Result<void> ready;
+  for (const auto& step : steps) {
+    const auto* rename = std::get_if<RenameBranch>(&step);
+    if (ready && rename != nullptr) ready = parts_.trees->begin_rename(rename->ref, rename->to);
+  }
+  Result<std::vector<StepResult>> results = ready ? publish(steps, extend, std::move(frozen), epoch, outcome) : std::move(ready).error();
+  for (const auto& step : steps) {
+    if (const auto* rename = std::get_if<RenameBranch>(&step)) parts_.trees->end_rename(rename->to);
+  }
+  if (!results) return std::move(results).error();
+  return std::optional(std::move(*results));
 }
 
 // Which branches are frozen for these steps, and under what; refuses what cannot be, before anything is done.
@@ -174,6 +185,11 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
       if (const auto joined = parts_.trees->joined(discard->ref); !joined.empty()) {
         return Error{Code::kBusy, fmt::format("branch {}: files were moved between it and {}; finish that first", discard->ref.str(),
                                               joined.begin()->str())};
+      }
+    } else if (const auto* rename = std::get_if<RenameBranch>(&step)) {
+      PFS_TRY(load_branch(read, rename->ref));
+      for (const auto& ref : branches_of({&step, 1})) {
+        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref));
       }
     } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
       PFS_TRY_ASSIGN(const auto branch, load_branch(read, deletion->ref));
@@ -284,13 +300,17 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   if (!done.published.empty()) PFS_FAULT_POINT("store.finish.published");
   for (const auto& [ref, one] : frozen) {
     if (done.published.contains(ref)) {
-      PFS_TRY(parts_.trees->fold(ref, one.walked, epoch, one.under.commit));
+      PFS_TRY(parts_.trees->fold(ref, one.walked.root, one.walked.links, epoch, one.under.commit));
     } else {
       PFS_TRY(parts_.trees->thaw(ref, false));
     }
   }
   if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.published");
   for (const auto& change : done.trees) {
+    if (change.renamed_to) {
+      PFS_TRY(parts_.trees->rename_branch(change.ref, *change.renamed_to));
+      continue;
+    }
     PFS_TRY_ASSIGN(auto replaced, change.deleted ? parts_.trees->drop_branch(change.ref)
                                                  : parts_.trees->replace_root(change.ref, change.head, change.open));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
@@ -337,9 +357,7 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
         ++one;
         continue;
       }
-      ObjectWriter writer(*parts_.objects);
-      PFS_TRY_ASSIGN(const auto walked, parts_.trees->walk_frozen(ref, epoch, writer, &published->root));
-      PFS_TRY(parts_.trees->fold(ref, walked, epoch, member.under.commit));
+      PFS_TRY(parts_.trees->fold(ref, published->root, published->links, epoch, member.under.commit));
       // the same transaction may have moved HEAD on
       PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*parts_.refs), ref));
       if (branch.head && branch.head != member.under.commit) {

@@ -183,6 +183,47 @@ Result<StepResult> RefSteps::apply_one(const DeleteBranch& step) {
   return StepResult{branch.head.value_or(CommitId{}), true};
 }
 
+Result<StepResult> RefSteps::apply_one(const RenameBranch& step) {
+  PFS_TRY(publish(step.ref));
+  if (step.to.repo != step.ref.repo) {
+    return Error{Code::kNotPermitted, fmt::format("branch {}: cannot become one of repo {}", step.ref.str(), step.to.repo.str())};
+  }
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY_ASSIGN(const auto there, edit_.get(branch_key(step.to)));
+  if (there) return Error{Code::kExists, fmt::format("branch {}: exists", step.to.str())};
+  branch.ref = step.to;
+  PFS_TRY(copy_log(step.ref, branch));
+  edit_.erase(branch_key(step.ref));
+  edit_.event("branch", step.ref.str(), "deleted");
+  edit_.event("branch", step.to.str(), "created");
+  effects_.changed.insert(step.ref);
+  put(branch);
+  TreeChange change;
+  change.ref = step.ref;
+  change.renamed_to = step.to;
+  effects_.trees.push_back(std::move(change));
+  return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+// Behind what an earlier branch of the new name has left. The old name keeps its own, as when a branch is deleted, so that no
+// number is given twice. Nobody adds to a log without its branch's record, which is expected to stay as it was read.
+Result<void> RefSteps::copy_log(const BranchRef& from, Branch& branch) {
+  PFS_TRY_ASSIGN(const std::uint64_t before, last_log_number(refs_, branch.ref));
+  Result<void> outcome;
+  PFS_TRY(refs_.scan(log_prefix(from), "", [&](std::string_view, const RefValue& row) {
+    auto entry = decode_log_entry(row.value);
+    if (!entry) {
+      outcome = std::move(entry).error();
+      return false;
+    }
+    entry->number += before;
+    edit_.put(log_key(branch.ref, entry->number), encode(*entry));
+    return true;
+  }));
+  branch.log_length += before;
+  return outcome;
+}
+
 Result<void> RefSteps::publish_frozen() {
   for (const auto& [ref, frozen] : frozen_) PFS_TRY(publish(ref));
   return {};

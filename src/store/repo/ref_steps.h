@@ -37,6 +37,7 @@ class RefSteps {
     std::optional<Commit> head;
     CommitId open;
     bool deleted = false;
+    std::optional<BranchRef> renamed_to{};
   };
 
   struct Parts {
@@ -71,12 +72,14 @@ class RefSteps {
   Result<StepResult> apply_one(const DiscardCommit& step);
   Result<StepResult> apply_one(const PublishTree& step);
   Result<StepResult> apply_one(const DeleteBranch& step);
+  Result<StepResult> apply_one(const RenameBranch& step);
 
   Result<Branch> new_branch(const BranchRef& ref, bool create_repo);
   Result<void> publish(const BranchRef& ref);
   Result<Commit> add_commit(Branch& branch, Commit commit, const CommitId& next_open);
   void move_head(Branch& branch, const Commit& head, const std::string& why);
   Result<std::optional<Commit>> head_of(const Branch& branch);
+  Result<void> copy_log(const BranchRef& from, Branch& branch);
   void put(const Branch& branch);
 
   const RefDb& refs_;

@@ -11,6 +11,8 @@ namespace {
 constexpr std::uint64_t kGroup = std::uint64_t{512} << 10U;
 // The kernel reads ahead with several requests at a time, which arrive in any order.
 constexpr std::uint64_t kNear = std::uint64_t{1} << 20U;
+// Who has read less than this forward may be looking at one place: an edit, a header.
+constexpr std::uint64_t kForward = std::uint64_t{512} << 10U;
 
 }  // namespace
 
@@ -65,6 +67,7 @@ Result<void> ReadAhead::fetch(const ReaderPtr& reader, std::uint64_t offset, std
   std::uint64_t to = 0;
   {
     Lock lock(mutex_);
+    if (reader->forward < kForward) return {};
     // as far ahead as was read forward: who reads a little gets a little
     to = end + std::min(kAhead, reader->forward);
     from = std::max(reader->fetched, offset);

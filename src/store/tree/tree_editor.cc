@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <concepts>
+#include <functional>
+#include <optional>
 
 #include "base/bug.h"
 
@@ -16,33 +18,57 @@ struct ItemChange {
   std::optional<Item> item;  // nullopt: removed
 };
 
+// A level's changes in order, of which the first is looked at.
+template <class Item>
+class Changes {
+ public:
+  using Next = std::function<Result<std::optional<ItemChange<Item>>>()>;
+  explicit Changes(Next next) : next_(std::move(next)) {}
+
+  // To the first one, and past the present one.
+  Result<void> advance() {
+    PFS_TRY_ASSIGN(front_, next_());
+    return {};
+  }
+  bool at_end() const { return !front_; }
+  const std::string& name() const { return front_->name; }
+  std::optional<Item> take_item() { return std::move(front_->item); }
+
+ private:
+  const Next next_;
+  std::optional<ItemChange<Item>> front_;
+};
+
 const std::string& name_of(const Entry& entry) { return entry.name; }
 const std::string& name_of(const ChildRef& child) { return child.last_name; }
-
-struct NewNode {
-  ChildRef ref;
-};
 
 class Editor {
  public:
   Editor(const TreeStore& trees, ObjectWriter& writer, const Digest& root, Owner directory)
       : trees_(trees), writer_(writer), root_(root), directory_(directory) {}
 
-  Result<Subtree> run(const std::vector<EntryChange>& changes) {
+  Result<Subtree> run(const NextChange& next) {
     PFS_TRY_ASSIGN(const auto old_root, trees_.load(root_));
     const unsigned old_top = old_root->level();
-    std::vector<ItemChange<Entry>> entry_changes;
-    entry_changes.reserve(changes.size());
-    for (const auto& change : changes) entry_changes.push_back({change.name, change.entry});
-    PFS_TRY_ASSIGN(auto above, edit_level<Entry>(0, std::move(entry_changes)));
+    Changes<Entry> entries([&next]() -> Result<std::optional<ItemChange<Entry>>> {
+      PFS_TRY_ASSIGN(auto change, next());
+      if (!change) return std::optional<ItemChange<Entry>>();
+      return std::optional(ItemChange<Entry>{std::move(change->name), std::move(change->entry)});
+    });
+    PFS_TRY_ASSIGN(auto above, edit_level(0, entries));
     for (unsigned level = 1; level <= old_top; ++level) {
       if (above.empty()) return Subtree{root_, data_digest_of(*old_root), totals_of_node(*old_root)};
-      PFS_TRY_ASSIGN(above, edit_level<ChildRef>(level, std::move(above)));
+      Changes<ChildRef> children([at = std::size_t{0}, below = std::move(above)]() mutable -> Result<std::optional<ItemChange<ChildRef>>> {
+        return at < below.size() ? std::optional(std::move(below[at++])) : std::nullopt;
+      });
+      PFS_TRY_ASSIGN(above, edit_level(level, children));
     }
     return finish(old_top, *old_root, std::move(above));
   }
 
  private:
+  static constexpr std::size_t kPendingAtOnce = 4 * NodeRule::kMax;
+
   static Digest data_digest_of(const LoadedNode& node) {
     return node.leaf() != nullptr ? node.leaf()->data_digest() : node.inner()->data_digest();
   }
@@ -168,12 +194,12 @@ class Editor {
   // Applies the changes to one level of the old tree; returns what that means for the level above. A run begins at the
   // node that holds the first change, or the one before, and ends where a cut falls on an old boundary with nothing pending.
   template <class Item>
-  Result<std::vector<ItemChange<ChildRef>>> edit_level(unsigned level, std::vector<ItemChange<Item>> changes) {
+  Result<std::vector<ItemChange<ChildRef>>> edit_level(unsigned level, Changes<Item>& changes) {
     std::vector<ItemChange<ChildRef>> above;
-    std::size_t next = 0;
     std::string done;
-    while (next < changes.size()) {
-      PFS_TRY_ASSIGN(auto node, first_to_cut<Item>(level, changes[next].name, done));
+    PFS_TRY(changes.advance());
+    while (!changes.at_end()) {
+      PFS_TRY_ASSIGN(auto node, first_to_cut<Item>(level, changes.name(), done));
       std::vector<Item> pending;
       std::vector<ChildRef> made;
       std::vector<std::string> removed;
@@ -187,8 +213,11 @@ class Editor {
           done = last;
           PFS_TRY_ASSIGN(following, node_after(level, last));
         }
-        merge(items, changes, next, following ? &last : nullptr, pending);
-        PFS_TRY(cut_ready(level, pending, made));
+        std::size_t at = 0;
+        for (bool more = true; more;) {
+          PFS_TRY_ASSIGN(more, merge(items, at, changes, following ? &last : nullptr, pending));
+          PFS_TRY(cut_ready(level, pending, made));
+        }
         if (!following) {
           if (!pending.empty()) PFS_TRY(make_node(level, std::move(pending), made));
           break;
@@ -203,21 +232,23 @@ class Editor {
     return above;
   }
 
-  // Old items and the changes up to `last` (all that are left, without one), in order, into `pending`.
+  // Old items from `at` on and the changes up to `last` (all that are left, without one), in order, into `pending`: so many
+  // that cutting has something to do. Returns whether there are more.
   template <class Item>
-  static void merge(const std::vector<Item>& items, std::vector<ItemChange<Item>>& changes, std::size_t& next,
-                    const std::string* last, std::vector<Item>& pending) {
-    std::size_t at = 0;
-    while (at < items.size() || (next < changes.size() && (last == nullptr || changes[next].name <= *last))) {
-      const bool change_left = next < changes.size() && (last == nullptr || changes[next].name <= *last);
-      if (!change_left || (at < items.size() && name_of(items[at]) < changes[next].name)) {
+  static Result<bool> merge(const std::vector<Item>& items, std::size_t& at, Changes<Item>& changes, const std::string* last,
+                            std::vector<Item>& pending) {
+    while (pending.size() < kPendingAtOnce) {
+      const bool change_left = !changes.at_end() && (last == nullptr || changes.name() <= *last);
+      if (at == items.size() && !change_left) return false;
+      if (!change_left || (at < items.size() && name_of(items[at]) < changes.name())) {
         pending.push_back(items[at++]);
         continue;
       }
-      if (at < items.size() && name_of(items[at]) == changes[next].name) ++at;
-      if (changes[next].item) pending.push_back(std::move(*changes[next].item));
-      ++next;
+      if (at < items.size() && name_of(items[at]) == changes.name()) ++at;
+      if (auto item = changes.take_item()) pending.push_back(std::move(*item));
+      PFS_TRY(changes.advance());
     }
+    return true;
   }
 
   // Cuts off every node whose end is decided by what is pending; the rest stays.
@@ -302,7 +333,13 @@ class Editor {
 
 Result<Subtree> edit_tree(const TreeStore& trees, ObjectWriter& writer, const Digest& root,
                           const std::vector<EntryChange>& changes, Owner directory) {
-  return Editor(trees, writer, root, directory).run(changes);
+  return edit_tree(trees, writer, root, [at = changes.begin(), end = changes.end()]() mutable -> Result<std::optional<EntryChange>> {
+    return at == end ? std::nullopt : std::optional(*at++);
+  }, directory);
+}
+
+Result<Subtree> edit_tree(const TreeStore& trees, ObjectWriter& writer, const Digest& root, const NextChange& next, Owner directory) {
+  return Editor(trees, writer, root, directory).run(next);
 }
 
 }  // namespace pfs::store

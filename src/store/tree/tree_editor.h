@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "store/pack/object_writer.h"
@@ -16,5 +17,11 @@ namespace pfs::store {
 /// Source: docs/format.md "Directories".
 Result<Subtree> edit_tree(const TreeStore& trees, ObjectWriter& writer, const Digest& root,
                           const std::vector<EntryChange>& changes, Owner directory = 0);
+
+/// The same with changes that are told one after the other, nullopt at the end: a directory of any size is made in bounded
+/// memory. What `next` stores on the way may go to the same writer.
+using NextChange = std::function<Result<std::optional<EntryChange>>()>;
+Result<Subtree> edit_tree(const TreeStore& trees, ObjectWriter& writer, const Digest& root, const NextChange& next,
+                          Owner directory = 0);
 
 }  // namespace pfs::store
