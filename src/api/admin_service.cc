@@ -2,6 +2,7 @@
 
 #include "api/internal/answer.h"
 #include "api/wire/time.h"
+#include "base/process_name.h"
 
 namespace pfs::api {
 namespace {
@@ -15,7 +16,15 @@ void describe(const BranchRef& branch, const store::OpenCommit& open,
   out.set_changed(open.changed);
   out.set_description(open.description);
   if (open.changed) set_time(out.mutable_last_change(), open.last_change);
-  for (const auto& path : open.being_written) out.add_being_written(path);
+  set_time(out.mutable_since(), open.since);
+  out.set_policy(std::string(store::name_of(open.policy.when)));
+  out.set_waits_for(store::waits_for(branch, open));
+  for (const auto& [path, pid] : open.being_written) {
+    auto& file = *out.add_being_written();
+    file.set_path(path);
+    file.set_pid(pid);
+    if (pid != 0) file.set_process(name_of_process(pid));
+  }
   if (open.finishing) out.set_finishing(open.finishing->hex());
 }
 

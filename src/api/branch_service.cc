@@ -5,20 +5,34 @@
 #include "api/internal/answer.h"
 #include "api/internal/refs.h"
 #include "api/wire/time.h"
+#include "base/duration.h"
 
 namespace pfs::api {
 namespace {
 
-v1::BranchInfo info_of(const store::Branch& branch) {
-  v1::BranchInfo info;
-  info.set_repo(branch.ref.repo.str());
-  info.set_name(branch.ref.branch.str());
-  if (branch.head) info.set_head(branch.head->hex());
-  info.set_open_commit(branch.open.hex());
-  info.set_opened_by_hand(branch.opened_by_hand);
-  info.set_output_of(branch.output_of);
-  set_time(info.mutable_created(), branch.created);
-  return info;
+constexpr std::string_view kDefault = "default";
+
+v1::CommitPolicy policy_of(const store::PolicySettings& settings) {
+  v1::CommitPolicy policy;
+  if (settings.when) policy.set_commit(std::string(store::name_of(*settings.when)));
+  if (settings.after) policy.set_commit_after(format_short_duration(*settings.after));
+  if (settings.max) policy.set_commit_max(format_short_duration(*settings.max));
+  return policy;
+}
+
+/// One setting as it was asked for: what is empty stays, `default` is none.
+template <class T, class Parse>
+Result<void> change(std::optional<T>& setting, const std::string& asked, std::string_view name,
+                    Parse parse) {
+  if (asked.empty()) return {};
+  if (asked == kDefault) {
+    setting.reset();
+    return {};
+  }
+  auto parsed = parse(asked);
+  if (!parsed) return std::move(parsed).error().within(std::string(name));
+  setting = *parsed;
+  return {};
 }
 
 }  // namespace
@@ -44,6 +58,12 @@ grpc::Status BranchService::ListBranches(grpc::ServerContext* context,
                                          const v1::ListBranchesRequest* request,
                                          grpc::ServerWriter<v1::BranchInfo>* writer) {
   return answer(*context, list(*request, *writer));
+}
+
+grpc::Status BranchService::UpdateBranch(grpc::ServerContext* context,
+                                         const v1::UpdateBranchRequest* request,
+                                         v1::BranchInfo* response) {
+  return answer(*context, update(*request, *response));
 }
 
 grpc::Status BranchService::DeleteBranch(grpc::ServerContext* context,
@@ -98,6 +118,38 @@ Result<void> BranchService::create_at(const BranchRef& ref, const CommitRef& hea
   return {};
 }
 
+v1::BranchInfo BranchService::info_of(const store::Branch& branch) const {
+  v1::BranchInfo info;
+  info.set_repo(branch.ref.repo.str());
+  info.set_name(branch.ref.branch.str());
+  if (branch.head) info.set_head(branch.head->hex());
+  info.set_open_commit(branch.open.hex());
+  info.set_opened_by_hand(branch.opened_by_hand);
+  info.set_output_of(branch.output_of);
+  set_time(info.mutable_created(), branch.created);
+  const auto policy = branch.policy.over(store_.catalog().default_policy());
+  *info.mutable_policy() = policy_of({policy.when, policy.after, policy.max});
+  *info.mutable_own_policy() = policy_of(branch.policy);
+  return info;
+}
+
+Result<void> BranchService::update(const v1::UpdateBranchRequest& request,
+                                   v1::BranchInfo& response) {
+  PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.name()));
+  const auto& asked = request.policy();
+  const auto edit = [&asked](store::PolicySettings& policy) -> Result<void> {
+    PFS_TRY(change(policy.when, asked.commit(), "commit", store::parse_commit_when));
+    PFS_TRY(change(policy.after, asked.commit_after(), "commit-after", parse_duration));
+    return change(policy.max, asked.commit_max(), "commit-max", parse_duration);
+  };
+  store::PolicySettings trial;
+  PFS_TRY(edit(trial));  // so that nothing is changed by half
+  PFS_TRY_ASSIGN(const auto branch, store_.catalog().set_policy(
+                                        ref, [&edit](auto& policy) { (void)edit(policy); }));
+  response = info_of(branch);
+  return {};
+}
+
 Result<void> BranchService::list(const v1::ListBranchesRequest& request,
                                  grpc::ServerWriter<v1::BranchInfo>& writer) {
   std::optional<RepoName> repo;
@@ -117,7 +169,9 @@ Result<void> BranchService::remove(const grpc::ServerContext& context,
   auto& catalog = store_.catalog();
   PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.name()));
   PFS_TRY_ASSIGN(const auto branch, catalog.branch(ref));
-  if (branch.opened_by_hand && !request.force()) {
+  PFS_TRY_ASSIGN(const auto open, catalog.open_commit(ref));
+  const bool manual = open.policy.when == store::CommitWhen::kManual && open.changed;
+  if ((branch.opened_by_hand || manual) && !request.force()) {
     return Error{
         Code::kBusy,
         fmt::format(

@@ -19,6 +19,8 @@ class BranchService final : public v1::BranchService::Service {
                              v1::BranchInfo* response) override;
   grpc::Status ListBranches(grpc::ServerContext* context, const v1::ListBranchesRequest* request,
                             grpc::ServerWriter<v1::BranchInfo>* writer) override;
+  grpc::Status UpdateBranch(grpc::ServerContext* context, const v1::UpdateBranchRequest* request,
+                            v1::BranchInfo* response) override;
   grpc::Status DeleteBranch(grpc::ServerContext* context, const v1::DeleteBranchRequest* request,
                             v1::DeleteBranchResponse* response) override;
 
@@ -28,6 +30,8 @@ class BranchService final : public v1::BranchService::Service {
   /// A branch that was not there, with its HEAD where `head` is once what is uncommitted there has
   /// been committed.
   Result<void> create_at(const BranchRef& ref, const CommitRef& head, const std::string& author);
+  v1::BranchInfo info_of(const store::Branch& branch) const;
+  Result<void> update(const v1::UpdateBranchRequest& request, v1::BranchInfo& response);
   Result<void> list(const v1::ListBranchesRequest& request,
                     grpc::ServerWriter<v1::BranchInfo>& writer);
   Result<void> remove(const grpc::ServerContext& context, const v1::DeleteBranchRequest& request);

@@ -43,7 +43,8 @@ v1::CommitInfo info_of_open(const store::Branch& branch, const store::OpenCommit
   info.set_repo(branch.ref.repo.str());
   info.set_branch(branch.ref.branch.str());
   if (branch.head) info.set_parent(branch.head->hex());
-  set_time(info.mutable_started(), open.by_hand ? branch.opened : open.last_change);
+  set_time(info.mutable_started(), open.since);
+  info.set_by_hand(open.by_hand);
   info.set_description(open.description);
   return info;
 }

@@ -29,6 +29,10 @@ Result<void> version(Session& session, const Arguments& arguments) {
 }
 
 Json json_of(const client::DaemonStatus::OpenCommit& open) {
+  Json being_written = Json::array();
+  for (const auto& file : open.being_written) {
+    being_written.push_back({{"path", file.path}, {"pid", file.pid}, {"process", file.process}});
+  }
   return {{"repo", open.repo},
           {"branch", open.branch},
           {"commit", open.id},
@@ -36,7 +40,10 @@ Json json_of(const client::DaemonStatus::OpenCommit& open) {
           {"changed", open.changed},
           {"description", open.description},
           {"last_change", json_time(open.changed ? std::optional(open.last_change) : std::nullopt)},
-          {"being_written", open.being_written},
+          {"since", json_time(open.since)},
+          {"policy", open.policy},
+          {"waits_for", open.waits_for},
+          {"being_written", being_written},
           {"finishing", open.finishing}};
 }
 
@@ -58,24 +65,29 @@ Json json_of(const client::DaemonStatus& status, const std::vector<client::Pipel
   return object;
 }
 
-/// What the next commit of a branch waits for, in a few words.
-std::string waits_for(const client::DaemonStatus::OpenCommit& open) {
-  if (open.by_hand) return "finish commit " + open.repo + "@" + open.branch;
-  if (!open.finishing.empty()) return "commit " + open.finishing + ", which is being finished";
-  if (open.being_written.empty()) return "a quiet moment";
-  const auto others = open.being_written.size() - 1;
-  const auto first = printable(open.being_written.front());
-  return others == 0 ? first + ", which is being written"
-                     : fmt::format("{} and {} more, which are being written", first, others);
+void print_being_written(const Session& session, const client::DaemonStatus& status) {
+  Table table(stdout, session.terminal(), {"BEING WRITTEN", "BY"});
+  for (const auto& open : status.open_commits) {
+    for (const auto& file : open.being_written) {
+      table.add({open.repo + "@" + open.branch + ":" + file.path,
+                 file.process.empty() ? "-" : file.process});
+    }
+  }
 }
 
 void print_open_commits(const Session& session, const OutputFlags& output,
                         const client::DaemonStatus& status) {
-  Table table(stdout, session.terminal(), {"BRANCH", "OPEN COMMIT", "LAST CHANGE", "WAITS FOR"});
+  Table table(stdout, session.terminal(),
+              {"BRANCH", "OPEN COMMIT", "SINCE", "LAST CHANGE", "POLICY", "WAITS FOR"});
+  bool any_written = false;
   for (const auto& open : status.open_commits) {
-    table.add({open.repo + "@" + open.branch, open.id,
-               open.changed ? output.time(open.last_change) : "-", waits_for(open)});
+    table.add({open.repo + "@" + open.branch, open.id, output.time(open.since),
+               open.changed ? output.time(open.last_change) : "-", open.policy, open.waits_for});
+    any_written = any_written || !open.being_written.empty();
   }
+  if (!any_written) return;
+  fmt::print("\n");
+  print_being_written(session, status);
 }
 
 void print_pipelines(const Session& session, const std::vector<client::Pipeline>& pipelines) {

@@ -13,6 +13,7 @@ struct Arguments {
   std::string head;
   std::optional<RepoName> repo;
   bool force = false;
+  client::CommitPolicy policy;
   OutputFlags output;
 };
 
@@ -23,10 +24,18 @@ Json json_of(const client::Branch& branch) {
           {"open_commit", branch.open_commit},
           {"opened_by_hand", branch.opened_by_hand},
           {"output_of", branch.output_of},
+          {"commit", branch.policy.commit},
+          {"commit_after", branch.policy.commit_after},
+          {"commit_max", branch.policy.commit_max},
           {"created", json_time(branch.created)}};
 }
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+/// A setting as it holds, and whether it is the branch's own.
+std::string with_origin(const std::string& holds, const std::string& own) {
+  return own.empty() && !holds.empty() ? holds + " (default)" : holds;
+}
 
 /// --head: a branch or a commit of the same repo, `repo@` in front or not; a bare `^3` or `.2` is
 /// of the branch itself.
@@ -81,7 +90,23 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                 {"Open Commit", branch.open_commit},
                 {"Opened By Hand", branch.opened_by_hand ? "yes" : ""},
                 {"Output Of", branch.output_of},
+                {"Commit", with_origin(branch.policy.commit, branch.own_policy.commit)},
+                {"Commit After",
+                 with_origin(branch.policy.commit_after, branch.own_policy.commit_after)},
+                {"Commit Max", with_origin(branch.policy.commit_max, branch.own_policy.commit_max)},
                 {"Created", arguments.output.time(branch.created)}});
+  return {};
+}
+
+Result<void> update(Session& session, const Arguments& arguments) {
+  const auto& policy = arguments.policy;
+  if (policy.commit.empty() && policy.commit_after.empty() && policy.commit_max.empty()) {
+    return Error{Code::kInvalid, "branch " + arguments.branch.str() +
+                                     ": say what to change: --commit, --commit-after or "
+                                     "--commit-max"};
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY(client::Branches(*connection).update(arguments.branch, policy));
   return {};
 }
 
@@ -109,6 +134,21 @@ void add_branch_commands(Grammar& grammar, Session& session) {
                                    [&session, arguments] { return inspect(session, *arguments); });
   add_parsed(inspects, "branch", arguments->branch, "repo@branch")->required();
   add_output_flags(inspects, arguments->output);
+
+  auto& updates = grammar.command("update", "branch", "Change when commits are made of a branch",
+                                  [&session, arguments] { return update(session, *arguments); });
+  add_parsed(updates, "branch", arguments->branch, "repo@branch")->required();
+  auto& policy = arguments->policy;
+  updates
+      .add_option("--commit", policy.commit,
+                  "auto: when it is quiet; close: at each file's last close, too; manual: on "
+                  "request only; default: as the daemon says")
+      ->check(CLI::IsMember({"auto", "close", "manual", "default"}));
+  updates.add_option("--commit-after", policy.commit_after,
+                     "Quiet is so long without a change: 500ms, 5s, 2m, or default");
+  updates.add_option("--commit-max", policy.commit_max,
+                     "Commit after so long without quiet, leaving out files being written; 0: "
+                     "never; or default");
 
   auto& removes = grammar.command("delete", "branch", "Delete a branch; its commits stay",
                                   [&session, arguments] { return remove(session, *arguments); });

@@ -32,6 +32,7 @@ Json json_of(const client::Commit& commit) {
           {"parent", commit.parent},
           {"started", json_time(commit.started)},
           {"finished", json_time(commit.finished)},
+          {"by_hand", commit.by_hand},
           {"size_bytes", commit.size},
           {"files", commit.files},
           {"author", commit.author},
@@ -84,7 +85,9 @@ Result<void> list(Session& session, const Arguments& arguments) {
       listing.add_object(json_of(commit));
       continue;
     }
-    const auto finished = commit.finished ? arguments.output.time(*commit.finished) : "-";
+    const auto finished = commit.finished  ? arguments.output.time(*commit.finished)
+                          : commit.by_hand ? "- (started by hand)"
+                                           : "-";
     const auto size = commit.finished ? format_size(commit.size) : "-";
     listing.add_row({commit.repo, commit.branch, commit.id, finished, size, progress_of(commit),
                      commit.description});
@@ -111,6 +114,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                 {"Parent", commit.parent},
                 {"Started", arguments.output.time(commit.started)},
                 {"Finished", commit.finished ? arguments.output.time(*commit.finished) : "-"},
+                {"Started By Hand", commit.by_hand ? "yes; ends with finish commit only" : ""},
                 {"Size", commit.finished ? format_size(commit.size) : "-"},
                 {"Provenance", provenance}});
   return {};

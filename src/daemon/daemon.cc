@@ -51,7 +51,9 @@ Result<void> Daemon::open() {
   store::StoreOptions store_options;
   store_options.path = options_.store_path;
   store_options.clock = &clock_;
-  store_options.commit_after = options_.commit_after;
+  PFS_TRY_ASSIGN(store_options.policy.when, store::parse_commit_when(options_.commit));
+  store_options.policy.after = options_.commit_after;
+  store_options.policy.max = options_.commit_max;
   PFS_TRY_ASSIGN(store_, store::Store::open(store_options));
 
   fs::VfsOptions vfs_options;

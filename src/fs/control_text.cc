@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/process_name.h"
+
 namespace pfs::fs {
 
 namespace {
@@ -30,8 +32,14 @@ std::string text_of_open_commit(const store::Branch& branch, const store::OpenCo
   if (!open.description.empty())
     text += fmt::format("description: {}\n", printable(open.description));
   if (open.finishing) text += fmt::format("finishing: {}\n", open.finishing->hex());
-  for (const auto& path : open.being_written)
-    text += fmt::format("being written: {}\n", printable(path));
+  for (const auto& [path, pid] : open.being_written) {
+    text += fmt::format("being written: {}{}\n", path,
+                        pid == 0 ? "" : " by " + name_of_process(pid));
+  }
+  text += fmt::format("policy: {}\n", store::name_of(open.policy.when));
+  if (open.by_hand || open.changed) {
+    text += fmt::format("waits for: {}\n", store::waits_for(branch.ref, open));
+  }
   if (!branch.output_of.empty()) {
     text += fmt::format("read-only: the output of pipeline {}\n", branch.output_of);
   }

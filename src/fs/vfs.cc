@@ -41,6 +41,7 @@ Vfs::Vfs(const VfsOptions& options)
       clock_(*options.clock),
       uid_(options.uid),
       gid_(options.gid),
+      new_branches_(options.new_branches),
       appearance_(options.appearance),
       started_(clock_.now()),
       inodes_(mount_root()),

@@ -38,6 +38,7 @@ struct VfsOptions {
   KernelCaches* caches = nullptr;
   std::uint32_t uid = 0;  ///< owner of the mount's root and of `.pfs`
   std::uint32_t gid = 0;
+  store::PolicySettings new_branches;  ///< of the branches that are made through this mount
   Appearance appearance;
 };
 
@@ -276,6 +277,7 @@ class Vfs final : public store::TreeObserver {
   const Clock& clock_;
   const std::uint32_t uid_;
   const std::uint32_t gid_;
+  const store::PolicySettings new_branches_;
   const Appearance appearance_;
   const Timestamp started_;
   InodeTable inodes_;

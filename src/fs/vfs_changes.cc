@@ -102,7 +102,7 @@ void Vfs::make_directory(const Caller& caller, NodeId directory, std::string_vie
 
 Result<NameReply> Vfs::make_branch(const BranchRef& ref, std::uint32_t uid, std::uint32_t gid,
                                    std::uint32_t mode) {
-  PFS_TRY(catalog_.create_branch(ref, std::nullopt, true));
+  PFS_TRY(catalog_.create_branch(ref, std::nullopt, true, new_branches_));
   PFS_TRY_ASSIGN(auto found, find_branch(ref));
   store::AttributeChange owner;
   owner.mode = mode;

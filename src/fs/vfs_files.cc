@@ -55,7 +55,7 @@ Result<OpenReply> Vfs::open_stored(const Caller& caller, const InodePtr& inode, 
       return std::move(cut).error().within(where(*inode));
     }
   }
-  if (mode.write) trees_.opened_for_write(inode->what.node);
+  if (mode.write) trees_.opened_for_write(inode->what.node, caller.pid);
   return add_handle(inode, mode, {});
 }
 

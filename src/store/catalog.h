@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <optional>
 #include <span>
@@ -30,7 +32,8 @@ struct FinishOptions {
   std::string author;
   std::string description;
   bool keep_unchanged = false;  ///< make a commit even when nothing changed (one opened by hand, a job's)
-  bool automatic = false;       ///< by the quiet rule: leaves a commit that was opened by hand alone
+  bool automatic = false;       ///< by itself: leaves alone what ends on request only (opened by hand, policy `manual`)
+  bool leave_out_written = false;  ///< files that are being written stay what they were, and join the next commit (S49)
 };
 
 struct FinishResult {
@@ -48,6 +51,7 @@ struct CreateBranch {
   BranchRef ref;
   std::optional<CommitRef> head;
   bool create_repo = false;
+  PolicySettings policy = {};  ///< the branch's own
 };
 /// Errors besides those of Catalog::retarget(): kConflict (HEAD is not `expected_head`).
 struct MoveHead {
@@ -93,16 +97,27 @@ struct StepResult {
   bool changed = false;  ///< FinishCommit: a commit was made; MoveHead: HEAD moved
 };
 
-/// The open commit of a branch, as `.pfs/commit` and `list commit` show it.
+/// A file between its first write and the release of its last writable handle.
+struct BeingWritten {
+  std::string path;
+  pid_t pid = 0;  ///< who opened it for writing last; 0: nobody whom the mount knows
+};
+
+/// The open commit of a branch, as `.pfs/commit`, `list commit` and `pfs status` show it.
 struct OpenCommit {
   CommitId id;
   bool changed = false;          ///< there is something to commit
   bool by_hand = false;
   std::string description;
+  Timestamp since;               ///< opened by hand; else its first change, or the daemon's start if that was later
   Timestamp last_change;
-  std::vector<std::string> being_written;  ///< paths of files with an unreleased writer
+  std::vector<BeingWritten> being_written;
   std::optional<CommitId> finishing;       ///< frozen and not yet published
+  CommitPolicy policy;           ///< the branch's, where it has none of its own the store's
 };
+
+/// Why the branch's open commit is not finished, in a few words.
+std::string waits_for(const BranchRef& branch, const OpenCommit& open);
 
 /// Repos, branches and commits: reads, and the operations that move HEADs.
 ///
@@ -119,20 +134,26 @@ class Catalog {
   virtual Result<std::vector<Repo>> repos() const = 0;
 
   /// Makes the branch (and its repo when `create_repo`), with HEAD at `head`. Errors: kExists.
-  virtual Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo) = 0;
+  virtual Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo,
+                                       const PolicySettings& policy = {}) = 0;
   virtual Result<Branch> branch(const BranchRef& ref) const = 0;
   /// Of one repo, or of all; newest first within a repo.
   virtual Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const = 0;
-  /// Errors: kNotEmpty (its live tree has entries and `even_with_content` is false), kBusy.
+  /// Errors: kBusy; and where `even_with_content` is false kNotEmpty (its live tree has entries), kBusy also for a commit
+  /// that was opened by hand.
   virtual Result<void> delete_branch(const BranchRef& ref, bool even_with_content) = 0;
   /// Errors: see RenameBranch.
   virtual Result<void> rename_branch(const BranchRef& ref, const BranchRef& to) = 0;
   /// Marks the branch as written by one pipeline alone (read-only to people); an empty name frees it.
   virtual Result<void> set_output_of(const BranchRef& ref, const std::string& pipeline) = 0;
+  /// Changes the branch's own settings for its commits; they hold at once. Errors: kReadOnly (an output branch).
+  virtual Result<Branch> set_policy(const BranchRef& ref, const std::function<void(PolicySettings&)>& edit) = 0;
+  /// What holds where a branch has no settings of its own.
+  virtual const CommitPolicy& default_policy() const = 0;
 
   /// Moves HEAD to a finished commit of the same repo. Finishes the automatic open commits of `ref` and of
   /// `source` (the branch that was named, if one was) first. Returns whether HEAD moved: the same HEAD again is no move.
-  /// Errors: kBusy (a commit opened by hand; a file being written, after waiting 1 s for its release), kNotPermitted
+  /// Errors: kBusy (a commit that ends on request only; a file being written, after waiting 1 s for its release), kNotPermitted
   /// (a commit of another repo), kReadOnly (an output branch).
   virtual Result<bool> retarget(const BranchRef& ref, const CommitRef& target) = 0;
 

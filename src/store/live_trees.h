@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -153,7 +155,8 @@ class LiveTrees {
   virtual Result<void> sync(const NodePtr& node) = 0;
 
   /// Counts writable handles: a file is *being written* from its first write until the last one is released.
-  virtual void opened_for_write(const NodePtr& file) = 0;
+  /// `pid`: the process, for messages; 0 where it is not known.
+  virtual void opened_for_write(const NodePtr& file, pid_t pid = 0) = 0;
   virtual void released_for_write(const NodePtr& file) = 0;
 
   // ---- finishing

@@ -168,10 +168,11 @@ class LocalStore final : public Store {
     catalog.objects = objects_.get();
     catalog.clock = options_.clock;
     catalog.idle_after = options_.idle_after;
+    catalog.policy = options_.policy;
     catalog.make_room = [this] { return admission_->give_up_ballast(); };
     catalog_ = std::make_unique<RefCatalog>(catalog);
-    auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock,
-                                                AutoCommit::Options{options_.commit_after, options_.idle_after});
+    auto_commit_ = std::make_unique<AutoCommit>(*catalog_, *trees_, *options_.clock, AutoCommit::Options{options_.idle_after});
+    trees_->set_on_close([this](const BranchRef& ref) { auto_commit_->closed(ref); });
     Packer::Parts packer;
     packer.local = local_.get();
     packer.packs = packs_.get();
@@ -258,6 +259,7 @@ class LocalStore final : public Store {
     state.open = branch.open;
     state.root = empty_subtree();
     state.output = !branch.output_of.empty();
+    state.commits_at_close = branch.policy.over(options_.policy).when == CommitWhen::kClose;
     state.attributes.kind = Kind::kDirectory;
     state.attributes.mode = kRootMode;
     // who made it by the API is not known; where a person runs the daemon it is that person

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "store/blob_store.h"
 #include "store/catalog.h"
+#include "store/commit_policy.h"
 #include "store/live_trees.h"
 #include "store/local_db.h"
 #include "store/ref_db.h"
@@ -50,8 +51,8 @@ struct RepackResult {
 struct StoreOptions {
   std::string path;            ///< made when it is not there
   const Clock* clock = nullptr;  ///< must outlive the store
-  /// The quiet rule: an automatic commit is made when no file is being written and nothing changed for this long.
-  std::chrono::milliseconds commit_after{1000};
+  /// When commits are made of branches that have no settings of their own.
+  CommitPolicy policy;
   /// A file without a write for this long is not being written any more, whoever has it open.
   std::chrono::milliseconds idle_after{10000};
   std::uint64_t seal_pack_at = std::uint64_t{64} << 20U;  ///< bytes; packs of any size are read

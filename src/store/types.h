@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/names.h"
+#include "store/commit_policy.h"
 
 namespace pfs::store {
 
@@ -164,6 +165,7 @@ struct Branch {
   std::string output_of;         ///< the pipeline that alone writes it; empty for the branches of people
   std::uint64_t log_length = 0;  ///< how many HEAD moves its log holds
   Timestamp created;
+  PolicySettings policy;         ///< its own; what it leaves open is the daemon's
 };
 
 /// One line of a branch's log: HEAD was moved.

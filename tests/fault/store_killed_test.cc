@@ -25,6 +25,15 @@ int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? so
 std::vector<StoreModel> outcomes(const StoreModel& before, const StoreOp& op) {
   std::vector<StoreModel> all{before, before};
   StoreWorkload::apply(op, all.back());
+  if (op.kind == StoreOp::Kind::kFinishWhileWriting) {
+    StoreOp append = op;
+    append.kind = StoreOp::Kind::kAppend;
+    append.bytes = "a";
+    all.push_back(before);
+    StoreWorkload::apply(append, all.back());
+    all.push_back(all[1]);
+    for (const auto& name : StoreWorkload::names_of(all[1].live[op.branch], op.path)) all.back().live[op.branch][name].bytes.pop_back();
+  }
   if (op.kind == StoreOp::Kind::kRetarget) {
     for (int branch = 0; branch < 2; ++branch) {
       StoreOp finish;
@@ -194,7 +203,7 @@ TEST_CASE("a store killed at a random moment holds everything that it acknowledg
 
 TEST_CASE("a store killed at a fault point holds everything that it acknowledged", "[store][fault]") {
   const auto point = GENERATE(as<std::string>{}, "store.staging.append", "store.objects.flush", "store.objects.packs_synced",
-                              "store.finish.frozen", "store.finish.walked", "store.finish.published",
+                              "store.finish.frozen", "store.freeze.leaving_out", "store.finish.left_out", "store.finish.walked", "store.finish.published",
                               "store.fold.before_branch_row", "store.steps.published", "store.spool.make",
                               "store.spool.opened", "store.spool.write", "store.spool.filled", "store.spool.truncated",
                               "store.spool.merged", "store.staging.moved", "store.staging.remove");

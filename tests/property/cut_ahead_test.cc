@@ -236,5 +236,31 @@ TEST_CASE("a store that cuts ahead has the commits of one that does not", "[stor
   }
 }
 
+TEST_CASE("a big file that a commit leaves out is cut on while it is written, and is whole in the next", "[store][property]") {
+  World world(kMiB);
+  std::mt19937_64 random(7);
+  const auto big = world.file("big");
+  world.trees().opened_for_write(big, 0);
+  std::string model;
+  const auto append = [&](std::size_t pieces) {
+    for (std::size_t i = 0; i < pieces; ++i) {
+      const auto piece = noise(random, kMiB);
+      REQUIRE(world.trees().append(big, as_bytes(piece)));
+      model += piece;
+    }
+  };
+  append(8);
+  world.file("other");
+  FinishOptions without;
+  without.leave_out_written = true;
+  REQUIRE(world.store->catalog().finish(world.ref, without)->made);
+  append(16);
+  CHECK(wait_for_packed(world, 20 * kMiB));
+  world.trees().released_for_write(big);
+  const auto commit = world.finish();
+  CHECK(world.read(world.tree_of(commit), "big") == model);
+  CHECK(commit.root.totals.files == 2);
+}
+
 }  // namespace
 }  // namespace pfs::test

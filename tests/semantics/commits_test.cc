@@ -168,3 +168,136 @@ TEST_CASE("S47: after a retarget lookups see the new tree; open files keep the o
     touch new-name
   )sh");
 }
+
+TEST_CASE("S42: a commit that was started by hand ends by finish commit only, is seen to be so, and outlives the daemon",
+          "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master" "$P/data@other"
+    echo base > "$P/data@other/f"; commit data@other
+    pfs update branch data@master --commit-after 10ms --commit-max 10ms
+    pfs start commit data@master -m "by hand" > "$T/id"
+    echo one > "$P/data@master/f"
+    sleep 1
+    test ! -e "$P/.pfs/heads/data@master"
+    pfs list commit data@master | grep "$(cat "$T/id")" | grep -q 'started by hand'
+    pfs inspect commit "data@$(cat "$T/id")" | grep -q 'Started By Hand: yes'
+    pfs status | grep 'data@master' | grep -q 'started by hand'
+    test "$(errno_of ln -s data@other "$P/data@master")" = "Device or resource busy"
+    rm "$P/data@master/f"
+    test "$(errno_of rmdir "$P/data@master")" = "Device or resource busy"
+    echo two > "$P/data@master/f"
+  )sh");
+  REQUIRE(mounted.stop());
+  mounted.start();
+  REQUIRE_SH(mounted, R"sh(
+    sleep 1
+    test ! -e "$P/.pfs/heads/data@master"
+    pfs list commit data@master | grep "$(cat "$T/id")" | grep -q 'started by hand'
+    pfs finish commit data@master
+    test "$(head_of data@master)" = "$(cat "$T/id")"
+    test "$(cat "$P/.pfs/heads/data@master/f")" = two
+    ln -s data@other "$P/data@master"
+  )sh");
+}
+
+TEST_CASE("S49: a branch that does not get quiet is committed all the same, without the files that are being written", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    echo former > "$P/data@master/known"; commit data@master
+    before=$(head_of data@master)
+    pfs update branch data@master --commit-after 1h --commit-max 1s
+    exec 3> "$P/data@master/new" 4> "$P/data@master/known"
+    echo half >&3
+    echo half >&4
+    echo whole > "$P/data@master/closed"
+    for i in $(seq 100); do
+      test "$(head_of data@master)" = "$before" || break
+      echo more >&3
+      echo more >&4
+      sleep 0.1
+    done
+    test "$(head_of data@master)" != "$before"
+    test "$(cat "$P/.pfs/heads/data@master/closed")" = whole
+    test "$(cat "$P/.pfs/heads/data@master/known")" = former
+    test ! -e "$P/.pfs/heads/data@master/new"
+    pfs inspect commit data@master | grep -q 'left out: 2: .*/known'
+    grep -q half "$P/data@master/new"
+    exec 3>&- 4>&-
+    commit data@master
+    test "$(head -n 1 "$P/.pfs/heads/data@master/known")" = half
+    test "$(head -n 1 "$P/.pfs/heads/data@master/new")" = half
+  )sh");
+}
+
+TEST_CASE("S50: when commits are made is the branch's own policy: when it is quiet, at each close, or on request", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    changed() { for i in $(seq 100); do test "$(head_of data@master)" = "$1" || return 0; sleep 0.05; done; return 1; }
+    mkdir "$P/data@master"
+    pfs inspect branch data@master | grep -q '^Commit: auto (default)$'
+    echo one > "$P/data@master/f"; commit data@master
+    pfs update branch data@master --commit close --commit-after 1h --commit-max 2m
+    pfs inspect branch data@master | grep -q '^Commit: close$'
+    pfs inspect branch data@master | grep -q '^Commit After: 1h$'
+    pfs inspect branch data@master | grep -q '^Commit Max: 2m$'
+    before=$(head_of data@master)
+    exec 3> "$P/data@master/g"
+    echo half >&3
+    sleep 0.5
+    test "$(head_of data@master)" = "$before"
+    exec 3>&-
+    changed "$before"
+    test "$(cat "$P/.pfs/heads/data@master/g")" = half
+
+    pfs update branch data@master --commit manual --commit-after 10ms --commit-max 10ms
+    before=$(head_of data@master)
+    echo two > "$P/data@master/f"
+    sleep 1
+    test "$(head_of data@master)" = "$before"
+    grep -q 'policy: manual' "$P/data@master/.pfs/commit"
+    pfs status | grep 'data@master' | grep -q manual
+    echo "by request" > "$P/data@master/.pfs/commit"
+    test "$(cat "$P/.pfs/heads/data@master/f")" = two
+    echo three > "$P/data@master/f"
+    head_of data@master > "$T/head"
+    pfs update branch data@master --commit sometimes && exit 1
+    pfs update branch data@master --commit-after soon && exit 1
+    pfs update branch data@master && exit 1
+    pfs inspect branch data@master | grep -q '^Commit: manual$'
+  )sh");
+  REQUIRE(mounted.stop());
+  mounted.start();
+  REQUIRE_SH(mounted, R"sh(
+    pfs inspect branch data@master | grep -q '^Commit: manual$'
+    sleep 0.5
+    test "$(head_of data@master)" = "$(cat "$T/head")"
+    test "$(cat "$P/data@master/f")" = three
+    pfs update branch data@master --commit default --commit-after default --commit-max default
+    pfs inspect branch data@master | grep -q '^Commit: auto (default)$'
+    for i in $(seq 100); do test "$(head_of data@master)" = "$(cat "$T/head")" || break; sleep 0.05; done
+    test "$(cat "$P/.pfs/heads/data@master/f")" = three
+  )sh");
+}
+
+TEST_CASE("pfs status tells what is open since when, who is writing what, and why it is not finished", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    exec 3> "$P/data@master/f"
+    echo half >&3
+    pfs status > "$T/status"
+    grep -q '^BRANCH .*OPEN COMMIT .*SINCE .*LAST CHANGE .*POLICY .*WAITS FOR' "$T/status"
+    grep '^data@master ' "$T/status" | grep auto | grep -q "/f is being written by $$ (sh)"
+    grep -q "^data@master:/f  *$$ (sh)" "$T/status"
+    pfs status -o json | grep -q "\"pid\": $$"
+    grep -q "being written: /f by $$ (sh)" "$P/data@master/.pfs/commit"
+    grep -q "waits for: /f is being written" "$P/data@master/.pfs/commit"
+    mkdir "$P/data@other"
+    echo x > "$P/data@other/f"; commit data@other
+    ln -s data@other "$P/data@master" 2>/dev/null && exit 1
+    exec 3>&-
+  )sh");
+  CHECK(mounted.log().find("/f is being written by process ") != std::string::npos);
+}

@@ -87,6 +87,7 @@ bool splits_a_link(const StoreModel::Tree& tree, const std::string& path) {
 void finish(StoreModel& model, int branch) {
   for (int each = 0; each < 2; ++each) {
     if (each != branch && !model.joined) continue;
+    model.left_out[each].clear();
     if (model.head[each] || !model.live[each].empty()) model.head[each] = model.live[each];
   }
   model.joined = false;
@@ -96,7 +97,8 @@ void finish(StoreModel& model, int branch) {
 
 std::string StoreOp::text() const {
   static constexpr const char* kNames[] = {"put", "write", "append", "truncate", "mkdir", "remove", "rename", "copy range",
-                                           "copy entry", "chmod", "link", "finish", "retarget", "rename branch", "sync"};
+                                           "copy entry", "chmod", "link", "finish", "retarget", "rename branch", "sync",
+                                           "finish while writing"};
   return fmt::format("{} {}:{} -> {}:{} at {}/{} length {} bytes {} mode {:o}", kNames[static_cast<int>(kind)], branch, path,
                      other, other_path, offset, other_offset, length, bytes.size(), mode);
 }
@@ -258,8 +260,15 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
       if (tree.contains(op.other_path)) continue;
       return op;
     }
-    if (roll < 96) {
+    if (roll < 94) {
       op.kind = StoreOp::Kind::kFinish;
+      return op;
+    }
+    if (roll < 96) {
+      op.kind = StoreOp::Kind::kFinishWhileWriting;
+      const auto path = some_path(tree, false);
+      if (!path) continue;
+      op.path = *path;
       return op;
     }
     if (roll < 98) {
@@ -319,6 +328,14 @@ void StoreWorkload::apply(const StoreOp& op, StoreModel& model) {
       break;
     case StoreOp::Kind::kChmod: change(tree, op.path, [&](auto& node) { node.mode = op.mode; }); break;
     case StoreOp::Kind::kFinish: finish(model, op.branch); break;
+    case StoreOp::Kind::kFinishWhileWriting: {
+      change(tree, op.path, [](auto& node) { node.bytes += 'a'; });
+      finish(model, op.branch);
+      const auto names = names_of(tree, op.path);
+      model.left_out[op.branch] = {names.begin(), names.end()};
+      change(tree, op.path, [](auto& node) { node.bytes += 'b'; });
+      break;
+    }
     case StoreOp::Kind::kRetarget:
       finish(model, op.other);
       finish(model, op.branch);
@@ -418,6 +435,21 @@ Result<void> StoreWorkload::apply(const StoreOp& op, store::Store& store) {
     case StoreOp::Kind::kFinish: {
       PFS_TRY(store.catalog().finish(branch(op.branch), {}));
       return {};
+    }
+    case StoreOp::Kind::kFinishWhileWriting: {
+      PFS_TRY_ASSIGN(const auto file, node_at(op.branch, op.path));
+      store::FinishOptions options;
+      options.leave_out_written = true;
+      const auto write_and_finish = [&]() -> Result<void> {
+        PFS_TRY(trees.append(file, as_bytes(std::string_view("a"))));
+        PFS_TRY(store.catalog().finish(branch(op.branch), options));
+        PFS_TRY(trees.append(file, as_bytes(std::string_view("b"))));
+        return {};
+      };
+      trees.opened_for_write(file);
+      auto done = write_and_finish();
+      trees.released_for_write(file);
+      return done;
     }
     case StoreOp::Kind::kRetarget: {
       PFS_TRY_ASSIGN(const auto target, CommitRef::parse(branch(op.other).str()));
@@ -537,10 +569,13 @@ std::string StoreWorkload::difference(const StoreModel& expected, const StoreMod
   for (int number = 0; number < 2; ++number) {
     const auto name = branch(number).str();
     if (auto text = compare(name + " (live)", expected.live[number], found.live[number]); !text.empty()) return text;
-    const StoreModel::Tree none;
-    if (auto text = compare(name + " (HEAD)", expected.head[number].value_or(none), found.head[number].value_or(none)); !text.empty()) {
-      return text;
+    auto expected_head = expected.head[number].value_or(StoreModel::Tree());
+    auto found_head = found.head[number].value_or(StoreModel::Tree());
+    for (const auto& path : expected.left_out[number]) {
+      expected_head.erase(path);
+      found_head.erase(path);
     }
+    if (auto text = compare(name + " (HEAD)", expected_head, found_head); !text.empty()) return text;
   }
   return "";
 }

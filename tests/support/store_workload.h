@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct StoreModel {
   Tree live[2];
   std::optional<Tree> head[2];
   bool joined = false;
+  std::set<std::string> left_out[2];  ///< names of a file that the HEAD has as it was, or not at all; not compared
 
   bool operator==(const StoreModel&) const = default;
 };
@@ -32,7 +34,8 @@ struct StoreModel {
 struct StoreOp {
   enum class Kind {
     kPut, kWrite, kAppend, kTruncate, kMakeDirectory, kRemove, kRename, kCopyRange, kCopyEntry, kChmod, kLink, kFinish, kRetarget,
-    kRenameBranch, kSync
+    kRenameBranch, kSync,
+    kFinishWhileWriting  ///< the commit leaves out the file at `path`, which is appended to before and after it
   };
   Kind kind = Kind::kSync;
   int branch = 0;

@@ -16,7 +16,12 @@ DaemonStatus::OpenCommit open_commit_of(const v1::GetStatusResponse::OpenCommit&
   open.changed = info.changed();
   open.description = info.description();
   open.last_change = api::time_of(info.last_change());
-  open.being_written.assign(info.being_written().begin(), info.being_written().end());
+  for (const auto& file : info.being_written()) {
+    open.being_written.push_back({file.path(), file.pid(), file.process()});
+  }
+  open.since = api::time_of(info.since());
+  open.policy = info.policy();
+  open.waits_for = info.waits_for();
   open.finishing = info.finishing();
   return open;
 }

@@ -19,9 +19,17 @@ struct DaemonStatus {
     bool by_hand = false;
     bool changed = false;
     std::string description;
-    Timestamp last_change;                   ///< when `changed`
-    std::vector<std::string> being_written;  ///< paths that a commit waits for
-    std::string finishing;                   ///< a commit that is frozen and not yet published
+    Timestamp last_change;  ///< when `changed`
+    struct BeingWritten {
+      std::string path;
+      int pid = 0;          ///< who opened it for writing last; 0: nobody whom the mount knows
+      std::string process;  ///< its number and command, in words
+    };
+    std::vector<BeingWritten> being_written;
+    std::string finishing;  ///< a commit that is frozen and not yet published
+    Timestamp since;
+    std::string policy;     ///< auto, close or manual
+    std::string waits_for;  ///< in words
   };
 
   std::string version;

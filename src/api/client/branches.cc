@@ -7,6 +7,10 @@
 namespace pfs::client {
 namespace {
 
+CommitPolicy policy_of(const v1::CommitPolicy& info) {
+  return {info.commit(), info.commit_after(), info.commit_max()};
+}
+
 Branch branch_of(const v1::BranchInfo& info) {
   Branch branch;
   branch.repo = info.repo();
@@ -15,6 +19,8 @@ Branch branch_of(const v1::BranchInfo& info) {
   branch.open_commit = info.open_commit();
   branch.opened_by_hand = info.opened_by_hand();
   branch.output_of = info.output_of();
+  branch.policy = policy_of(info.policy());
+  branch.own_policy = policy_of(info.own_policy());
   branch.created = api::time_of(info.created());
   return branch;
 }
@@ -57,6 +63,20 @@ Result<std::vector<Branch>> Branches::list(const std::optional<RepoName>& repo) 
                                      return Result<void>();
                                    }));
   return branches;
+}
+
+Result<Branch> Branches::update(const BranchRef& ref, const CommitPolicy& policy) const {
+  v1::UpdateBranchRequest request;
+  request.set_repo(ref.repo.str());
+  request.set_name(ref.branch.str());
+  request.mutable_policy()->set_commit(policy.commit);
+  request.mutable_policy()->set_commit_after(policy.commit_after);
+  request.mutable_policy()->set_commit_max(policy.commit_max);
+  v1::BranchInfo response;
+  grpc::ClientContext context;
+  const auto stub = v1::BranchService::NewStub(connection_.wire().channel);
+  PFS_TRY(outcome_of(stub->UpdateBranch(&context, request, &response), context, connection_));
+  return branch_of(response);
 }
 
 Result<void> Branches::remove(const BranchRef& ref, bool force) const {

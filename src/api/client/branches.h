@@ -11,6 +11,13 @@
 
 namespace pfs::client {
 
+/// When commits are made, as people write it: `auto`, `5s`. Empty is not said.
+struct CommitPolicy {
+  std::string commit;
+  std::string commit_after;
+  std::string commit_max;
+};
+
 struct Branch {
   std::string repo;
   std::string name;
@@ -18,6 +25,8 @@ struct Branch {
   std::string open_commit;  ///< the id that its next commit will have
   bool opened_by_hand = false;
   std::string output_of;  ///< the pipeline that alone writes it
+  CommitPolicy policy;      ///< as it holds
+  CommitPolicy own_policy;  ///< of that, what the branch has been given itself
   Timestamp created;
 };
 
@@ -30,6 +39,8 @@ class Branches {
   Result<Branch> inspect(const BranchRef& ref) const;
   /// Of one repo or of all; newest first within a repo.
   Result<std::vector<Branch>> list(const std::optional<RepoName>& repo) const;
+  /// What `policy` leaves empty stays; `default` is the daemon's again.
+  Result<Branch> update(const BranchRef& ref, const CommitPolicy& policy) const;
   /// `force`: also while a commit is open that was started by hand.
   Result<void> remove(const BranchRef& ref, bool force) const;
 

@@ -15,6 +15,7 @@ Commit commit_of(const v1::CommitInfo& info) {
   commit.parent = info.parent();
   commit.started = api::time_of(info.started());
   if (info.has_finished()) commit.finished = api::time_of(info.finished());
+  commit.by_hand = info.by_hand();
   commit.size = info.size();
   commit.files = info.files();
   commit.author = info.author();

@@ -25,6 +25,7 @@ struct Commit {
   std::string parent;  ///< empty for the first
   Timestamp started;
   std::optional<Timestamp> finished;  ///< not set: it is open, and its size is not known
+  bool by_hand = false;  ///< open, and started by `start commit`
   std::uint64_t size = 0;
   std::uint64_t files = 0;
   std::string author;

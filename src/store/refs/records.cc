@@ -9,6 +9,7 @@ namespace pfs::store {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kWithPolicy = 2;  // of a branch that has settings of its own for its commits
 
 void put_time(Encoder& out, Timestamp time) { out.signed_varint(time.nanoseconds); }
 Timestamp get_time(Decoder& in) { return Timestamp{in.signed_varint()}; }
@@ -35,6 +36,32 @@ BranchRef get_ref(Decoder& in) {
 
 // Newest first: the complement of a number, as 16 hex digits.
 std::string descending(std::uint64_t number) { return fmt::format("{:016x}", ~number); }
+
+// Each 0 or, of what is set, its value and 1.
+void put_policy(Encoder& out, const PolicySettings& policy) {
+  const auto duration = [&](const std::optional<std::chrono::milliseconds>& set) {
+    out.varint(set ? static_cast<std::uint64_t>(set->count()) + 1 : 0);
+  };
+  out.u8(policy.when ? static_cast<std::uint8_t>(*policy.when) : 0);
+  duration(policy.after);
+  duration(policy.max);
+}
+
+PolicySettings get_policy(Decoder& in) {
+  PolicySettings policy;
+  const auto when = in.u8();
+  if (when > static_cast<std::uint8_t>(CommitWhen::kManual)) in.fail();
+  if (when != 0) policy.when = static_cast<CommitWhen>(when);
+  const auto duration = [&]() -> std::optional<std::chrono::milliseconds> {
+    const auto set = in.varint();
+    if (set > std::uint64_t{1} << 62U) in.fail();
+    if (set == 0) return std::nullopt;
+    return std::chrono::milliseconds(set - 1);
+  };
+  policy.after = duration();
+  policy.max = duration();
+  return policy;
+}
 
 Decoder open_record(std::string_view value) {
   Decoder in(value);
@@ -78,18 +105,21 @@ Result<Repo> decode_repo(std::string_view value) {
 
 std::string encode(const Branch& branch) {
   Encoder out;
-  out.u8(kVersion);
+  out.u8(branch.policy.empty() ? kVersion : kWithPolicy);
   put_ref(out, branch.ref);
   put_id(out, branch.head);
   out.raw(branch.open.bytes()).u8(branch.opened_by_hand ? 1 : 0);
   put_time(out, branch.opened);
   out.bytes(branch.open_description).bytes(branch.output_of).varint(branch.log_length);
   put_time(out, branch.created);
+  if (!branch.policy.empty()) put_policy(out, branch.policy);
   return std::move(out).str();
 }
 
 Result<Branch> decode_branch(std::string_view value) {
-  Decoder in = open_record(value);
+  Decoder in(value);
+  const auto version = in.u8();
+  if (version != kVersion && version != kWithPolicy) in.fail();
   Branch branch;
   branch.ref = get_ref(in);
   branch.head = get_id(in);
@@ -100,6 +130,7 @@ Result<Branch> decode_branch(std::string_view value) {
   branch.output_of = in.bytes();
   branch.log_length = in.varint();
   branch.created = get_time(in);
+  if (version == kWithPolicy) branch.policy = get_policy(in);
   PFS_TRY(in.finish("branch record"));
   return branch;
 }

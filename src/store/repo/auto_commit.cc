@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kThreads = 2;
 constexpr auto kWithoutRoom = std::chrono::seconds(1);  // until it is tried again on a full disk
+constexpr auto kLookEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -28,25 +29,56 @@ void AutoCommit::stop() {
     Lock lock(mutex_);
     stopping_ = true;
   }
-  stopping_changed_.notify_all();
+  changed_.notify_all();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
 }
 
 void AutoCommit::run() {
   pthread_setname_np(pthread_self(), "pfs-auto-commit");
-  const auto step = std::clamp(options_.commit_after / 5, std::chrono::milliseconds(10), std::chrono::milliseconds(100));
+  const auto step = std::clamp(catalog_.default_policy().after / 5, std::chrono::milliseconds(10), kLookEvery);
+  auto next_look = clock_.steady();
   for (;;) {
+    std::set<BranchRef> closed;
     {
       Lock lock(mutex_);
-      if (!stopping_) stopping_changed_.wait_for(mutex_, step);
+      closed = take_closed();
+      if (closed.empty() && !stopping_) {
+        changed_.wait_for(mutex_, step);
+        closed = take_closed();
+      }
       if (stopping_) return;
     }
-    commit_quiet_branches();
+    for (const auto& ref : closed) commit(ref, Due::kClosed);
+    if (clock_.steady() < next_look) continue;
+    commit_due_branches();
+    next_look = clock_.steady() + step;
   }
 }
 
-void AutoCommit::commit_quiet_branches() {
+void AutoCommit::closed(const BranchRef& ref) {
+  {
+    Lock lock(mutex_);
+    if (stopping_ || !closed_.insert(ref).second) return;
+  }
+  changed_.notify_all();
+}
+
+// Closes that come while a commit is being made share the next one: end() looks at them again.
+std::set<BranchRef> AutoCommit::take_closed() {
+  std::set<BranchRef> taken;
+  for (auto it = closed_.begin(); it != closed_.end();) {
+    if (under_way_.contains(*it)) {
+      ++it;
+      continue;
+    }
+    taken.insert(*it);
+    it = closed_.erase(it);
+  }
+  return taken;
+}
+
+void AutoCommit::commit_due_branches() {
   for (const auto& ref : trees_.changed_branches()) {
     const auto activity = trees_.activity(ref, options_.idle_after);
     if (activity.frozen) {  // it found no room before, or is being finished right now; it waits for nobody
@@ -54,14 +86,30 @@ void AutoCommit::commit_quiet_branches() {
       end(ref, catalog_.finish_frozen(ref));
       continue;
     }
-    if (!activity.changed || !activity.being_written.empty()) continue;
-    if (clock_.steady() - activity.last_change < options_.commit_after) continue;
-    if (!begin(ref)) continue;
-    FinishOptions automatic;
-    automatic.automatic = true;
-    const auto finished = catalog_.finish(ref, automatic);
-    end(ref, finished ? Result<void>{} : Result<void>(finished.error()));
+    if (const auto why = due(ref, activity); why != Due::kNo) commit(ref, why);
   }
+}
+
+AutoCommit::Due AutoCommit::due(const BranchRef& ref, const DeltaTrees::Activity& activity) const {
+  if (!activity.changed) return Due::kNo;
+  const auto branch = catalog_.branch(ref);
+  if (!branch || catalog_.ends_on_request(*branch)) return Due::kNo;
+  const auto policy = branch->policy.over(catalog_.default_policy());
+  const auto now = clock_.steady();
+  if (activity.being_written.empty() && now - activity.last_change >= policy.after) return Due::kQuiet;
+  const bool old = policy.max.count() > 0 && now - activity.first_change >= policy.max;
+  return old ? Due::kOld : Due::kNo;
+}
+
+void AutoCommit::commit(const BranchRef& ref, Due why) {
+  if (!begin(ref)) return;
+  // what programs have stored through shared mappings shows which files are being written
+  if (why == Due::kOld) catalog_.write_back(ref);
+  FinishOptions automatic;
+  automatic.automatic = true;
+  automatic.leave_out_written = why != Due::kQuiet;  // a quiet branch has none
+  const auto finished = catalog_.finish(ref, automatic);
+  end(ref, finished ? Result<void>{} : Result<void>(finished.error()));
 }
 
 bool AutoCommit::begin(const BranchRef& ref) {
@@ -75,10 +123,15 @@ void AutoCommit::end(const BranchRef& ref, const Result<void>& finished) {
   if (!finished && finished.error().code != Code::kNotFound) {
     spdlog::error("branch {}: not committed: {}", ref.str(), finished.error().message);
   }
-  Lock lock(mutex_);
-  under_way_.erase(ref);
-  not_before_.erase(ref);
-  if (!finished && finished.error().code == Code::kNoSpace) not_before_[ref] = clock_.steady() + kWithoutRoom;
+  bool closed = false;
+  {
+    Lock lock(mutex_);
+    under_way_.erase(ref);
+    not_before_.erase(ref);
+    if (!finished && finished.error().code == Code::kNoSpace) not_before_[ref] = clock_.steady() + kWithoutRoom;
+    closed = closed_.contains(ref);
+  }
+  if (closed) changed_.notify_all();
 }
 
 Result<void> AutoCommit::commit_all() {

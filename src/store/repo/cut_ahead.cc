@@ -32,7 +32,7 @@ class CutAhead::File {
   };
 
   const FileId id;
-  const Epoch epoch;  // all its bytes were written in it
+  Epoch epoch;  // all its bytes were written in it; changed under the file's mutex too, so read under either
   const std::weak_ptr<LiveNode> node;
   std::optional<Epoch> changed_in;  // the first later epoch in which it was written
   std::uint64_t cut = 0;            // bytes, from its front
@@ -122,6 +122,13 @@ void CutAhead::changed(LiveNode& file) {
   else if (!file.cut_ahead->changed_in) file.cut_ahead->changed_in = file.marked;
   file.cut_ahead->closed = true;
   file.cut_ahead = nullptr;
+}
+
+void CutAhead::carried(LiveNode& file, Epoch epoch) {
+  if (!file.cut_ahead) return;
+  Lock lock(mutex_);
+  // one that is not of the file's present epoch has been changed since, which closed it
+  if (file.cut_ahead->epoch == file.marked) file.cut_ahead->epoch = epoch;
 }
 
 void CutAhead::forget(FileId file) {

@@ -39,6 +39,8 @@ class CutAhead {
   void wrote(LiveNode& file, std::uint64_t offset) PFS_EXCLUDES(mutex_);
   /// Its bytes changed in another way: it was truncated, or got bytes of another file. The caller holds the file's mutex.
   void changed(LiveNode& file) PFS_EXCLUDES(mutex_);
+  /// A commit left the file out: all of it belongs to `epoch` now. The caller holds the file's mutex, and nobody writes.
+  void carried(LiveNode& file, Epoch epoch) PFS_EXCLUDES(mutex_);
   /// The file has no name any more.
   void forget(FileId file) PFS_EXCLUDES(mutex_);
 

@@ -313,9 +313,11 @@ Result<NodePtr> DeltaTrees::branch_root_locked(const BranchRef& ref) {
   root->info->of = TreeInfo::Of::kBranch;
   root->info->branch = ref;
   root->info->output = state.output;
+  root->info->commits_at_close = state.commits_at_close;
   root->info->head = state.head;
   root->info->open = state.open;
-  root->info->last_change = parts_.clock->steady();
+  root->info->last_change = root->info->changed_since = parts_.clock->steady();
+  root->info->changed_since_at = parts_.clock->now();
   root->base = state.root;
   root->info->links = state.links;
   if (const auto row = branch_rows_.find(ref); row != branch_rows_.end()) {

@@ -11,12 +11,14 @@
 
 #include "base/clock.h"
 #include "base/sync.h"
+#include "store/catalog.h"
 #include "store/live_trees.h"
 #include "store/local_db.h"
 #include "store/repo/cut_ahead.h"
 #include "store/repo/delta_rows.h"
 #include "store/repo/directory_rows.h"
 #include "store/repo/file_rows.h"
+#include "store/repo/folding_files.h"
 #include "store/repo/live_node.h"
 #include "store/repo/row_syncer.h"
 #include "store/repo/staging_log.h"
@@ -54,6 +56,7 @@ class DeltaTrees final : public LiveTrees {
       Digest links = empty_subtree().root;
       Attributes attributes;  ///< of the branch's root, where it has no rows
       bool output = false;
+      bool commits_at_close = false;
     };
     std::function<Result<BranchState>(const BranchRef&)> branch_state;
     /// Which branch of the repo has this open commit, of which there is no other.
@@ -99,7 +102,7 @@ class DeltaTrees final : public LiveTrees {
   Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) override;
   Result<void> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) override;
   Result<void> sync(const NodePtr& node) override;
-  void opened_for_write(const NodePtr& file) override;
+  void opened_for_write(const NodePtr& file, pid_t pid) override;
   void released_for_write(const NodePtr& file) override;
   Result<Subtree> snapshot(const NodePtr& directory) override;
 
@@ -110,7 +113,9 @@ class DeltaTrees final : public LiveTrees {
     bool changed = false;
     std::chrono::steady_clock::time_point last_change;
     Timestamp last_change_at;
-    std::vector<std::string> being_written;
+    std::chrono::steady_clock::time_point first_change;  ///< that no commit has; the start, if that was later
+    Timestamp changed_since;
+    std::vector<BeingWritten> being_written;
     std::optional<BranchRow::Frozen> frozen;
     std::set<BranchRef> joined;
   };
@@ -123,10 +128,14 @@ class DeltaTrees final : public LiveTrees {
   /// The branches with rows, frozen ones after a crash included.
   std::vector<BranchRef> changed_branches();
 
-  /// Freezes the branches together in one epoch: later changes belong to their next commits. `frozen` says under which
-  /// id each will be published. Nothing is done and nullopt returned when one of them is joined with a branch that is not
-  /// among `claimed`.
-  Result<std::optional<Epoch>> freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen, const std::set<BranchRef>& claimed);
+  struct Freezing {
+    BranchRow::Frozen under;  ///< the id that it will be published with, and what a restart needs
+    /// Files that are being written, with a write so long ago at most, stay what they were; the description will list them.
+    std::optional<std::chrono::milliseconds> leave_out;
+  };
+  /// Freezes the branches together in one epoch: later changes belong to their next commits. Nothing is done and nullopt
+  /// returned when one of them is joined with a branch that is not among `claimed`.
+  Result<std::optional<Epoch>> freeze(const std::map<BranchRef, Freezing>& frozen, const std::set<BranchRef>& claimed);
   /// Walks a frozen branch; its objects are stored when it returns.
   Result<Walked> walk_frozen(const BranchRef& ref, Epoch epoch, ObjectWriter& writer);
   /// The branch's frozen changes are its base now: published as `head` with this root and this side tree. Staged bytes are
@@ -152,6 +161,10 @@ class DeltaTrees final : public LiveTrees {
   /// The branch has another name: its rows, and those that name it, say so.
   Result<void> rename_branch(const BranchRef& from, const BranchRef& to);
   void set_output(const BranchRef& ref, bool output);
+  /// Whether `set_on_close` is told of the last close of each file of the branch.
+  void set_commits_at_close(const BranchRef& ref, bool at_close);
+  /// Called with nothing held, on the thread that closes; set before anybody writes.
+  void set_on_close(std::function<void(const BranchRef&)> on_close) { on_close_ = std::move(on_close); }
   /// Whether the branch's live tree has no entries.
   Result<bool> is_empty(const BranchRef& ref);
 
@@ -323,6 +336,17 @@ class DeltaTrees final : public LiveTrees {
   Result<void> fill_block(const FileState& state, Spool& spool, std::uint64_t block) const;
   Result<void> truncate_spooled(LiveNode& file, Spool& spool, std::uint64_t size) PFS_REQUIRES(file.mutex);
 
+  // delta_trees_leave_out.cc
+  std::vector<NodePtr> being_written(const NodePtr& root, std::chrono::milliseconds idle_after) const PFS_REQUIRES(mutex_);
+  Result<std::map<OpenLink::Name, DeltaRow>> stand_ins(const FileState& state, const std::set<OpenLink::Name>& names) const
+      PFS_REQUIRES(mutex_);
+  /// Puts into `change` what leaves files out of the epoch before the present one, which is being frozen.
+  using LeftOut = std::map<BranchRef, std::vector<NodePtr>>;
+  Result<LeftOut> leave_out(const std::map<BranchRef, Freezing>& frozen, FoldingFiles& putting, Change& change) PFS_REQUIRES(mutex_);
+  Result<void> leave_out(LiveNode& file, Change& change) PFS_REQUIRES(mutex_);
+  void end_leaving_out(const std::vector<NodePtr>& files) PFS_REQUIRES(mutex_);
+  std::string text_of_left_out(const std::vector<NodePtr>& files) const PFS_REQUIRES(mutex_);
+
   // delta_trees_staging.cc
   Result<void> settle_rows();
   Result<void> release_rows(FileId begin, FileId end) PFS_REQUIRES(mutex_);
@@ -377,6 +401,7 @@ class DeltaTrees final : public LiveTrees {
   std::unique_ptr<StagingLog> staging_;
   std::unique_ptr<RowSyncer> row_syncer_;
   std::unique_ptr<CutAhead> cut_ahead_;
+  std::function<void(const BranchRef&)> on_close_;
   std::atomic<bool> clearing_{false};  // one caller clears at a time; the others go on
 
   mutable Mutex mutex_{LockRank::kBranch};

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -108,9 +109,12 @@ Result<void> DeltaTrees::apply(Change& change) {
 
 void DeltaTrees::note_change(LiveNode& node) {
   auto& info = *root_of(node).info;
-  info.changed = true;
   info.last_change = parts_.clock->steady();
   info.last_change_at = parts_.clock->now();
+  if (!std::exchange(info.changed, true)) {
+    info.changed_since = info.last_change;
+    info.changed_since_at = info.last_change_at;
+  }
 }
 
 void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
@@ -470,6 +474,7 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*directory).info));
   copy.attributes.ctime = directory->attributes.ctime;
   copy.link_id = 0;
+  copy.finished = false;
   auto node = new_node(source->kind, copy.attributes);
   node->parent = directory;
   node->name = name;

@@ -214,6 +214,7 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
     if (clean && !being_finished && extends_copy(state, content, source_offset, target_offset)) {
       const std::uint64_t copied = target_offset + length;
       state.fold(Epoch(~std::uint64_t{0}), content, dropper());
+      state.finished = false;  // no commit has had it
       if (copied < content.size) state.layers.push_back({target->marked, copied, {}, 0, nullptr});
       state.size = copied;
     } else {
@@ -272,9 +273,10 @@ Result<void> DeltaTrees::flush_rows() {
   return {};
 }
 
-void DeltaTrees::opened_for_write(const NodePtr& file) {
+void DeltaTrees::opened_for_write(const NodePtr& file, pid_t pid) {
   Lock lock(file->mutex);
   ++file->writers;
+  file->writer = pid;
 }
 
 void DeltaTrees::released_for_write(const NodePtr& file) {
@@ -282,18 +284,27 @@ void DeltaTrees::released_for_write(const NodePtr& file) {
   bool written = false;
   {
     Lock lock(file->mutex);
-    if (--file->writers > 0 || !file->stale_row || file->folding) return;
-    written = true;
-    if (auto flushed = flush_row(*file); !flushed) {
-      spdlog::warn("a file's row lags behind the staging log: {}", flushed.error().message);
-      return;
+    if (--file->writers > 0) return;
+    written = file->stale_row && !file->folding;
+    if (written) {
+      if (auto flushed = flush_row(*file); !flushed) {
+        spdlog::warn("a file's row lags behind the staging log: {}", flushed.error().message);
+        return;
+      }
+      file->stale_row = false;
+      Lock leaf(leaf_);
+      stale_.erase(file);
     }
-    file->stale_row = false;
-    Lock leaf(leaf_);
-    stale_.erase(file);
   }
-  Lock lock(mutex_);
-  if (written && state_locked(*file) == NodeState::kLinked) note_change(*file);
+  std::optional<BranchRef> closed;
+  {
+    Lock lock(mutex_);
+    if (state_locked(*file) != NodeState::kLinked) return;
+    if (written) note_change(*file);
+    const auto& info = *root_of(*file).info;
+    if (info.commits_at_close && info.changed) closed = info.branch;
+  }
+  if (closed && on_close_) on_close_(*closed);
 }
 
 }  // namespace pfs::store

@@ -34,6 +34,7 @@ DeltaTrees::Activity DeltaTrees::activity(const BranchRef& ref, std::chrono::mil
     stale.assign(stale_.begin(), stale_.end());
   }
   Activity activity;
+  activity.changed_since = parts_.clock->now();
   Lock lock(mutex_);
   const auto found = branches_.find(ref);
   if (found == branches_.end()) {
@@ -48,6 +49,8 @@ DeltaTrees::Activity DeltaTrees::activity(const BranchRef& ref, std::chrono::mil
   activity.changed = info.changed;
   activity.last_change = info.last_change;
   activity.last_change_at = info.last_change_at;
+  activity.first_change = info.changed_since;
+  activity.changed_since = info.changed_since_at;
   activity.frozen = info.frozen;
   activity.joined = info.joined;
   const auto now = parts_.clock->steady();
@@ -55,7 +58,7 @@ DeltaTrees::Activity DeltaTrees::activity(const BranchRef& ref, std::chrono::mil
     if (&root_of(*file) != found->second.get() || state_locked(*file) != NodeState::kLinked) continue;
     Lock file_lock(file->mutex);
     activity.last_change = std::max(activity.last_change, file->last_write);
-    if (file->writers > 0 && now - file->last_write < idle_after) activity.being_written.push_back(path_locked(*file));
+    if (file->writers > 0 && now - file->last_write < idle_after) activity.being_written.push_back({path_locked(*file), file->writer});
   }
   return activity;
 }
@@ -94,9 +97,9 @@ std::vector<BranchRef> DeltaTrees::changed_branches() {
   return refs;
 }
 
-Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, BranchRow::Frozen>& frozen, const std::set<BranchRef>& claimed) {
+Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezing>& frozen, const std::set<BranchRef>& claimed) {
   Lock lock(mutex_);
-  for (const auto& [ref, under] : frozen) {
+  for (const auto& [ref, one] : frozen) {
     PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
     if (!std::includes(claimed.begin(), claimed.end(), root->info->joined.begin(), root->info->joined.end())) {
       return std::optional<Epoch>();
@@ -106,14 +109,21 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Branch
   // from here on writers put rows of the next epoch; those under way finish under their file's mutex, which flush_rows takes
   epoch_ = epoch.value() + 1;
   PFS_TRY(flush_rows());
-  LocalBatch batch;
+  Change change;
+  FoldingFiles putting;
+  PFS_TRY_ASSIGN(const auto left_out, leave_out(frozen, putting, change));
+  auto& batch = change.batch;
   batch.put(Family::kInode, counters_key(), Encoder().u8(1).u64(epoch.value() + 1).u64(reserved_id_).str());
   std::vector<std::shared_ptr<TreeInfo>> infos;
-  for (const auto& [ref, under] : frozen) {
+  for (const auto& [ref, one] : frozen) {
     PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
-    root->info->frozen = under;
+    root->info->frozen = one.under;
     root->info->frozen->epoch = epoch;
-    root->info->open = under.next;
+    if (const auto files = left_out.find(ref); files != left_out.end()) {
+      auto& description = root->info->frozen->description;
+      description += (description.empty() ? "" : "\n") + text_of_left_out(files->second);
+    }
+    root->info->open = one.under.next;
     infos.push_back(root->info);
     if (!root->directory) {  // nothing was ever changed in it
       PFS_TRY_ASSIGN(const auto number, new_id(*root->info));
@@ -124,7 +134,7 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Branch
     }
     put_branch_row(*root, batch);
   }
-  if (auto wrote = parts_.local->write(batch); !wrote) {
+  if (auto wrote = apply(change); !wrote) {
     for (const auto& info : infos) {
       info->open = info->frozen->commit;
       info->frozen.reset();
@@ -136,6 +146,7 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Branch
     info->frozen_joined = std::move(info->joined);
     info->joined.clear();
   }
+  for (const auto& [ref, files] : left_out) end_leaving_out(files);
   return std::optional(epoch);
 }
 

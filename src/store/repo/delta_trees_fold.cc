@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
+#include "store/repo/folding_files.h"
 
 // What was published becomes the base: rows go, directory by directory from the leaves up.
 
@@ -17,32 +18,6 @@ namespace {
 constexpr Epoch kNewest{~std::uint64_t{0}};
 constexpr std::size_t kFilesAtOnce = 256;
 constexpr std::size_t kChangesAtOnce = 4096;  // of a batch: one for a big directory would be as big
-
-// From where a file's rows are read until they are written folded, nobody may add a layer: the row that tells of it would
-// be written over.
-class FoldingFiles {
- public:
-  FoldingFiles() = default;
-  FoldingFiles(const FoldingFiles&) = delete;
-  FoldingFiles& operator=(const FoldingFiles&) = delete;
-  ~FoldingFiles() {
-    for (const auto& file : files_) {
-      Lock lock(file->mutex);
-      file->folding = false;
-    }
-  }
-  void add(const NodePtr& file) {
-    if (!file) return;
-    {
-      Lock lock(file->mutex);
-      file->folding = true;
-    }
-    files_.push_back(file);
-  }
-
- private:
-  std::vector<NodePtr> files_;
-};
 
 }  // namespace
 

@@ -218,6 +218,11 @@ void DeltaTrees::set_output(const BranchRef& ref, bool output) {
   if (const auto found = branches_.find(ref); found != branches_.end()) found->second->info->output = output;
 }
 
+void DeltaTrees::set_commits_at_close(const BranchRef& ref, bool at_close) {
+  Lock lock(mutex_);
+  if (const auto found = branches_.find(ref); found != branches_.end()) found->second->info->commits_at_close = at_close;
+}
+
 Result<bool> DeltaTrees::is_empty(const BranchRef& ref) {
   Lock lock(mutex_);
   PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));

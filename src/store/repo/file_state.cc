@@ -10,7 +10,8 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::uint8_t kRowVersion = 1;
+constexpr std::uint8_t kRowVersion = 2;
+constexpr std::uint8_t kFirstRowVersion = 1;  // does not tell whether the base was finished
 constexpr std::uint8_t kStaged = 1;
 constexpr std::uint8_t kSlice = 2;
 constexpr std::uint8_t kSpooled = 3;
@@ -104,12 +105,13 @@ FileState FileState::from_entry(const Entry& entry) {
   state.base = entry.content;
   state.xattrs = entry.xattrs;
   state.link_id = entry.link_id;
+  state.finished = true;
   return state;
 }
 
 std::string FileState::encode() const {
   Encoder out;
-  out.u8(kRowVersion);
+  out.u8(kRowVersion).u8(finished ? 1 : 0);
   encode_attributes(out, attributes);
   out.varint(size).varint(applied).u64(link_id);
   encode_content_row(out, base);
@@ -135,7 +137,9 @@ std::string FileState::encode() const {
 Result<FileState> FileState::decode(std::string_view row, StagingLog* staging) {
   Decoder in(row);
   FileState state;
-  if (in.u8() != kRowVersion) in.fail();
+  const auto version = in.u8();
+  if (version != kRowVersion && version != kFirstRowVersion) in.fail();
+  if (version != kFirstRowVersion) state.finished = in.u8() != 0;
   state.attributes = decode_attributes(in);
   state.size = in.varint();
   state.applied = in.varint();
@@ -253,6 +257,11 @@ void FileState::fold(Epoch epoch, const Content& content, const Drop& drop) {
   }
   layers.erase(layers.begin(), it);
   base = content;
+  finished = true;
+}
+
+void FileState::carry_to(Epoch epoch) {
+  for (auto& layer : layers) layer.epoch = epoch;
 }
 
 void Layer::each_staged(const std::function<void(const StagedAt&, std::uint64_t)>& visit) const {

@@ -55,6 +55,7 @@ struct FileState {
   Xattrs xattrs;
   std::uint64_t link_id = 0;
   std::uint64_t applied = 0;  ///< the last record of the staging log that is in here
+  bool finished = false;      ///< `base` is what it was in a commit, or in what it was copied from
   std::uint64_t overwritten = 0;  ///< staged bytes that were written over since the top layer began; not in rows
 
   static FileState from_entry(const Entry& entry);
@@ -83,6 +84,8 @@ struct FileState {
   void truncate(Epoch epoch, std::uint64_t new_size, const Drop& drop);
   /// Takes [begin, end) out of the top layer's extents: its spool has those bytes now.
   void clear(std::uint64_t begin, std::uint64_t end, const Drop& drop);
+  /// A commit leaves the file out: whatever was changed of it belongs to `epoch`, which comes after that commit.
+  void carry_to(Epoch epoch);
   /// The layers up to `epoch` have become `content`.
   void fold(Epoch epoch, const Content& content, const Drop& drop);
 

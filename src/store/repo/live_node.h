@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -72,6 +74,9 @@ struct TreeInfo {
   std::uint64_t next_id = 0;
   bool output = false;         ///< kBranch: a pipeline alone writes it
   bool changed = false;        ///< kBranch: it has rows
+  bool commits_at_close = false;  ///< kBranch: somebody wants to be told of each file's last close
+  std::chrono::steady_clock::time_point changed_since;  ///< the first change that no commit has; or the start, if later
+  Timestamp changed_since_at;
   std::chrono::steady_clock::time_point last_change;
   Timestamp last_change_at;
   std::set<BranchRef> joined;
@@ -125,6 +130,7 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   bool rows_unsynced = true;
   bool log_unsynced = true;
   int writers = 0;
+  pid_t writer = 0;  // the last that opened it for writing
   std::chrono::steady_clock::time_point last_write;
 };
 

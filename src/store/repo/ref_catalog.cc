@@ -47,7 +47,8 @@ Result<std::vector<Repo>> RefCatalog::repos() const {
   return all;
 }
 
-Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo) {
+Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo,
+                                         const PolicySettings& policy) {
   std::optional<CommitRef> at;
   if (head) {
     at.emplace();
@@ -56,7 +57,7 @@ Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<Com
     at->repo = commit.repo;
     at->id = *head;
   }
-  const std::array<RefStep, 1> step{CreateBranch{ref, at, create_repo}};
+  const std::array<RefStep, 1> step{CreateBranch{ref, at, create_repo, policy}};
   PFS_TRY(transact(step));
   return branch(ref);
 }
@@ -100,20 +101,48 @@ Result<void> RefCatalog::rename_branch(const BranchRef& ref, const BranchRef& to
   return {};
 }
 
-Result<void> RefCatalog::set_output_of(const BranchRef& ref, const std::string& pipeline) {
+// Changes a branch's record alone, whatever is being done to the branch meanwhile.
+Result<Branch> RefCatalog::edit_branch(const BranchRef& ref, const std::function<Result<void>(Branch&)>& change) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     RefEdit edit(*parts_.refs);
     PFS_TRY_ASSIGN(auto branch, load_branch(edit.reader(), ref));
-    branch.output_of = pipeline;
+    PFS_TRY(change(branch));
     edit.put(branch_key(ref), encode(branch));
     auto committed = parts_.refs->commit(std::move(edit).take(new_commit_id().hex()));
-    if (committed) {
-      parts_.trees->set_output(ref, !pipeline.empty());
-      return {};
-    }
+    if (committed) return branch;
     if (committed.error().code != Code::kConflict) return std::move(committed).error();
   }
   return Error{Code::kConflict, fmt::format("branch {}: it keeps changing; try again", ref.str())};
+}
+
+Result<void> RefCatalog::set_output_of(const BranchRef& ref, const std::string& pipeline) {
+  PFS_TRY(edit_branch(ref, [&](Branch& branch) -> Result<void> {
+    branch.output_of = pipeline;
+    return {};
+  }));
+  parts_.trees->set_output(ref, !pipeline.empty());
+  return {};
+}
+
+Result<Branch> RefCatalog::set_policy(const BranchRef& ref, const std::function<void(PolicySettings&)>& edit) {
+  PFS_TRY_ASSIGN(auto branch, edit_branch(ref, [&](Branch& record) {
+    edit(record.policy);
+    return refuse_output(record, "commits");
+  }));
+  parts_.trees->set_commits_at_close(ref, branch.policy.over(parts_.policy).when == CommitWhen::kClose);
+  add_finishing(branch);
+  return branch;
+}
+
+bool RefCatalog::ends_on_request(const Branch& branch) const {
+  return branch.opened_by_hand || branch.policy.over(parts_.policy).when == CommitWhen::kManual;
+}
+
+Result<void> RefCatalog::refuse_on_request(const Branch& branch) const {
+  PFS_TRY(refuse_by_hand(branch));
+  if (!ends_on_request(branch) || !parts_.trees->changed(branch.ref)) return {};
+  return Error{Code::kBusy, fmt::format("branch {}: it has changes and is committed on request only; finish its commit first",
+                                        branch.ref.str())};
 }
 
 Result<Commit> RefCatalog::commit(const CommitId& id) const { return load_commit(read_from(*parts_.refs), id); }
@@ -201,8 +230,10 @@ Result<OpenCommit> RefCatalog::open_commit(const BranchRef& ref) const {
   open.description = record.open_description;
   open.changed = activity.changed;
   open.last_change = activity.last_change_at;
+  open.since = record.opened_by_hand ? record.opened : activity.changed_since;
   open.being_written = activity.being_written;
   open.finishing = record.finishing;
+  open.policy = record.policy.over(parts_.policy);
   return open;
 }
 

@@ -27,6 +27,7 @@ class RefCatalog final : public Catalog {
     Objects* objects = nullptr;
     const Clock* clock = nullptr;
     std::chrono::milliseconds idle_after{10000};
+    CommitPolicy policy;  ///< of branches without settings of their own
     std::function<bool()> make_room;  ///< for finishing on a full disk; whether there was something to give up
   };
   explicit RefCatalog(Parts parts) : parts_(std::move(parts)) {}
@@ -34,12 +35,15 @@ class RefCatalog final : public Catalog {
   Result<void> create_repo(const RepoName& name, const std::string& description) override;
   Result<Repo> repo(const RepoName& name) const override;
   Result<std::vector<Repo>> repos() const override;
-  Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo) override;
+  Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo,
+                               const PolicySettings& policy) override;
   Result<Branch> branch(const BranchRef& ref) const override;
   Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const override;
   Result<void> delete_branch(const BranchRef& ref, bool even_with_content) override;
   Result<void> rename_branch(const BranchRef& ref, const BranchRef& to) override;
   Result<void> set_output_of(const BranchRef& ref, const std::string& pipeline) override;
+  Result<Branch> set_policy(const BranchRef& ref, const std::function<void(PolicySettings&)>& edit) override;
+  const CommitPolicy& default_policy() const override { return parts_.policy; }
   Result<bool> retarget(const BranchRef& ref, const CommitRef& target) override;
   Result<Commit> resolve(const CommitRef& ref) const override;
   Result<Commit> commit(const CommitId& id) const override;
@@ -61,6 +65,10 @@ class RefCatalog final : public Catalog {
   Result<void> resume_frozen();
   /// The same for one branch, which found no room before. Errors: kNoSpace (still).
   Result<void> finish_frozen(const BranchRef& ref);
+  /// Whether the branch's next commit is made on request only.
+  bool ends_on_request(const Branch& branch) const;
+  /// Has the mount write what programs have stored through shared mappings; whether it could in time.
+  bool write_back(const BranchRef& ref) const;
   /// Whether somebody is finishing, moving or deleting the branch right now.
   bool is_claimed(const BranchRef& ref) const { return claims_.is_taken(ref); }
   void set_hook(PublishHook* hook) { hook_ = hook; }
@@ -97,10 +105,11 @@ class RefCatalog final : public Catalog {
   std::set<BranchRef> with_joined(const std::set<BranchRef>& refs) const;
   BranchClaims::Claim claim(const std::set<BranchRef>& refs) const;
   Result<void> wait_for_writers(const BranchRef& ref) const;
-  bool write_back(const BranchRef& ref) const;
   void tell(const Outcome& outcome) const;
 
+  Result<Branch> edit_branch(const BranchRef& ref, const std::function<Result<void>(Branch&)>& change);
   void add_finishing(Branch& branch) const;
+  Result<void> refuse_on_request(const Branch& branch) const;
 
   const Parts parts_;
   std::atomic<PublishHook*> hook_{nullptr};       // set before the daemon serves, read by every publishing thread

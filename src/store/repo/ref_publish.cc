@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/fault.h"
+#include "base/process_name.h"
 #include "store/repo/ref_catalog.h"
 
 // Every operation that changes a ref goes one way: claim the branches, freeze what is to become a commit, walk it, carry
@@ -119,11 +120,21 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
   PFS_TRY_ASSIGN(auto frozen, plan(steps));
   Epoch epoch;
   if (!frozen.empty()) {
-    std::map<BranchRef, BranchRow::Frozen> under;
-    for (const auto& [ref, one] : frozen) under[ref] = one.under;
+    std::map<BranchRef, DeltaTrees::Freezing> under;
+    for (const auto& [ref, one] : frozen) {
+      under[ref] = {one.under, one.leave_out_written ? std::optional(parts_.idle_after) : std::nullopt};
+    }
     PFS_TRY_ASSIGN(const auto frozen_in, parts_.trees->freeze(under, claimed));
     if (!frozen_in) return std::optional<std::vector<StepResult>>();
     epoch = *frozen_in;
+    bool left_out = false;
+    for (auto& [ref, one] : frozen) {
+      const auto now = parts_.trees->frozen(ref);
+      if (!now) continue;
+      left_out = left_out || now->description != one.under.description;
+      one.under = *now;
+    }
+    if (left_out) PFS_FAULT_POINT("store.finish.left_out");
     PFS_FAULT_POINT("store.finish.frozen");
   }
   // who meets the new name as soon as the transaction is durable finds the live tree of the old one
@@ -167,7 +178,7 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
         PFS_TRY_ASSIGN(const auto branch, find(ref));
         if (!branch || (ref != move->ref && !branch->output_of.empty())) continue;
         if (ref == move->ref) PFS_TRY(refuse_output(*branch, "moves"));
-        if (!frozen.contains(ref)) PFS_TRY(refuse_by_hand(*branch));
+        if (!frozen.contains(ref)) PFS_TRY(refuse_on_request(*branch));
         PFS_TRY(plan_finish(*branch, automatic, false, frozen));
       }
     } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
@@ -181,7 +192,8 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
         if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref));
       }
     } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
-      PFS_TRY(load_branch(read, deletion->ref));
+      PFS_TRY_ASSIGN(const auto branch, load_branch(read, deletion->ref));
+      if (!deletion->even_with_content) PFS_TRY(refuse_by_hand(branch));
       if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(deletion->ref));
       PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(deletion->ref));
       if (!empty && !deletion->even_with_content) {
@@ -194,7 +206,7 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
 
 Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const {
   const bool by_hand = branch.opened_by_hand || started;
-  if (frozen.contains(branch.ref) || (options.automatic && by_hand)) return {};
+  if (frozen.contains(branch.ref) || (options.automatic && (by_hand || ends_on_request(branch)))) return {};
   const bool keep = options.keep_unchanged || by_hand;
   if (!parts_.trees->changed(branch.ref) && !keep) return {};
 
@@ -206,8 +218,9 @@ Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& 
     auto record = load_branch(read_from(*parts_.refs), ref);
     if (!record && record.error().code == Code::kNotFound) continue;  // deleted since it was joined
     if (!record) return std::move(record).error();
-    // its rows are in the log before this branch's commit is: a commit opened by hand ends by hand only
-    if (ref != branch.ref && record->opened_by_hand) continue;
+    // its rows are in the log before this branch's commit is: a commit that ends on request only is not asked for here
+    if (ref != branch.ref && ends_on_request(*record)) continue;
+    frozen[ref].leave_out_written = options.leave_out_written;
     auto& under = frozen[ref].under;
     under.commit = record->open;
     under.next = new_commit_id();
@@ -320,7 +333,9 @@ Result<void> RefCatalog::wait_for_writers(const BranchRef& ref) const {
     const auto writing = parts_.trees->activity(ref, parts_.idle_after).being_written;
     if (writing.empty()) return {};
     if (waited >= kWaitForRelease) {
-      return Error{Code::kBusy, fmt::format("branch {}: {} is being written; close it first", ref.str(), writing.front())};
+      const auto& [path, pid] = writing.front();
+      return Error{Code::kBusy, fmt::format("branch {}: {} is being written{}; close it first", ref.str(), path,
+                                            pid == 0 ? "" : " by process " + name_of_process(pid))};
     }
     std::this_thread::sleep_for(kWaitStep);
   }

@@ -72,6 +72,7 @@ Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo) {
 
 Result<StepResult> RefSteps::apply_one(const CreateBranch& step) {
   PFS_TRY_ASSIGN(auto branch, new_branch(step.ref, step.create_repo));
+  branch.policy = step.policy;
   if (step.head) {
     PFS_TRY_ASSIGN(const auto commit, resolve_commit(edit_.reader(), *step.head));
     if (commit.repo != step.ref.repo) return foreign_commit(step.ref, commit.repo);
@@ -231,7 +232,7 @@ Result<void> RefSteps::publish_frozen() {
 Result<void> RefSteps::publish(const BranchRef& ref) {
   const auto found = frozen_.find(ref);
   if (found == frozen_.end() || !looked_at_.insert(ref).second) return {};
-  const auto& [under, walked] = found->second;
+  const auto& [under, walked, leave_out] = found->second;
   if (!walked.keep && !under.keep_unchanged) return {};
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
   Commit commit;

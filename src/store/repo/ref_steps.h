@@ -26,6 +26,7 @@ class RefSteps {
   struct Frozen {
     BranchRow::Frozen under;
     Walked walked;
+    bool leave_out_written = false;  ///< see FinishOptions
   };
   using FrozenBranches = std::map<BranchRef, Frozen>;
   using Extend = std::function<Result<void>(const Commit&, RefTxn&)>;
