@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kUsualBallast = 256 * kMiB;
 constexpr std::uint64_t kLeastBallast = 8 * kMiB;
+constexpr std::uint64_t kPlenty = 64 * kMiB;
 constexpr auto kFresh = std::chrono::milliseconds(100);
 constexpr auto kLeastInterval = std::chrono::milliseconds(5);
 // What a write costs beside its bytes: a record's header, a row.
@@ -77,6 +78,10 @@ Result<void> Admission::admit(std::uint64_t bytes, const std::function<std::uint
   }
   spent_ += cost;
   return {};
+}
+
+bool Admission::plenty(std::uint64_t staged) const {
+  return free_bytes() >= 2 * with_margin(staged) + 2 * options_.ballast_bytes + kPlenty;
 }
 
 bool Admission::give_up_ballast() {

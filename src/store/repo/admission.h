@@ -30,6 +30,9 @@ class Admission {
   /// more often than every 5 ms. `staged` is only called then. Errors: kNoSpace.
   Result<void> admit(std::uint64_t bytes, const std::function<std::uint64_t()>& staged);
 
+  /// Whether the staged bytes could be put into packs twice over: once in vain, by cutting ahead, and once by a commit.
+  bool plenty(std::uint64_t staged) const;
+
   /// Returns whether there was a ballast to give up.
   bool give_up_ballast();
   /// Makes the ballast again when there is room for it beside what is staged.

@@ -72,7 +72,6 @@ CutAhead::~CutAhead() {
 // Forgets the file; what LiveNode still has of it is closed.
 void CutAhead::drop(FilePtr& file) {
   file->closed = true;
-  staging_.note_cut(-static_cast<std::int64_t>(file->cut));
   remembered_ -= file->chunks;
   file->cut = file->looked_at = file->chunks = 0;
   file->parts.clear();
@@ -186,7 +185,7 @@ void CutAhead::step(const FilePtr& file) {
   std::size_t length = 0;
   std::uint64_t from = 0;
   const auto still_as_it_was = [&]() PFS_REQUIRES(node->mutex) { return node->cut_ahead == file && node->marked == file->epoch; };
-  if (!node) {
+  if (!node || !staging_.has_plenty()) {
     Lock lock(mutex_);
     file->closed = true;
     return;
@@ -224,7 +223,6 @@ void CutAhead::step(const FilePtr& file) {
     file->cut = file->looked_at = from + cut;
     file->chunks += lengths.size();
     remembered_ += lengths.size();
-    staging_.note_cut(static_cast<std::int64_t>(cut));
     file->closed = remembered_ > kChunks;
   }
   auto stored = store(file, bytes, lengths);

@@ -158,11 +158,10 @@ Result<void> StagingLog::roll_locked() {
 
 Result<void> StagingLog::admit(std::uint64_t bytes) const {
   if (options_.admission == nullptr || bytes == 0) return {};
-  return options_.admission->admit(bytes, [this] {
-    const auto staged = usage().bytes;
-    return staged - std::min(staged, static_cast<std::uint64_t>(cut_.load()));
-  });
+  return options_.admission->admit(bytes, [this] { return usage().bytes; });
 }
+
+bool StagingLog::has_plenty() const { return options_.admission == nullptr || options_.admission->plenty(usage().bytes); }
 
 Result<void> StagingLog::append(StagingRecord& record, std::span<const std::byte> bytes) {
   PFS_FAULT_POINT("store.staging.append");

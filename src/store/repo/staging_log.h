@@ -74,8 +74,8 @@ class StagingLog {
 
   /// Whether there is room for that many more staged bytes and for finishing all of them. Errors: kNoSpace.
   Result<void> admit(std::uint64_t bytes) const;
-  /// So many staged bytes more (or fewer) are in packs already, so that finishing needs no room for them.
-  void note_cut(std::int64_t bytes) { cut_ += bytes; }
+  /// Whether there is room enough to pack what may be written over or deleted before it is committed.
+  bool has_plenty() const;
 
   /// Appends `record` (kind, file, epoch, offset, size_after, mtime are the caller's) with its bytes; fills in the rest.
   /// Errors: kNoSpace, kIo; the log is as it was.
@@ -138,7 +138,6 @@ class StagingLog {
   std::unique_ptr<Spools> spools_;
   // Atomic, because every writer looks: set under mutex_, where a thing becomes too big; a look too early or too late is harmless.
   std::atomic<bool> wants_clearing_{false};
-  std::atomic<std::int64_t> cut_{0};
   mutable Mutex mutex_{LockRank::kStorage};
   std::map<std::uint64_t, SegmentPtr> segments_ PFS_GUARDED_BY(mutex_);
   SegmentPtr active_ PFS_GUARDED_BY(mutex_);
