@@ -101,6 +101,8 @@ class Vfs final : public store::TreeObserver {
   // ---- attributes (vfs_attributes.cc)
 
   Result<NodeStat> stat(NodeId node, std::optional<HandleId> handle);
+  /// As stat(), but a file that is open is waited for while its branch's old names are being dropped.
+  void stat(NodeId node, std::optional<HandleId> handle, Done<NodeStat> done);
   Result<NodeStat> set_attributes(const Caller& caller, NodeId node, std::optional<HandleId> handle,
                                   const store::AttributeChange& change);
   Result<std::string> xattr(NodeId node, std::string_view name);
@@ -282,9 +284,11 @@ class Vfs final : public store::TreeObserver {
   const Timestamp started_;
   InodeTable inodes_;
   HandleTable handles_;
-  /// Retargets whose old names a walk may still meet. atomic: a count that readers look at without
-  /// more.
+  /// Retargets whose old names a walk may still meet. Atomic, because every stat looks; lowered under the mutex, for those
+  /// who wait for it.
   std::atomic<int> drops_under_way_ = 0;
+  Mutex drops_mutex_{LockRank::kLeaf};
+  Condition drops_ended_;
   PassingLinks passing_links_;
   Views views_;
   Parking parking_;  // last: its threads use all of the above

@@ -26,6 +26,9 @@ std::uint32_t without_set_id(std::uint32_t mode) {
   return mode & ~kSetUid;
 }
 
+// A drop can wait for a directory that somebody holds.
+constexpr std::chrono::seconds kLongestDrop{2};
+
 Error no_xattr(std::string_view name) {
   return Error{Code::kNoData, fmt::format("no extended attribute {}", printable(name))};
 }
@@ -41,6 +44,20 @@ Result<NodeStat> Vfs::stat(NodeId node, std::optional<HandleId> handle) {
     return Error{Code::kStale, "a node of a branch that points elsewhere now"};
   }
   return stat_of(*inode);
+}
+
+// An open file of a branch that was just retargeted must not fail an fstat(2): it waits the moment that the names take to go.
+void Vfs::stat(NodeId node, std::optional<HandleId> handle, Done<NodeStat> done) {
+  const auto inode = inodes_.find(node);
+  const bool waits = inode && !handle && drops_under_way_ > 0 && is_orphan(**inode) && handles_.is_open(**inode);
+  if (!waits) return done(stat(node, handle));
+  parking_.post([this, node, done = std::move(done)] {
+    {
+      Lock lock(drops_mutex_);
+      while (drops_under_way_ > 0 && drops_ended_.wait_for(drops_mutex_, kLongestDrop)) {}
+    }
+    done(stat(node, std::nullopt));
+  });
 }
 
 Result<NodeStat> Vfs::stat_of(const Inode& inode) {

@@ -35,7 +35,13 @@ void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::strin
     // in the background: the link that moves HEAD holds the lock of this directory until we have
     // answered it
     ++drops_under_way_;
-    caches_.drop_names(id, names, [this] { --drops_under_way_; });
+    caches_.drop_names(id, names, [this] {
+      {
+        Lock lock(drops_mutex_);
+        --drops_under_way_;
+      }
+      drops_ended_.notify_all();
+    });
   }
 }
 

@@ -38,9 +38,10 @@ store::AttributeChange to_change(const struct stat& attributes, int which, Times
 }
 
 void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
-  answer(request, "getattr", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.stat(NodeId(node), handle_of(info)),
-                 [&](const NodeStat& stat) { reply.stat(stat); });
+  answer_later(request, "getattr", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
+    vfs.stat(NodeId(node), handle_of(info), [reply](const Result<NodeStat>& found) {
+      reply->result(found, [&](const NodeStat& stat) { reply->stat(stat); });
+    });
   });
 }
 
