@@ -57,8 +57,11 @@ Result<Vfs::Stored> Vfs::stored_directory(const Inode& inode) const {
 bool Vfs::is_orphan(const Inode& inode) const {
   if (!inode.is_stored()) return false;
   if (inode.what.context->replaced) return true;
-  return !inode.what.context->commit &&
-         trees_.state(inode.what.node) == store::NodeState::kOrphaned;
+  if (inode.what.context->commit) return false;
+  const auto state = trees_.state(inode.what.node);
+  // the top of a deleted branch: to a walk that met its name it is not there
+  if (inode.what.role == Role::kBranchRoot && state == store::NodeState::kRemoved) return true;
+  return state == store::NodeState::kOrphaned;
 }
 
 bool Vfs::is_told_of(const Inode& orphan) const {

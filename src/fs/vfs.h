@@ -161,7 +161,8 @@ class Vfs final : public store::TreeObserver {
 
   // ---- store::TreeObserver (vfs_observer.cc)
 
-  void name_changed(const store::NodePtr& directory, const std::string& name) override;
+  void name_changed(const store::NodePtr& directory, const std::string& name,
+                    const std::vector<store::NodePtr>& losers) override;
   void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                      const std::vector<store::NodePtr>& orphans) override;
   void branch_changed(const BranchRef& branch) override;
@@ -169,6 +170,9 @@ class Vfs final : public store::TreeObserver {
 
  private:
   bool write_back_files(const std::optional<BranchRef>& branch);
+  /// Drops names, and waits for that a second at most, where no request of the kernel is behind it:
+  /// the API's answer then comes after the last old look.
+  void drop_names(NodeId directory, const std::vector<std::string>& names);
   /// A directory whose names are the store's: itself, or what a view shows at the moment.
   struct Stored {
     store::NodePtr node;
