@@ -42,6 +42,7 @@ Vfs::Vfs(const VfsOptions& options)
       uid_(options.uid),
       gid_(options.gid),
       started_(clock_.now()),
+      shared_inputs_(trees_, clock_),
       inodes_(mount_root()),
       parking_(kParkingThreads) {}
 
@@ -81,6 +82,11 @@ Result<void> Vfs::check_changeable(const Inode& inode) {
   const auto& context = *inode.what.context;
   if (context.commit)
     return Error{Code::kReadOnly, fmt::format("{}: a finished commit", where(inode))};
+  if (context.shared_input) {
+    // the kernel looks the name up once more, and finds the view's own file
+    shared_inputs_.want_own(inode.what.node);
+    return Error{Code::kStale, where(inode) + ": an input that is shared until it is changed"};
+  }
   if (context.ownership) return {};
   if (auto branch = trees_.branch_of(inode.what.node)) return check_branch_for_people(*branch);
   return {};

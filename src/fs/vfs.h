@@ -19,6 +19,7 @@
 #include "fs/inode_table.h"
 #include "fs/kernel_caches.h"
 #include "fs/parking.h"
+#include "fs/shared_inputs.h"
 #include "fs/views.h"
 #include "store/store.h"
 
@@ -265,6 +266,7 @@ class Vfs final : public store::TreeObserver {
   const std::uint32_t uid_;
   const std::uint32_t gid_;
   const Timestamp started_;
+  SharedInputs shared_inputs_;  // before the inodes, which hold what it shares
   InodeTable inodes_;
   HandleTable handles_;
   /// Retargets whose old names a walk may still meet. atomic: a count that readers look at without
