@@ -148,6 +148,15 @@ class Vfs final : public store::TreeObserver {
   /// By reference; at most 2 GiB a call, because kernels before 6.18 overflow near 4.
   Result<std::size_t> copy_range(HandleId source, std::uint64_t source_offset, HandleId target,
                                  std::uint64_t target_offset, std::size_t length);
+  struct AllocateMode {
+    bool keep_size = false;  ///< what lies behind the end stays there
+    bool zero = false;       ///< the range reads as zeros afterwards
+  };
+  /// Makes sure that the range can be written, and the file at least as long. A range that is punched
+  /// or zeroed is written with zeros, which a commit stores as good as not at all.
+  /// Errors: kNoSpace. Source: fallocate(2).
+  Result<void> allocate(const Caller& caller, HandleId handle, AllocateMode mode,
+                        std::uint64_t offset, std::uint64_t length);
   Result<void> sync(HandleId handle);
   void release(HandleId handle);
 
