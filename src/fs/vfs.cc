@@ -18,6 +18,13 @@ Found mount_root() {
   return root;
 }
 
+// A file handle that somebody has kept from before a restart (name_to_handle_at(2)) holds a node's id:
+// no other node may have that now. So each start begins where no former one can have come to, which
+// would have had to look up a node each nanosecond.
+NodeId last_used_before(Timestamp start) {
+  return NodeId(static_cast<std::uint64_t>(std::max<std::int64_t>(start.nanoseconds, 1)));
+}
+
 // The first of owner, group and others that the caller is decides. Source: path_resolution(7),
 // "Permissions".
 bool may_write(const store::Attributes& directory, const Caller& caller) {
@@ -43,7 +50,7 @@ Vfs::Vfs(const VfsOptions& options)
       gid_(options.gid),
       started_(clock_.now()),
       shared_inputs_(trees_, clock_),
-      inodes_(mount_root()),
+      inodes_(mount_root(), last_used_before(started_)),
       parking_(kParkingThreads) {}
 
 Vfs::~Vfs() = default;

@@ -253,3 +253,40 @@ TEST_CASE("inode numbers are the same after the daemon was killed and started ag
     CHECK(numbers() == before);
   }
 }
+
+TEST_CASE("a file handle kept from before a kill leads to its file or to none, never to another", "[mount]") {
+  if (::geteuid() != 0) return;
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  const auto path = [&](int i) { return mounted / ("data@master/f" + std::to_string(i)); };
+  constexpr int kFiles = 50;
+  for (int i = 0; i < kFiles; ++i) put(path(i), std::to_string(i));
+  struct Kept {
+    alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> bytes;
+    file_handle* handle() { return reinterpret_cast<file_handle*>(bytes.data()); }
+  };
+  std::vector<Kept> kept(kFiles);
+  for (int i = 0; i < kFiles; ++i) {
+    file_handle* handle = kept[static_cast<std::size_t>(i)].handle();
+    handle->handle_bytes = MAX_HANDLE_SZ;
+    int mount = 0;
+    REQUIRE(outcome(::name_to_handle_at(AT_FDCWD, path(i).c_str(), handle, &mount, 0)) == 0);
+  }
+  REQUIRE(mounted.kill());
+  mounted.start();
+  // in another order, so that the kernel knows other files by low numbers
+  for (int i = kFiles - 1; i >= 0; --i) REQUIRE(contents(path(i)) == std::to_string(i));
+  const UniqueFd top(::open(mounted.mount().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int others = 0;
+  for (int i = 0; i < kFiles; ++i) {
+    const UniqueFd file(::open_by_handle_at(top.get(), kept[static_cast<std::size_t>(i)].handle(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
+      CHECK(errno == ESTALE);
+      continue;
+    }
+    std::array<char, 16> text{};
+    const auto size = ::read(file.get(), text.data(), text.size());
+    if (size < 0 || std::string(text.data(), static_cast<std::size_t>(size)) != std::to_string(i)) ++others;
+  }
+  CHECK(others == 0);
+}
