@@ -22,6 +22,7 @@ struct Ownership {
 struct TreeContext {
   std::optional<store::Commit> commit;  ///< set in the tree of a finished commit
   std::optional<Ownership> ownership;   ///< set in a job's view
+  bool shared_input = false;            ///< a file that several views show: see SharedInputs
   /// Of the tree's root, from which the numbers of hard links are made: they have no one name.
   InodeNumber number;
   /// A view shows another tree now: nodes of this one are orphans. (A branch's orphans are known to

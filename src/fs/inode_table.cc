@@ -33,7 +33,7 @@ InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t 
   return inode_number(root, Encoder().u8('/').u64(link_id).str(), salt);
 }
 
-InodeTable::InodeTable(Found root) {
+InodeTable::InodeTable(Found root, NodeId last_used) : next_id_(last_used.value() + 1) {
   numbers_.insert(kRootNumber);
   slots_[kRootNode] = Slot{std::make_shared<Inode>(kRootNode, kRootNumber, std::move(root)), 1, {}};
 }

@@ -28,8 +28,8 @@ InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t 
 /// after a rename. Thread-safe; holds its lock for map operations only.
 class InodeTable {
  public:
-  /// `root` becomes kRootNode and stays.
-  explicit InodeTable(Found root);
+  /// `root` becomes kRootNode and stays; the ids of the others come after `last_used`.
+  explicit InodeTable(Found root, NodeId last_used = kRootNode);
 
   /// The node of what was found as `name` in `parent`; its lookup count is one higher when it
   /// returns.
@@ -52,7 +52,7 @@ class InodeTable {
   InodeNumber free_number(const Found& found, InodeNumber parent, std::string_view name) const PFS_REQUIRES(mutex_);
 
   mutable Mutex mutex_{LockRank::kInodeTable};
-  std::uint64_t next_id_ PFS_GUARDED_BY(mutex_) = kRootNode.value() + 1;
+  std::uint64_t next_id_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<NodeId, Slot> slots_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<const store::LiveNode*, NodeId> by_node_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<std::string, NodeId> by_key_ PFS_GUARDED_BY(mutex_);

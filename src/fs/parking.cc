@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -35,6 +36,12 @@ void Parking::post(std::function<void()> work) {
 void Parking::drain() {
   Lock lock(mutex_);
   while (!queue_.empty() || running_ > 0) changed_.wait(mutex_);
+}
+
+bool Parking::is_running_us() const {
+  return std::any_of(threads_.begin(), threads_.end(), [](const std::thread& thread) {
+    return thread.get_id() == std::this_thread::get_id();
+  });
 }
 
 void Parking::run() {

@@ -24,6 +24,8 @@ class Parking {
   Parking& operator=(const Parking&) = delete;
 
   void post(std::function<void()> work) PFS_EXCLUDES(mutex_);
+  /// Whether the calling thread carries out what was posted here.
+  bool is_running_us() const;
   /// Returns when everything posted so far has been carried out.
   void drain() PFS_EXCLUDES(mutex_);
 

@@ -18,6 +18,13 @@ Found mount_root() {
   return root;
 }
 
+// A file handle that somebody has kept from before a restart (name_to_handle_at(2)) holds a node's id:
+// no other node may have that now. So each start begins where no former one can have come to, which
+// would have had to look up a node each nanosecond.
+NodeId last_used_before(Timestamp start) {
+  return NodeId(static_cast<std::uint64_t>(std::max<std::int64_t>(start.nanoseconds, 1)));
+}
+
 // The first of owner, group and others that the caller is decides. Source: path_resolution(7),
 // "Permissions".
 bool may_write(const store::Attributes& directory, const Caller& caller) {
@@ -44,7 +51,8 @@ Vfs::Vfs(const VfsOptions& options)
       new_branches_(options.new_branches),
       appearance_(options.appearance),
       started_(clock_.now()),
-      inodes_(mount_root()),
+      shared_inputs_(trees_, clock_),
+      inodes_(mount_root(), last_used_before(started_)),
       parking_(kParkingThreads) {}
 
 Vfs::~Vfs() = default;
@@ -64,8 +72,11 @@ BranchRef Vfs::branch_of_root(const Inode& root) const {
 bool Vfs::is_orphan(const Inode& inode) const {
   if (!inode.is_stored()) return false;
   if (inode.what.context->replaced) return true;
-  return !inode.what.context->commit &&
-         trees_.state(inode.what.node) == store::NodeState::kOrphaned;
+  if (inode.what.context->commit) return false;
+  const auto state = trees_.state(inode.what.node);
+  // the top of a deleted branch: to a walk that met its name it is not there
+  if (inode.what.role == Role::kBranchRoot && state == store::NodeState::kRemoved) return true;
+  return state == store::NodeState::kOrphaned;
 }
 
 bool Vfs::is_told_of(const Inode& orphan) const {
@@ -86,6 +97,11 @@ Result<void> Vfs::check_changeable(const Inode& inode, std::string_view name) {
   if (context.commit) {
     const auto place = name.empty() ? where(inode) : where(inode, name);
     return Error{Code::kReadOnly, fmt::format("{}: a finished commit", place)};
+  }
+  if (context.shared_input) {
+    // the kernel looks the name up once more, and finds the view's own file
+    shared_inputs_.want_own(inode.what.node);
+    return Error{Code::kStale, where(inode) + ": an input that is shared until it is changed"};
   }
   if (context.ownership) return {};
   if (auto branch = trees_.branch_of(inode.what.node)) return check_branch_for_people(*branch);

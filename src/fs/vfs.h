@@ -19,6 +19,7 @@
 #include "fs/inode_table.h"
 #include "fs/kernel_caches.h"
 #include "fs/parking.h"
+#include "fs/shared_inputs.h"
 #include "fs/views.h"
 #include "store/store.h"
 
@@ -160,6 +161,15 @@ class Vfs final : public store::TreeObserver {
   /// By reference; at most 2 GiB a call, because kernels before 6.18 overflow near 4.
   Result<std::size_t> copy_range(HandleId source, std::uint64_t source_offset, HandleId target,
                                  std::uint64_t target_offset, std::size_t length);
+  struct AllocateMode {
+    bool keep_size = false;  ///< what lies behind the end stays there
+    bool zero = false;       ///< the range reads as zeros afterwards
+  };
+  /// Makes sure that the range can be written, and the file at least as long. A range that is punched
+  /// or zeroed is written with zeros, which a commit stores as good as not at all.
+  /// Errors: kNoSpace. Source: fallocate(2).
+  Result<void> allocate(const Caller& caller, HandleId handle, AllocateMode mode,
+                        std::uint64_t offset, std::uint64_t length);
   Result<void> sync(HandleId handle);
   void release(HandleId handle);
 
@@ -174,7 +184,8 @@ class Vfs final : public store::TreeObserver {
 
   // ---- store::TreeObserver (vfs_observer.cc)
 
-  void name_changed(const store::NodePtr& directory, const std::string& name) override;
+  void name_changed(const store::NodePtr& directory, const std::string& name,
+                    const std::vector<store::NodePtr>& losers) override;
   void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                      const std::vector<store::NodePtr>& orphans) override;
   void branch_changed(const BranchRef& branch) override;
@@ -182,6 +193,9 @@ class Vfs final : public store::TreeObserver {
 
  private:
   bool write_back_files(const std::optional<BranchRef>& branch);
+  /// Drops names, and waits for that a second at most, where no request of the kernel is behind it:
+  /// the API's answer then comes after the last old look.
+  void drop_names(NodeId directory, const std::vector<std::string>& names);
   /// A directory whose names are the store's: itself, or what a view shows at the moment.
   struct Stored {
     store::NodePtr node;
@@ -282,6 +296,7 @@ class Vfs final : public store::TreeObserver {
   const store::PolicySettings new_branches_;
   const Appearance appearance_;
   const Timestamp started_;
+  SharedInputs shared_inputs_;  // before the inodes, which hold what it shares
   InodeTable inodes_;
   HandleTable handles_;
   /// Retargets whose old names a walk may still meet. Atomic, because every stat looks; lowered under the mutex, for those

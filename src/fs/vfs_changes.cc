@@ -233,6 +233,7 @@ Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name
     return Error{Code::kNotPermitted, where(*inode) + ": has one name only"};
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
   if (is_orphan(*inode)) return Error{Code::kStale, "a file of a branch that points elsewhere now"};
+  if (inode->what.context->shared_input) PFS_TRY(check_changeable(*inode));
   if (inode->what.context->commit) {
     return Error{Code::kCrossDevice, where(*target.inode, name) + ": a hard link into a commit"};
   }

@@ -13,6 +13,7 @@ namespace {
 
 // the answer to the kernel is a signed 32 bit number in effect; whole pages keep the next call
 // aligned
+constexpr std::uint64_t kZeros = std::uint64_t{1} << 20;
 constexpr std::size_t kMaxCopy = (std::size_t{1} << 31) - 4096;
 
 }  // namespace
@@ -128,6 +129,40 @@ Result<std::size_t> Vfs::copy_range(HandleId source, std::uint64_t source_offset
                                   target_offset, std::min(length, kMaxCopy));
   if (!copied) return std::move(copied).error().within(where(*to->inode));
   return static_cast<std::size_t>(*copied);
+}
+
+Result<void> Vfs::allocate(const Caller& caller, HandleId id, AllocateMode mode,
+                           std::uint64_t offset, std::uint64_t length) {
+  PFS_TRY_ASSIGN(auto handle, handles_.find(id));
+  Inode& inode = *handle->inode;
+  if (!handle->writes_content())
+    return Error{Code::kInvalid, where(inode) + ": not open for writing"};
+  const auto& node = inode.what.node;
+  PFS_TRY_ASSIGN(const auto stat, trees_.stat(node));
+  const std::uint64_t end = offset + length;
+  if (mode.zero) {
+    clear_privileges(caller, inode);
+    const std::vector<std::byte> zeros(
+        static_cast<std::size_t>(std::min<std::uint64_t>(length, kZeros)));
+    const std::uint64_t last = std::min(end, stat.size);
+    for (std::uint64_t at = offset; at < last; at += zeros.size()) {
+      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), last - at));
+      auto written = trees_.write(node, at, std::span(zeros).first(part));
+      if (!written) return std::move(written).error().within(where(inode));
+    }
+  } else {
+    PFS_TRY_ASSIGN(const auto space, store_.space());
+    if (end > stat.size && end - stat.size > space.free_bytes) {
+      return Error{Code::kNoSpace, fmt::format("{}: no room for {} bytes more", where(inode),
+                                               end - stat.size)};
+    }
+  }
+  if (mode.keep_size || end <= stat.size) return {};
+  store::AttributeChange longer;
+  longer.size = end;
+  if (auto changed = trees_.set_attributes(node, longer); !changed)
+    return std::move(changed).error().within(where(inode));
+  return {};
 }
 
 Result<void> Vfs::sync(HandleId id) {

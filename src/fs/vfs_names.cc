@@ -188,7 +188,9 @@ Result<Found> Vfs::find_stored(const Inode& directory, std::string_view name) {
   PFS_TRY_ASSIGN(const auto stat, trees_.stat(found.node));
   found.link_id = stat.link_id;
   found.context = std::move(stored.context);
-  return found;
+  // what the kernel has of this view stays what it is
+  if (!found.context->ownership || !inodes_.known({found.node}).empty()) return found;
+  return shared_inputs_.shown(std::move(found));
 }
 
 Result<NameReply> Vfs::remember(const Inode& directory, std::string_view name, const Found& found) {

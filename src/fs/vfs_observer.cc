@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <future>
+#include <memory>
 
 #include "fs/vfs.h"
 
@@ -13,7 +15,27 @@ constexpr std::chrono::milliseconds kDropTimeout{1000};
 
 }  // namespace
 
-void Vfs::name_changed(const store::NodePtr& directory, const std::string& name) {
+void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names) {
+  const auto dropped = std::make_shared<std::promise<void>>();  // shared: it may come after the wait
+  auto done = dropped->get_future();
+  ++drops_under_way_;
+  caches_.drop_names(directory, names, [this, dropped] {
+    {
+      Lock lock(drops_mutex_);
+      --drops_under_way_;
+    }
+    drops_ended_.notify_all();
+    dropped->set_value();
+  });
+  // in the background where the request that is carried out here, an ln or an rmdir, holds the lock of this directory
+  // until we have answered it
+  if (!parking_.is_running_us()) done.wait_for(kDropTimeout);
+}
+
+void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
+                       const std::vector<store::NodePtr>& losers) {
+  // how many names they have; the kernel counts those only that go by way of it
+  for (const NodeId id : inodes_.known(losers)) caches_.drop_attributes(id);
   for (const NodeId id : inodes_.known({directory})) {
     caches_.drop_attributes(id);
     caches_.drop_listing(id);
@@ -32,16 +54,7 @@ void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::strin
   for (const NodeId id : inodes_.known({root})) {
     caches_.drop_attributes(id);
     caches_.drop_listing(id);
-    // in the background: the link that moves HEAD holds the lock of this directory until we have
-    // answered it
-    ++drops_under_way_;
-    caches_.drop_names(id, names, [this] {
-      {
-        Lock lock(drops_mutex_);
-        --drops_under_way_;
-      }
-      drops_ended_.notify_all();
-    });
+    drop_names(id, names);
   }
 }
 
@@ -49,7 +62,7 @@ void Vfs::branch_changed(const BranchRef& branch) {
   auto record = catalog_.branch(branch);
   // the name of a branch that is there is never dropped: what is mounted or bound below it would go
   if (record || record.error().code != Code::kNotFound) return;
-  caches_.drop_names(kRootNode, {branch.str()}, [] {});
+  drop_names(kRootNode, {branch.str()});
 }
 
 }  // namespace pfs::fs

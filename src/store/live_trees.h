@@ -149,7 +149,8 @@ class LiveTrees {
   /// below the directory are so in the copy, and never with the originals. Errors: kExists (the name is a directory).
   virtual Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) = 0;
   /// Puts a finished entry at a name of a directory, replacing what is there (a directory too). Links as for copy_entry().
-  virtual Result<void> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) = 0;
+  /// Shape: returns the loaded nodes that have lost a name by it: what was there, and files with other names below it.
+  virtual Result<std::vector<NodePtr>> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) = 0;
 
   /// Survives a power cut when it returns. Source: fsync(2).
   virtual Result<void> sync(const NodePtr& node) = 0;
@@ -171,8 +172,8 @@ class LiveTrees {
 class TreeObserver {
  public:
   virtual ~TreeObserver() = default;
-  /// `name` of `directory` was added, replaced or removed by the API or a job.
-  virtual void name_changed(const NodePtr& directory, const std::string& name) = 0;
+  /// `name` of `directory` was added, replaced or removed by the API or a job; `losers` have a name less by that.
+  virtual void name_changed(const NodePtr& directory, const std::string& name, const std::vector<NodePtr>& losers) = 0;
   /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.
   /// `names` are the top-level names that were known; `orphans` nodes that somebody still holds, most recent first.
   virtual void tree_replaced(const NodePtr& root, const std::vector<std::string>& names,

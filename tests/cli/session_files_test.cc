@@ -279,7 +279,8 @@ TEST_CASE("the mount is told of every name that changes, without locks", "[cli][
   class Observer final : public store::TreeObserver {
    public:
     explicit Observer(store::LiveTrees& trees) : trees_(trees) {}
-    void name_changed(const store::NodePtr& directory, const std::string& name) override {
+    void name_changed(const store::NodePtr& directory, const std::string& name,
+                      const std::vector<store::NodePtr>&) override {
       told += trees_.path(directory) + " " + name + "\n";
     }
     void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,

@@ -94,3 +94,34 @@ TEST_CASE("S70: EROFS for an output branch, EBUSY for a branch that a pipeline r
   CHECK(mounted.log().find("data@master: read by pipeline copy") != std::string::npos);
   CHECK(mounted.log().find("copy@master: written by pipeline copy") != std::string::npos);
 }
+
+TEST_CASE("S62: a job changes a big input that it shares with others, and they see nothing of it", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    head -c 3000000 /dev/zero > "$P/data@master/big"; commit data@master
+    pipeline change 'cd /pfs/data; b=/bin/busybox; set -e; $b wc -c < big > /pfs/out/before; echo more >> big; $b wc -c < big > /pfs/out/appended; $b mv big moved; echo new > moved; cat moved > /pfs/out/renamed; $b rm moved'
+    jobs_are 1 success
+    test "$(cat "$P/change@master/before")" = 3000000
+    test "$(cat "$P/change@master/appended")" = 3000005
+    test "$(cat "$P/change@master/renamed")" = new
+    pipeline look '/bin/busybox wc -c < /pfs/data/big > /pfs/out/size'
+    jobs_are 2 success
+    test "$(cat "$P/look@master/size")" = 3000000
+    test "$(stat -c %s "$P/data@master/big")" = 3000000
+  )sh"));
+}
+
+TEST_CASE("two jobs that read one input ask the daemon for its bytes once", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, "pid=" + std::to_string(mounted.pid()) + "\n" + with_pipelines(R"sh(
+    answered() { sed -n 's/^wchar: //p' "/proc/$pid/io"; } # what READ is answered with is in it
+    head -c 30000000 /dev/urandom > "$T/big"; cp "$T/big" "$P/data@master/big"; commit data@master
+    pipeline first '/bin/busybox md5sum /pfs/data/big > /pfs/out/sum'
+    jobs_are 1 success
+    before=$(answered)
+    pipeline second '/bin/busybox md5sum /pfs/data/big > /pfs/out/sum'
+    jobs_are 2 success
+    test "$(cat "$P/second@master/sum")" = "$(cat "$P/first@master/sum")"
+    test $(($(answered) - before)) -lt 10000000
+  )sh"));
+}

@@ -132,17 +132,18 @@ Result<void> FilePut::graft(const store::NodePtr& staged, const store::NodePtr& 
   const bool both_files = live != nullptr && trees.kind(staged) == store::Kind::kFile &&
                           trees.kind(live) == store::Kind::kFile;
   if (!append_ || !both_files) return branch_->place(staged, live_directory, name);
+  std::vector<store::NodePtr> losers;
   {
     Lock lock(append_mutex_);  // two calls that append to one file must not both start from the
                                // same bytes
-    PFS_TRY(append(staged, live_directory, name));
+    PFS_TRY(append(staged, live_directory, name, losers));
   }
-  branch_->tell_mount(live_directory, name);
+  branch_->tell_mount(live_directory, name, losers);
   return {};
 }
 
 Result<void> FilePut::append(const store::NodePtr& staged, const store::NodePtr& live_directory,
-                             const std::string& name) {
+                             const std::string& name, std::vector<store::NodePtr>& losers) {
   auto& trees = store_.trees();
   PFS_TRY_ASSIGN(const auto live, trees.lookup(live_directory, name));
   PFS_TRY_ASSIGN(const auto old, trees.stat(live));
@@ -156,6 +157,7 @@ Result<void> FilePut::append(const store::NodePtr& staged, const store::NodePtr&
   PFS_TRY(trees.copy_range(live, 0, joined, 0, old.size));
   PFS_TRY(trees.copy_range(staged, 0, joined, old.size, added.size));
   PFS_TRY(trees.copy_entry(joined, live_directory, name));
+  losers.push_back(live);
   return {};
 }
 

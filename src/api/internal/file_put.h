@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "api/internal/callers.h"
 #include "api/internal/live_branch.h"
@@ -49,7 +50,8 @@ class FilePut {
   /// A new file of the live one's bytes and the staged one's behind them takes the live one's
   /// place.
   Result<void> append(const store::NodePtr& staged, const store::NodePtr& live_directory,
-                      const std::string& name) PFS_REQUIRES(append_mutex_);
+                      const std::string& name, std::vector<store::NodePtr>& losers)
+      PFS_REQUIRES(append_mutex_);
 
   store::Store& store_;
   const Caller caller_;

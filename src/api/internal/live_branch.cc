@@ -103,8 +103,11 @@ Result<store::NodePtr> LiveBranch::make_directories(const RepoPath& path) {
 
 Result<void> LiveBranch::place(const store::NodePtr& source, const store::NodePtr& directory,
                                const std::string& name) {
-  PFS_TRY(store_->trees().copy_entry(source, directory, name));
-  tell_mount(directory, name);
+  auto& trees = store_->trees();
+  std::vector<store::NodePtr> losers;
+  if (auto replaced = trees.lookup(directory, name)) losers.push_back(*std::move(replaced));
+  PFS_TRY(trees.copy_entry(source, directory, name));
+  tell_mount(directory, name, losers);
   return {};
 }
 
@@ -123,6 +126,7 @@ Result<void> LiveBranch::remove_name(const store::NodePtr& directory, const std:
   auto& trees = store_->trees();
   PFS_TRY_ASSIGN(const auto node, trees.lookup(directory, name));
   const bool is_directory = trees.kind(node) == store::Kind::kDirectory;
+  std::vector<store::NodePtr> losers{node};
   if (is_directory) {
     // an empty directory in its place, by reference: the cost does not depend on what was in it
     store::Entry empty;
@@ -130,10 +134,10 @@ Result<void> LiveBranch::remove_name(const store::NodePtr& directory, const std:
     PFS_TRY_ASSIGN(const auto stat, trees.stat(node));
     empty.attributes = stat.attributes;
     empty.subtree = store::empty_subtree();
-    PFS_TRY(trees.put_entry(directory, name, empty));
+    PFS_TRY_ASSIGN(losers, trees.put_entry(directory, name, empty));
   }
   auto removed = trees.remove(directory, name, is_directory);
-  tell_mount(directory, name);
+  tell_mount(directory, name, losers);
   return removed;
 }
 
@@ -147,8 +151,9 @@ Result<CommitId> LiveBranch::commit() {
   return finished.commit;
 }
 
-void LiveBranch::tell_mount(const store::NodePtr& directory, const std::string& name) {
-  if (auto* observer = store_->observer()) observer->name_changed(directory, name);
+void LiveBranch::tell_mount(const store::NodePtr& directory, const std::string& name,
+                            const std::vector<store::NodePtr>& losers) {
+  if (auto* observer = store_->observer()) observer->name_changed(directory, name, losers);
 }
 
 }  // namespace pfs::api

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "api/internal/callers.h"
 #include "base/names.h"
@@ -36,8 +37,10 @@ class LiveBranch {
   /// it.
   Result<void> place(const store::NodePtr& source, const store::NodePtr& directory,
                      const std::string& name);
-  /// Tells the mount that a name was changed behind its back. Call it without locks.
-  void tell_mount(const store::NodePtr& directory, const std::string& name);
+  /// Tells the mount that a name was changed behind its back, and of files that it no longer leads
+  /// to. Call it without locks.
+  void tell_mount(const store::NodePtr& directory, const std::string& name,
+                  const std::vector<store::NodePtr>& losers = {});
   /// Removes a file, or a directory with all that is in it; `/` is emptied. Errors: kNotFound.
   Result<void> remove(const RepoPath& path);
 

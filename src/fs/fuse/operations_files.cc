@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/stat.h>
 
 #include <cstddef>
@@ -69,6 +70,21 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
   });
 }
 
+void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length,
+                  fuse_file_info* info) {
+  answer(request, "fallocate", [&](Vfs& vfs, Reply& reply) {
+    constexpr int kZeroing = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+    if ((mode & ~(FALLOC_FL_KEEP_SIZE | kZeroing)) != 0) {
+      return reply.error(Error{Code::kUnsupported, "fallocate: ranges are not taken out or put in"});
+    }
+    const Vfs::AllocateMode asked{(mode & FALLOC_FL_KEEP_SIZE) != 0, (mode & kZeroing) != 0};
+    auto allocated = vfs.allocate(caller_of(request), HandleId(info->fh), asked,
+                                  static_cast<std::uint64_t>(offset),
+                                  static_cast<std::uint64_t>(length));
+    allocated ? reply.ok() : reply.error(allocated.error());
+  });
+}
+
 void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
   answer(request, "fsync", [&](Vfs& vfs, Reply& reply) {
     auto synced = vfs.sync(HandleId(info->fh));
@@ -91,6 +107,7 @@ void add_file_operations(fuse_lowlevel_ops& ops) {
   ops.read = op_read;
   ops.write = op_write;
   ops.copy_file_range = op_copy_file_range;
+  ops.fallocate = op_fallocate;
   ops.fsync = op_fsync;
   ops.fsyncdir = op_fsync;
   ops.release = op_release;

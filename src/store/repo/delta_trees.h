@@ -100,7 +100,7 @@ class DeltaTrees final : public LiveTrees {
   Result<std::uint64_t> copy_range(const NodePtr& source, std::uint64_t source_offset, const NodePtr& target,
                                    std::uint64_t target_offset, std::uint64_t length) override;
   Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) override;
-  Result<void> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) override;
+  Result<std::vector<NodePtr>> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) override;
   Result<void> sync(const NodePtr& node) override;
   void opened_for_write(const NodePtr& file, pid_t pid) override;
   void released_for_write(const NodePtr& file) override;

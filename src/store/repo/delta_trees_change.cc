@@ -396,7 +396,7 @@ Result<void> DeltaTrees::set_xattr(const NodePtr& node, std::string_view name, s
   }
 }
 
-Result<void> DeltaTrees::put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) {
+Result<std::vector<NodePtr>> DeltaTrees::put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) {
   reap();
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
@@ -427,12 +427,15 @@ Result<void> DeltaTrees::put_entry(const NodePtr& directory, std::string_view na
   directory->children.erase(std::string(name));
   if (!done) {
     if (departure.node) directory->children.put(std::string(name), departure.node);
-    return done;
+    return std::move(done).error();
   }
   if (grafted) directory->children.put(grafted->name, grafted);
   for (auto& [id, link] : links) info.open_links[id] = std::move(link);
   note_change(*directory);
-  return {};
+  std::vector<NodePtr> losers;
+  if (departure.node) losers.push_back(std::move(departure.node));
+  for (auto& going : departure.links) losers.push_back(std::move(going.node));
+  return losers;
 }
 
 Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) {

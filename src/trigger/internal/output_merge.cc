@@ -44,7 +44,8 @@ Result<void> OutputMerge::add_entry(const NodePtr& target, const Entry& source, 
   auto existing = trees_->lookup(target, source.name);
   if (!existing) {
     if (existing.error().code != Code::kNotFound) return std::move(existing).error();
-    return trees_->put_entry(target, source.name, source);
+    PFS_TRY(trees_->put_entry(target, source.name, source));
+    return {};
   }
   const Kind kind = trees_->kind(*existing);
   if (kind != source.attributes.kind) {

@@ -1,0 +1,131 @@
+#include <catch2/catch.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "fs/vfs.h"
+#include "support/must.h"
+#include "support/temporary_directory.h"
+
+namespace pfs::test {
+namespace {
+
+using namespace pfs::fs;
+
+/// There is no kernel: what it is told is not needed here.
+class NoCaches final : public KernelCaches {
+ public:
+  void drop_attributes(NodeId) override {}
+  void drop_names(NodeId, std::vector<std::string>, std::function<void()> done) override { done(); }
+  bool drop_name_now(NodeId, const std::string&, std::chrono::milliseconds) override { return true; }
+  void drop_listing(NodeId) override {}
+  bool write_back(const std::vector<NodeId>&, std::chrono::milliseconds) override { return true; }
+};
+
+const Caller kJob{1000, 1000, 1, 0, {}};
+
+/// Two views of `data/big` (100 KiB), `data/again` (the same bytes) and `data/small`.
+class World {
+ public:
+  World() {
+    const auto staged = must(trees().scratch());
+    for (const char* name : {"again", "big", "small"}) {
+      store::MakeRequest request;
+      const auto file = must(trees().make(trees().root(staged), name, request));
+      const std::string text(name == std::string("small") ? 10 : 100 * 1024, 'x');
+      must(trees().write(file, 0, as_bytes(text)));
+    }
+    store::Entry data;
+    data.name = "data";
+    data.attributes.kind = store::Kind::kDirectory;
+    data.subtree = must(trees().snapshot(trees().root(staged)));
+    for (auto& view : views_) {
+      view = vfs_->views().add({1000, 1000});
+      const auto tree = must(trees().scratch());
+      must(trees().put_entry(trees().root(tree), "data", data));
+      view->show(tree, trees().root(tree));
+    }
+  }
+
+  store::LiveTrees& trees() { return store_->trees(); }
+  Vfs& vfs() { return *vfs_; }
+  NodeId data(int view) {
+    const auto all = at(at(kRootNode, ".pfs"), "views");
+    return at(at(all, views_[static_cast<std::size_t>(view)]->name()), "data");
+  }
+  NodeId at(NodeId directory, const std::string& name) {
+    return must(vfs_->lookup(kJob, directory, name)).node;
+  }
+  Code code_of_open(NodeId node) {
+    const auto opened = vfs_->open(kJob, node, {true, true, false});
+    return opened ? Code::kExists : opened.error().code;
+  }
+
+ private:
+  static std::unique_ptr<store::Store> opened(const std::string& path, const Clock& clock) {
+    store::StoreOptions options;
+    options.path = path;
+    options.clock = &clock;
+    options.automatic_commits = false;
+    return must(store::Store::open(options));
+  }
+
+  TemporaryDirectory directory_;
+  SystemClock clock_;
+  NoCaches caches_;
+  std::unique_ptr<store::Store> store_ = opened(directory_ / "store", clock_);
+  std::unique_ptr<Vfs> vfs_ = std::make_unique<Vfs>(VfsOptions{store_.get(), &clock_, &caches_, 0, 0, {}, {}});
+  std::shared_ptr<ViewRoot> views_[2];
+};
+
+TEST_CASE("two views show one node of a big input, and one each of a small one", "[fs]") {
+  World world;
+  const auto first = world.data(0);
+  const auto second = world.data(1);
+  CHECK(world.at(first, "big") == world.at(second, "big"));
+  CHECK(world.at(first, "small") != world.at(second, "small"));
+  // in one view two names are two files, as find and tar would take them for hard links otherwise
+  CHECK(world.at(first, "big") != world.at(first, "again"));
+}
+
+TEST_CASE("who opens a shared input to change it is sent to look again, and changes its own", "[fs]") {
+  World world;
+  const auto shared = world.at(world.data(0), "big");
+  REQUIRE(world.at(world.data(1), "big") == shared);
+  REQUIRE(world.code_of_open(shared) == Code::kStale);
+  const auto own = world.at(world.data(0), "big");
+  REQUIRE(own != shared);
+  const auto opened = must(world.vfs().open(kJob, own, {true, true, true}));
+  std::size_t written = 0;
+  world.vfs().write(kJob, opened.handle, 0, as_bytes(std::string("changed")), {},
+                    [&](Result<std::size_t> done) { written = must(std::move(done)); });
+  CHECK(written == 7);
+  CHECK(must(world.vfs().stat(own, std::nullopt)).stat.size == 7);
+  CHECK(must(world.vfs().stat(shared, std::nullopt)).stat.size == 100 * 1024);
+  CHECK(world.at(world.data(0), "big") == own);
+}
+
+TEST_CASE("a view that has renamed a shared input can change it", "[fs]") {
+  World world;
+  const auto shared = world.at(world.data(0), "big");
+  world.vfs().rename(kJob, world.data(0), "big", world.data(0), "moved", store::RenameMode::kReplace,
+                     [](Result<void> renamed) { must(std::move(renamed)); });
+  REQUIRE(world.code_of_open(shared) == Code::kStale);  // the kernel has moved the name, not the node
+  CHECK(world.code_of_open(world.at(world.data(0), "moved")) == Code::kExists);
+  CHECK(world.at(world.data(1), "small") != shared);
+}
+
+TEST_CASE("a shared input that nobody knows any more is shared anew", "[fs]") {
+  World world;
+  const auto shared = world.at(world.data(0), "big");
+  world.vfs().forget(shared, 1);
+  const auto again = world.at(world.data(1), "big");
+  CHECK(again != shared);
+  CHECK(world.at(world.data(0), "big") == again);
+}
+
+}  // namespace
+}  // namespace pfs::test

@@ -1,0 +1,59 @@
+// Containers of others over the mount: podman's :O, and overlayfs itself, over a commit.
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+
+#include <string>
+
+#include "contract/trigger/podman_image.h"
+#include "semantics/shell.h"
+
+using namespace pfs::test;
+
+namespace {
+
+std::string with_a_commit(const std::string& script) {
+  return R"sh(
+    mkdir "$P/data@master" "$P/data@master/d"
+    echo one > "$P/data@master/f"; echo below > "$P/data@master/d/g"; head -c 3000000 /dev/urandom > "$P/data@master/big"
+    commit data@master
+    commit=$P/data@$(head_of data@master)
+)sh" + script;
+}
+
+}  // namespace
+
+TEST_CASE("a container changes what it likes over a commit that podman mounts with :O", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, "image=" + busybox_image() + with_a_commit(R"sh(
+    before=$(cat "$commit/f" "$commit/d/g" "$commit/big" | sha256sum)
+    podman run --rm --network none -v "$commit:/in:O" -v "$T:/said" "$image" /bin/sh -c '
+      set -e; b="/bin/busybox"
+      echo two >> /in/f; echo new > /in/d/new; $b rm /in/d/g; $b mv /in/f /in/d/f; $b dd if=/dev/zero of=/in/big bs=1 count=5 conv=notrunc
+      $b cat /in/d/f > /said/f; $b ls /in/d > /said/d; $b wc -c < /in/big > /said/big'
+    test "$(cat f)" = "one
+two"
+    test "$(cat d)" = "f
+new"
+    test "$(cat big)" -eq 3000000
+    test "$(cat "$commit/f" "$commit/d/g" "$commit/big" | sha256sum)" = "$before"
+    test "$(ls "$commit/d")" = g
+  )sh"));
+}
+
+TEST_CASE("an overlay over a commit reads it and keeps the changes above", "[semantics]") {
+  if (::geteuid() != 0) return;
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_a_commit(R"sh(
+    mkdir upper work merged; mount -t tmpfs none upper; mkdir upper/up upper/work
+    mount -t overlay -o "lowerdir=$commit,upperdir=upper/up,workdir=upper/work" none merged
+    trap 'umount merged; umount upper' EXIT
+    test "$(cat merged/f)" = one
+    echo two >> merged/f; rm merged/d/g; cmp merged/big "$commit/big"
+    test "$(cat merged/f)" = "one
+two"
+    test ! -e merged/d/g
+    test "$(cat "$commit/f" "$commit/d/g")" = "one
+below"
+  )sh"));
+}
