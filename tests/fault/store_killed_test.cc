@@ -13,13 +13,12 @@
 #include "base/clock.h"
 #include "store/store.h"
 #include "support/killed_child.h"
+#include "support/rounds.h"
 #include "support/store_workload.h"
 #include "support/temporary_directory.h"
 
 namespace pfs::test {
 namespace {
-
-int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
 
 // What the store may hold when `op` was under way: before it, after it, or between the steps that it is made of.
 std::vector<StoreModel> outcomes(const StoreModel& before, const StoreOp& op) {

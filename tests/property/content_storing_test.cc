@@ -15,6 +15,7 @@
 #include "store/chunk/sha256.h"
 #include "store/tree/content_list.h"
 #include "support/object_store.h"
+#include "support/rounds.h"
 
 namespace pfs::test {
 namespace {
@@ -342,7 +343,7 @@ std::vector<ChunkRun> part_of(const std::vector<ChunkRun>& runs, std::uint64_t f
 }
 
 TEST_CASE("a list made from parts of another is the one made from its chunks", "[store][property]") {
-  const int histories = std::getenv("PFS_SOAK") != nullptr ? 400 : 12;
+  const int histories = rounds(12, 400);
   for (int history = 0; history < histories; ++history) {
     Lists lists;
     const auto seed = lists.random();

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "store/store.h"
+#include "support/rounds.h"
 #include "support/temporary_directory.h"
 
 // Big files are cut while they are written. What a commit has must be what it would have had without that.
@@ -174,8 +175,7 @@ TEST_CASE("a file that is written while its branch is committed is in each commi
 
 // Two stores go through the same; one does not cut ahead.
 TEST_CASE("a store that cuts ahead has the commits of one that does not", "[store][property]") {
-  const char* fixed = std::getenv("PFS_SEED");
-  const std::uint64_t seed = fixed != nullptr ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
+  const std::uint64_t seed = seed_of_run();
   INFO("PFS_SEED=" << seed);
   std::mt19937_64 random(seed);
   World ahead(512 << 10U);

@@ -8,18 +8,12 @@
 
 #include "store/tree/tree_editor.h"
 #include "support/object_store.h"
+#include "support/rounds.h"
 
 namespace pfs::test {
 namespace {
 
 using namespace pfs::store;
-
-int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
-
-std::uint64_t seed_of_run() {
-  const char* given = std::getenv("PFS_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-}
 
 Entry file(const std::string& name, std::uint64_t number) {
   Entry entry;

@@ -8,13 +8,12 @@
 #include "store/chunk/chunker.h"
 #include "store/repo/file_state.h"
 #include "support/object_store.h"
+#include "support/rounds.h"
 
 namespace pfs::test {
 namespace {
 
 using namespace pfs::store;
-
-int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
 
 class Cutting {
  public:

@@ -14,13 +14,12 @@
 #include "store/refs/records.h"
 #include "store/refs/ref_snapshot.h"
 #include "store/store.h"
+#include "support/rounds.h"
 #include "support/store_workload.h"
 #include "support/temporary_directory.h"
 
 namespace pfs::test {
 namespace {
-
-int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
 
 store::StoreOptions options_of(const std::string& path, const Clock& clock) {
   store::StoreOptions options;

@@ -9,13 +9,12 @@
 
 #include "base/clock.h"
 #include "store/store.h"
+#include "support/rounds.h"
 #include "support/store_workload.h"
 #include "support/temporary_directory.h"
 
 namespace pfs::test {
 namespace {
-
-int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
 
 TEST_CASE("random changes to two branches leave what plain maps would hold, over commits, retargets and restarts",
           "[store][property]") {

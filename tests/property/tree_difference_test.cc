@@ -12,18 +12,12 @@
 #include "store/tree/tree_editor.h"
 #include "store/tree/tree_merge.h"
 #include "support/object_store.h"
+#include "support/rounds.h"
 
 namespace pfs::test {
 namespace {
 
 using namespace pfs::store;
-
-std::uint64_t seed_of_run() {
-  const char* fixed = std::getenv("PFS_SEED");
-  return fixed != nullptr ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
-}
-
-int rounds(int usual, int soak) { return std::getenv("PFS_SOAK") != nullptr ? soak : usual; }
 
 // A tree as a plain map of paths; directories are there with the attributes of their own and no subtree.
 using Listing = std::map<std::string, Entry>;
