@@ -31,9 +31,12 @@ Result<void> FooterCache::hit(PackNumber pack) {
       return {};
     }
   }
-  PFS_TRY_ASSIGN(auto entries, packs_.footer(pack));
-  if (!entries) return {};
-  Footer footer{pack, std::make_shared<const std::vector<FooterEntry>>(std::move(*entries))};
+  auto entries = packs_.footer(pack);
+  // a repack has removed it since its number was read: the index names another one now
+  if (!entries && entries.error().code == Code::kNotFound) return {};
+  if (!entries) return std::move(entries).error();
+  if (!*entries) return {};
+  Footer footer{pack, std::make_shared<const std::vector<FooterEntry>>(std::move(**entries))};
   Lock lock(mutex_);
   if (std::find_if(footers_.begin(), footers_.end(), is_it) != footers_.end()) return {};  // another thread was faster
   bytes_ += footer.bytes();
