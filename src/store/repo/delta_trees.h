@@ -262,6 +262,8 @@ class DeltaTrees final : public LiveTrees {
   void lose_name(LiveNode& node, NodeState state) PFS_REQUIRES(mutex_);
   void note_change(LiveNode& node) PFS_REQUIRES(mutex_);
   static Entry entry_of(const LiveNode& node) PFS_NO_ANALYSIS;
+
+  // delta_trees_attributes.cc
   Result<void> change_attributes(const NodePtr& node, const std::function<void(Attributes&, Xattrs&)>& edit)
       PFS_REQUIRES(mutex_);
 

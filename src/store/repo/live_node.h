@@ -19,6 +19,9 @@
 
 namespace pfs::store {
 
+/// What chmod(2) can set; the rest of a mode is the entry's kind.
+inline constexpr std::uint32_t kPermissionBits = 07777;
+
 /// A hard link in a live tree that was touched since it was finished: every name that the file has leads to `file` by a row
 /// of its own, all of one epoch, so that finishing makes all their entries anew.
 struct OpenLink {
