@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <random>
+#include <semaphore>
 #include <span>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "base/file.h"
 #include "half_compressible.h"
 #include "rows.h"
+#include "store/pack/work_pool.h"
 
 namespace pfs::bench {
 
@@ -21,25 +23,47 @@ namespace {
 
 using store::NodePtr;
 
-struct Put {
-  std::uint64_t files = 0;
-  std::uint64_t bytes = 0;
-};
+// Puts files on as many threads as there are cores, as a program would that has many of them. Directories are made by
+// the caller's thread, before what is in them.
+class Putters {
+ public:
+  explicit Putters(World& world) : world_(world) {}
 
-void put_directory(World& world, const NodePtr& directory, const boost::filesystem::path& source, Put& put) {
-  for (const auto& entry : boost::filesystem::directory_iterator(source)) {
-    const auto name = entry.path().filename().string();
-    if (entry.status().type() == boost::filesystem::directory_file) {
-      store::MakeRequest request;
-      request.kind = store::Kind::kDirectory;
-      request.mode = 0755;
-      put_directory(world, must(world.trees().make(directory, name, request)), entry.path(), put);
-    } else {
-      put.bytes += world.put_file(directory, name, entry.path().string());
-      ++put.files;
+  void put_directory(const NodePtr& directory, const boost::filesystem::path& source) {
+    for (const auto& entry : boost::filesystem::directory_iterator(source)) {
+      const auto name = entry.path().filename().string();
+      if (entry.status().type() == boost::filesystem::directory_file) {
+        store::MakeRequest request;
+        request.kind = store::Kind::kDirectory;
+        request.mode = 0755;
+        put_directory(must(world_.trees().make(directory, name, request)), entry.path());
+      } else {
+        room_.acquire();
+        pool_.submit(store::WorkPool::Turn::kSoon, [this, directory, name, path = entry.path().string()] {
+          bytes_ += world_.put_file(directory, name, path);
+          ++files_;
+          room_.release();
+        });
+      }
     }
   }
-}
+  // Returns when all files have been put.
+  void wait() {
+    for (std::ptrdiff_t i = 0; i < kWaiting; ++i) room_.acquire();
+  }
+
+  std::uint64_t files() const { return files_; }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr std::ptrdiff_t kWaiting = 64;
+
+  World& world_;
+  std::atomic<std::uint64_t> files_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
+  std::counting_semaphore<kWaiting> room_{kWaiting};
+  store::WorkPool pool_;  // the last: it ends before what its tasks use
+};
 
 // Bytes of the packs, as files: what content-addressed objects take beyond the database.
 double packed_bytes(const std::string& store) {
@@ -59,16 +83,19 @@ void ingest(const Arguments& arguments) {
   World world(arguments.text("store"));
   const auto as = arguments.text_or("as", "");
   const double before = packed_bytes(arguments.text("store"));
-  Put put;
+  Putters putters(world);
   double staged = 0;
   const double all = seconds([&] {
-    staged = seconds([&] { put_directory(world, as.empty() ? world.root() : world.directory(as), arguments.text("source"), put); });
+    staged = seconds([&] {
+      putters.put_directory(as.empty() ? world.root() : world.directory(as), arguments.text("source"));
+      putters.wait();
+    });
     world.finish();
   });
   report("seconds", all);
   report("staging_seconds", staged);
-  report("files", static_cast<double>(put.files));
-  report("bytes", static_cast<double>(put.bytes));
+  report("files", static_cast<double>(putters.files()));
+  report("bytes", static_cast<double>(putters.bytes()));
   report("packed_bytes", packed_bytes(arguments.text("store")) - before);
 }
 

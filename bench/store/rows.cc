@@ -88,7 +88,7 @@ void World::put(const store::NodePtr& directory, const std::string& name, std::s
 }
 
 std::uint64_t World::put_file(const store::NodePtr& directory, const std::string& name, const std::string& source) {
-  piece_.resize(kPiece);
+  thread_local std::string piece(kPiece, '\0');
   const auto from = must(File::open(source, O_RDONLY));
   store::MakeRequest request;
   request.exclusive = false;
@@ -96,10 +96,10 @@ std::uint64_t World::put_file(const store::NodePtr& directory, const std::string
   trees().opened_for_write(file);
   std::uint64_t size = 0;
   while (true) {
-    const auto got = must(from.read_at(size, std::as_writable_bytes(std::span(piece_))));
-    if (got > 0) must(trees().write(file, size, as_bytes(std::string_view(piece_).substr(0, got))));
+    const auto got = must(from.read_at(size, std::as_writable_bytes(std::span(piece))));
+    if (got > 0) must(trees().write(file, size, as_bytes(std::string_view(piece).substr(0, got))));
     size += got;
-    if (got < piece_.size()) break;
+    if (got < piece.size()) break;
   }
   trees().released_for_write(file);
   return size;

@@ -70,6 +70,7 @@ class World {
   /// A file of `directory` with these bytes, written in pieces of 1 MiB.
   void put(const store::NodePtr& directory, const std::string& name, std::string_view bytes);
   /// A file of `directory` with the bytes of a file of this machine; an existing one is overwritten. Returns its size.
+  /// Any thread.
   std::uint64_t put_file(const store::NodePtr& directory, const std::string& name, const std::string& source);
   /// Finishes the commit: durable when it returns.
   void finish();
@@ -81,7 +82,6 @@ class World {
   BranchRef branch_;
   std::unique_ptr<store::Store> store_;
   store::TreePtr tree_;
-  std::string piece_;  // of a file that is being put
 };
 
 /// A row: runs, and prints its result.

@@ -232,6 +232,7 @@ class Vfs final : public store::TreeObserver {
   /// its old name.
   bool is_told_of(const Inode& orphan) const;
   std::chrono::seconds validity(const Inode& inode) const;
+  std::chrono::seconds attributes_validity(const Inode& inode) const;
 
   // whether a change is allowed at all; the kernel has checked the modes
   /// `name`: in that directory.

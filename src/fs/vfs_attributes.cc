@@ -61,7 +61,7 @@ void Vfs::stat(NodeId node, std::optional<HandleId> handle, Done<NodeStat> done)
 }
 
 Result<NodeStat> Vfs::stat_of(const Inode& inode) {
-  NodeStat stat{inode.number, {}, validity(inode)};
+  NodeStat stat{inode.number, {}, attributes_validity(inode)};
   // the kernel counts names down on the one node when any view removes its own
   if (inode.is_stored() && inode.what.context->shared_input) stat.valid = std::chrono::seconds(0);
   if (!inode.is_stored()) {

@@ -13,6 +13,7 @@ constexpr std::chrono::seconds kForEver{std::chrono::hours{24 * 365 * 10}};
 // What changes without the kernel is notified or refused with kStale, so this is a bound on how
 // long a lost notification can matter, no more.
 constexpr std::chrono::seconds kLive{std::chrono::hours{1}};
+constexpr std::chrono::seconds kMoment{1};
 constexpr std::chrono::seconds kAskAgain{0};
 
 Error not_found(const std::string& where) { return Error{Code::kNotFound, where + ": not there"}; }
@@ -213,6 +214,28 @@ NameReply Vfs::reply(const Inode& directory, const Inode& inode, NodeStat stat) 
 std::chrono::seconds Vfs::validity(const Inode& inode) const {
   if (!inode.is_stored()) return kAskAgain;
   return inode.what.context->commit ? kForEver : kLive;
+}
+
+std::chrono::seconds Vfs::attributes_validity(const Inode& inode) const {
+  switch (inode.what.role) {
+    // The same as long as the mount lives, and each walk of a path asks whether it may pass the mount's root: a request
+    // for every name, if the kernel did not remember. Only for a moment, so that a dead daemon shows.
+    case Role::kMountRoot:
+    case Role::kControlRoot:
+    case Role::kHeads:
+    case Role::kBranchControl:
+    case Role::kViews: return kMoment;
+    case Role::kBranchRoot:
+    case Role::kCommitRoot:
+    case Role::kStored:
+    case Role::kViewRoot:
+    case Role::kCommitFile:
+    case Role::kLogFile:
+    case Role::kHeadLink:
+    case Role::kRefLink:
+    case Role::kPassingLink: return validity(inode);
+  }
+  return validity(inode);
 }
 
 Result<std::string> Vfs::read_link(NodeId node) {

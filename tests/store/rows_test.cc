@@ -75,7 +75,7 @@ TEST_CASE("a directory's names are read with their newest rows up to an epoch", 
   Rows rows;
   LocalBatch batch;
   const DirId directory(5);
-  for (const std::uint64_t other : {4, 6}) batch.put(Family::kDelta, delta_key(DirId(other), "other", Epoch(1)), DeltaRow{FileId(1)}.encode());
+  for (const std::uint64_t other : {4U, 6U}) batch.put(Family::kDelta, delta_key(DirId(other), "other", Epoch(1)), DeltaRow{FileId(1)}.encode());
   std::vector<std::string> expected;
   for (std::uint64_t i = 1; i <= 1000; ++i) {
     const auto name = "name" + std::to_string(10000 + i);

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,6 +85,9 @@ void Mounted::start(std::vector<std::string> environment) {
 }
 
 bool Mounted::has_answered() const {
+  // asks the daemon: the kernel may remember a dead one's device
+  struct statvfs about {};
+  if (::statvfs(mount_.c_str(), &about) != 0) return false;
   const dev_t device = device_of(mount_);
   return device != 0 && device != outside_;
 }

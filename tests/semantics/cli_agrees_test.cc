@@ -1,0 +1,92 @@
+// The command line and the mount, driven by turns: after each step both tell the same.
+#include <catch2/catch.hpp>
+
+#include "semantics/shell.h"
+
+using namespace pfs::test;
+
+namespace {
+
+// `agree`: every branch, its HEAD, the id of its open commit, its live content and that of its HEAD, through both.
+std::string with_agreement(const std::string& script) {
+  return R"sh(
+    agree() {
+      ls "$P" | sort > mounted
+      for repo in $(pfs list repo | tail -n +2 | cut -d ' ' -f 1); do
+        pfs list branch "$repo" | tail -n +2 | sed "s/^/$repo@/"
+      done > told
+      cut -d ' ' -f 1 told | sort | diff mounted -
+      while read -r branch head rest; do
+        if test "$head" = -; then test ! -e "$P/.pfs/heads/$branch"; else test "$(head_of "$branch")" = "$head"; fi
+        open=$(grep -o '[0-9a-f]\{32\}' "$P/$branch/.pfs/commit" | head -n 1)
+        pfs inspect branch "$branch" --raw | grep -q "\"$open\""
+        same "$branch"
+        if test "$head" != -; then same "${branch%@*}@$head"; fi
+      done < told
+    }
+    same() {
+      rm -rf got; pfs get file -r "$1:/" -o got
+      diff -r got "$P/$1"
+    }
+  )sh" + script;
+}
+
+}  // namespace
+
+TEST_CASE("the command line and the mount agree after each step", "[semantics][cli]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_agreement(R"sh(
+    pfs create repo data; agree
+    pfs create branch data@master; agree
+    mkdir "$P/data@staging"; agree
+    echo one > "$P/data@staging/one"; agree
+    echo two | pfs put file data@staging:/dir/two; agree
+    commit data@staging; agree
+    echo more >> "$P/data@staging/dir/two"; agree
+    ln -s data@staging "$P/data@master"; agree
+    pfs put file -a data@staging:/one -f "$P/data@staging/dir/two"; agree
+    cp "$P/data@staging/one" "$P/data@master/copied"; agree
+    pfs copy file data@staging:/dir data@master:/by-reference; agree
+    mv "$P/data@master/by-reference" "$P/data@staging/moved"; agree
+    pfs create branch data@master --head staging^; agree
+    pfs delete file data@staging:/dir; agree
+    rm -r "$P/data@staging/moved"; agree
+    mkdir "$P/other@master"; cp -r "$P/data@staging/." "$P/other@master"; agree
+    pfs delete branch other@master -f; agree
+  )sh"));
+}
+
+TEST_CASE("a commit that is opened by hand is one for both, until it is finished", "[semantics][cli]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_agreement(R"sh(
+    mkdir "$P/data@master"; echo one > "$P/data@master/f"; commit data@master
+    id=$(pfs start commit data@master); agree
+    grep -q "$id" "$P/data@master/.pfs/commit"
+    test "$(readlink "$P/data@$id")" = data@master
+    echo two > "$P/data@master/f"; agree
+    echo three | pfs put file data@master:/g; agree
+    pfs copy file data@master:/g data@master:/h; agree
+    test "$(head_of data@master)" != "$id"
+    pfs finish commit "data@$id"; agree
+    test "$(head_of data@master)" = "$id"
+    test "$(cat "$P/data@$id/h")" = three
+  )sh"));
+}
+
+TEST_CASE("a put by the command line is seen at once by who has read the file and its directory before", "[semantics][cli]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"; echo first > "$P/data@master/f"; commit data@master
+    test "$(cat "$P/data@master/f")" = first
+    test "$(stat -c %s "$P/data@master/f")" = 6
+    echo a-longer-second | pfs put file data@master:/f
+    test "$(cat "$P/data@master/f")" = a-longer-second
+    test "$(stat -c %s "$P/data@master/f")" = 16
+    echo third | pfs put file -a data@master:/f
+    test "$(tail -n 1 "$P/data@master/f")" = third
+    ls "$P/data@master" > /dev/null
+    echo new | pfs put file data@master:/new
+    test "$(ls "$P/data@master")" = "f
+new"
+  )sh");
+}
