@@ -175,7 +175,7 @@ Result<Merged> merge_trees(const TreeStore& trees, ObjectWriter& writer, const S
     PFS_TRY(writer.flush());
     PFS_TRY(check_links(trees, ours, result, merged.conflicts));
   }
-  if (merged.conflicts.empty()) merged.tree = std::move(result);
+  if (merged.conflicts.empty()) merged.tree = result;
   return merged;
 }
 
