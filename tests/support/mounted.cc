@@ -22,7 +22,7 @@ namespace pfs::test {
 namespace {
 
 constexpr std::chrono::milliseconds kStep{5};
-constexpr std::chrono::seconds kStart{20};
+constexpr std::chrono::seconds kStart{60};
 
 template <class Condition>
 bool soon(std::chrono::milliseconds patience, Condition&& holds) {
