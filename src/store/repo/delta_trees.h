@@ -263,6 +263,12 @@ class DeltaTrees final : public LiveTrees {
   void note_change(LiveNode& node) PFS_REQUIRES(mutex_);
   static Entry entry_of(const LiveNode& node) PFS_NO_ANALYSIS;
 
+  // delta_trees_exchange.cc
+  /// What a node has for ctime from now on; returns what it had.
+  static Timestamp exchange_ctime(LiveNode& node, Timestamp ctime);
+  Result<void> exchange(const NodePtr& one_directory, std::string_view one_name, const NodePtr& other_directory,
+                        std::string_view other_name) PFS_REQUIRES(mutex_);
+
   // delta_trees_attributes.cc
   Result<void> change_attributes(const NodePtr& node, const std::function<void(Attributes&, Xattrs&)>& edit)
       PFS_REQUIRES(mutex_);
