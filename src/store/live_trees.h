@@ -178,6 +178,7 @@ class TreeObserver {
   virtual ~TreeObserver() = default;
   /// `name` of `directory` was added, replaced or removed by the API or a job; `losers` have a name less by that.
   virtual void name_changed(const NodePtr& directory, const std::string& name, const std::vector<NodePtr>& losers) = 0;
+  virtual void attributes_changed(const NodePtr& node) = 0;
   /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.
   /// `names` are the top-level names that were known; `orphans` nodes that somebody still holds, most recent first.
   virtual void tree_replaced(const NodePtr& root, const std::vector<std::string>& names,
