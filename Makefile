@@ -6,7 +6,7 @@
 #   make test     from a bare Debian 12 to every test passed
 #   make test-all every test in every preset, and clang-tidy
 #   make soak     the long random tests
-#   make bench    prints figures, as ratios to something measured in the same run; five minutes
+#   make bench    prints figures, as ratios to something measured in the same run; ten minutes
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
 #   make bench-full   both, in full sizes; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
@@ -48,6 +48,7 @@ soak:
 bench: store_rows
 	@$(STORE_BENCH) --quick $(BENCH_ARGS)
 	@bench/mount_bench.sh $(CURDIR)/build/bin
+	@bench/mount_latencies.py $(CURDIR)/build/bin
 
 bench-store: store_rows
 	@bench/store/install-peers.sh
@@ -55,6 +56,7 @@ bench-store: store_rows
 
 bench-full: bench-store
 	@bench/mount_bench.sh $(CURDIR)/build/bin
+	@bench/mount_latencies.py $(CURDIR)/build/bin
 
 store_rows: release
 	@cmake --build --preset release -j $(JOBS) --target store_rows

@@ -141,7 +141,8 @@ int start_pfsd(const Request& request, const std::string& directory) {
   }
   std::vector<std::string> words{*pfsd,         "--daemonize", "--store",
                                  request.store, "--mount",     directory};
-  for (const auto& [flag, value] : request.for_daemon) words.insert(words.end(), {flag, value});
+  for (const auto& option : request.for_daemon)
+    words.insert(words.end(), {option.flag, option.value});
   if (request.allow_other && geteuid() != 0) words.emplace_back("--allow-other");
   // a part has options of its own; the mount as a whole has them when it is what was asked for
   std::string list;

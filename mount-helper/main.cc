@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "mount-helper/bind.h"
@@ -21,11 +22,17 @@ using namespace pfs::mount_helper;
 
 // What belongs to the daemon's mount cannot be another for a part of it.
 int refuse_of_running(const Request& request, const Mount& whole) {
-  const std::string name = request.for_daemon.front().first.substr(2);
-  complain(name + ": is the same for all mounts of a store, and it is mounted at " + whole.point +
-           " already; set it there" +
-           (name.starts_with("commit") ? ", or for the branch by `pfs update branch`" : ""));
+  complain(request.for_daemon.front().name +
+           ": is the same for all mounts of a store, and it is mounted at " + whole.point +
+           " already; set it there");
   return kUsage;
+}
+
+// No branch is made through the mount of a part.
+const DaemonOption* policy_of(const Request& request) {
+  const auto found = std::find_if(request.for_daemon.begin(), request.for_daemon.end(),
+                                  [](const auto& each) { return each.name.starts_with("commit"); });
+  return request.part.empty() || found == request.for_daemon.end() ? nullptr : &*found;
 }
 
 int mount_part(const Request& request) {
@@ -33,6 +40,12 @@ int mount_part(const Request& request) {
     complain(request.spec +
              ": only root mounts a part of a store; mount it as a whole (mount.pfs STORE_DIR DIR) "
              "and use what is in it");
+    return kUsage;
+  }
+  if (const auto* policy = policy_of(request)) {
+    const std::string ref = request.part.substr(0, request.part.find('/'));
+    complain(policy->name + ": is of the branches that are made through a mount of the whole store; " +
+             ref + " has its own: `pfs update branch`");
     return kUsage;
   }
   int status = 0;

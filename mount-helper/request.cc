@@ -57,9 +57,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDaemonOp
      {"uid", "--uid"},
      {"gid", "--gid"},
      {"umask", "--umask"},
-     {"commit", "--commit"},
-     {"commit_after", "--commit-after"},
-     {"commit_max", "--commit-max"}}};
+     {"commit", "--new-branches-commit"},
+     {"commit_after", "--new-branches-commit-after"},
+     {"commit_max", "--new-branches-commit-max"}}};
 
 // `a,b=c\,d`: a backslash takes the character after it as it is.
 std::vector<std::string> split_options(const std::string& text) {
@@ -108,7 +108,7 @@ std::string take_option(const std::string& option, Request& request) {
   for (const auto& [ours, flag] : kDaemonOptions) {
     if (name != ours) continue;
     if (const auto trouble = trouble_with(name, value); !trouble.empty()) return trouble;
-    request.for_daemon.emplace_back(flag, value);
+    request.for_daemon.push_back({name, std::string(flag), value});
     return {};
   }
   if (name == "store") {

@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace pfs::mount_helper {
@@ -19,6 +18,13 @@ struct Attributes {
   unsigned long long clear = 0;
 };
 
+/// An option that is a flag of the pfsd that is started.
+struct DaemonOption {
+  std::string name;
+  std::string flag;
+  std::string value;
+};
+
 /// What mount(8) has asked for.
 struct Request {
   std::string spec;
@@ -29,8 +35,7 @@ struct Request {
   bool bind = false;  ///< a part of a mounted store, or all of it, at another place
   std::string part;   ///< below the store's top: `data@master/dir`; empty: all of it
 
-  std::vector<std::pair<std::string, std::string>>
-      for_daemon;                           ///< flags of a pfsd that we start, with their values
+  std::vector<DaemonOption> for_daemon;
   std::vector<std::string> kernel_options;  ///< `ro` and the like, as they were given
   Attributes attributes;                    ///< the same
   bool allow_other = false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/internal/answer.h"
+#include "api/internal/live_branch.h"
 #include "api/internal/refs.h"
 #include "api/wire/time.h"
 #include "base/duration.h"
@@ -81,30 +82,28 @@ Result<void> BranchService::create(const grpc::ServerContext& context,
   const auto existing = catalog.branch(ref);
   if (!existing && existing.error().code != Code::kNotFound) return existing.error();
 
-  if (request.head().empty()) {
-    if (!existing) PFS_TRY(catalog.create_branch(ref, std::nullopt, false));
-    return {};
-  }
+  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  if (request.head().empty())
+    return existing ? Result<void>() : make_branch(store_, ref, std::nullopt, caller);
   PFS_TRY_ASSIGN(const auto head, CommitRef::parse_in(ref.repo, request.head()));
   if (existing) {
     PFS_TRY_ASSIGN(const bool moved, catalog.retarget(ref, head));
     response.set_head_moved(moved);
     return {};
   }
-  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-  PFS_TRY(create_at(ref, head, caller.name()));
+  PFS_TRY(create_at(ref, head, caller));
   response.set_head_moved(true);
   return {};
 }
 
 Result<void> BranchService::create_at(const BranchRef& ref, const CommitRef& head,
-                                      const std::string& author) {
+                                      const Caller& caller) {
   auto& catalog = store_.catalog();
   if (head.branch) {
     // as retargeting does (docs/semantics.md S46): what was written to the source a moment ago is
     // meant, too
     store::FinishOptions options;
-    options.author = author;
+    options.author = caller.name();
     options.automatic = true;
     PFS_TRY(catalog.finish(BranchRef{ref.repo, *head.branch}, options));
   }
@@ -114,8 +113,7 @@ Result<void> BranchService::create_at(const BranchRef& ref, const CommitRef& hea
                  fmt::format("branch {}: commit {} is of repo {}; a HEAD stays in its repo",
                              ref.str(), commit.id.hex(), commit.repo.str())};
   }
-  PFS_TRY(catalog.create_branch(ref, commit.id, false));
-  return {};
+  return make_branch(store_, ref, commit.id, caller);
 }
 
 v1::BranchInfo BranchService::info_of(const store::Branch& branch) const {

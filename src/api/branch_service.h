@@ -29,7 +29,7 @@ class BranchService final : public v1::BranchService::Service {
                       v1::CreateBranchResponse& response);
   /// A branch that was not there, with its HEAD where `head` is once what is uncommitted there has
   /// been committed.
-  Result<void> create_at(const BranchRef& ref, const CommitRef& head, const std::string& author);
+  Result<void> create_at(const BranchRef& ref, const CommitRef& head, const Caller& caller);
   v1::BranchInfo info_of(const store::Branch& branch) const;
   Result<void> update(const v1::UpdateBranchRequest& request, v1::BranchInfo& response);
   Result<void> list(const v1::ListBranchesRequest& request,

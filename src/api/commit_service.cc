@@ -6,6 +6,7 @@
 
 #include "api/internal/answer.h"
 #include "api/internal/downstream.h"
+#include "api/internal/live_branch.h"
 #include "api/internal/refs.h"
 #include "api/wire/time.h"
 
@@ -54,7 +55,7 @@ v1::CommitInfo info_of_open(const store::Branch& branch, const store::OpenCommit
 grpc::Status CommitService::StartCommit(grpc::ServerContext* context,
                                         const v1::StartCommitRequest* request,
                                         v1::StartCommitResponse* response) {
-  return answer(*context, start(*request, *response));
+  return answer(*context, start(*context, *request, *response));
 }
 
 grpc::Status CommitService::FinishCommit(grpc::ServerContext* context,
@@ -75,9 +76,12 @@ grpc::Status CommitService::ListCommits(grpc::ServerContext* context,
   return answer(*context, list(*request, *writer));
 }
 
-Result<void> CommitService::start(const v1::StartCommitRequest& request,
+Result<void> CommitService::start(const grpc::ServerContext& context,
+                                  const v1::StartCommitRequest& request,
                                   v1::StartCommitResponse& response) {
   PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.branch()));
+  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  PFS_TRY(make_branch_if_missing(store_, ref, caller));
   PFS_TRY_ASSIGN(const auto id, store_.catalog().start_commit(ref, request.description()));
   response.set_id(id.hex());
   return {};

@@ -26,7 +26,8 @@ class CommitService final : public v1::CommitService::Service {
                            grpc::ServerWriter<v1::CommitInfo>* writer) override;
 
  private:
-  Result<void> start(const v1::StartCommitRequest& request, v1::StartCommitResponse& response);
+  Result<void> start(const grpc::ServerContext& context, const v1::StartCommitRequest& request,
+                     v1::StartCommitResponse& response);
   Result<void> finish(const grpc::ServerContext& context, const v1::FinishCommitRequest& request,
                       v1::FinishCommitResponse& response);
   Result<void> inspect(const v1::InspectCommitRequest& request, v1::CommitInfo& info);

@@ -62,6 +62,7 @@ Result<void> Daemon::open() {
   vfs_options.caches = &notifier_;
   vfs_options.uid = geteuid();
   vfs_options.gid = getegid();
+  vfs_options.new_branches = options_.new_branches;
   vfs_options.appearance = options_.appearance;
   vfs_ = std::make_unique<fs::Vfs>(vfs_options);
 

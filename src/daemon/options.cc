@@ -42,6 +42,9 @@ struct Words {
   std::string umask;
   std::string commit_after = "1s";
   std::string commit_max = "60s";
+  std::string new_commit;
+  std::string new_commit_after;
+  std::string new_commit_max;
   bool foreground = false;
 };
 
@@ -83,6 +86,10 @@ void describe(CLI::App& app, Words& words) {
        "when changes become a commit: auto, close or manual (auto)");
   text("commit-after", words.commit_after, "TIME", "auto: so long without a change (1s)");
   text("commit-max", words.commit_max, "TIME", "auto: at the latest after so long; 0: never (60s)");
+  text("new-branches-commit", words.new_commit, "WHEN",
+       "the same, kept by each branch that is made through the mount as its own");
+  text("new-branches-commit-after", words.new_commit_after, "TIME", "likewise");
+  text("new-branches-commit-max", words.new_commit_max, "TIME", "likewise");
   app.add_option("--ready-fd", options.ready_fd)->group("")->configurable(false);
 }
 
@@ -102,6 +109,22 @@ Result<std::chrono::milliseconds> duration(const std::string& name, const std::s
   auto parsed = parse_duration(text);
   if (!parsed) return std::move(parsed).error().within("--" + name);
   return parsed;
+}
+
+Result<store::PolicySettings> policy_of_new_branches(const Words& words) {
+  store::PolicySettings policy;
+  if (!words.new_commit.empty()) {
+    auto when = store::parse_commit_when(words.new_commit);
+    if (!when) return std::move(when).error().within("--new-branches-commit");
+    policy.when = *when;
+  }
+  if (!words.new_commit_after.empty()) {
+    PFS_TRY_ASSIGN(policy.after, duration("new-branches-commit-after", words.new_commit_after));
+  }
+  if (!words.new_commit_max.empty()) {
+    PFS_TRY_ASSIGN(policy.max, duration("new-branches-commit-max", words.new_commit_max));
+  }
+  return policy;
 }
 
 Result<void> check(const Options& options) {
@@ -146,6 +169,7 @@ Result<Options> checked(Words words) {
   options.appearance.umask = umask.value_or(0);
   PFS_TRY_ASSIGN(options.commit_after, duration("commit-after", words.commit_after));
   PFS_TRY_ASSIGN(options.commit_max, duration("commit-max", words.commit_max));
+  PFS_TRY_ASSIGN(options.new_branches, policy_of_new_branches(words));
   PFS_TRY(check(options));
   return std::move(options);
 }

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "fs/vfs.h"
+#include "store/commit_policy.h"
 
 namespace pfs::daemon {
 
@@ -28,6 +29,7 @@ struct Options {
   std::string commit = "auto";  ///< `auto`, `close` or `manual`
   std::chrono::milliseconds commit_after{1000};
   std::chrono::milliseconds commit_max{60'000};
+  store::PolicySettings new_branches;  ///< what branches that are made through the mount say themselves
 
   std::string text;  ///< not empty: what to print instead of all this (help, version)
 };

@@ -186,6 +186,7 @@ class Vfs final : public store::TreeObserver {
 
   void name_changed(const store::NodePtr& directory, const std::string& name,
                     const std::vector<store::NodePtr>& losers) override;
+  void attributes_changed(const store::NodePtr& node) override;
   void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                      const std::vector<store::NodePtr>& orphans) override;
   void branch_changed(const BranchRef& branch) override;

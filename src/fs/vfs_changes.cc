@@ -173,13 +173,18 @@ void Vfs::remove_directory(NodeId directory, std::string_view name, Done<void> d
 
 void Vfs::rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
                  std::string_view to_name, store::RenameMode mode, Done<void> done) {
+  const bool exchange = mode == store::RenameMode::kExchange;
   if (from == kRootNode && to == kRootNode) {
+    if (exchange)
+      return done(Error{Code::kInvalid, fmt::format("{} and {}: branches are not exchanged; rename them by way of a third name",
+                                                    printable(from_name), printable(to_name))});
     return rename_branch(caller, from_name, to_name, std::move(done));
   }
   if (from == to) {
     auto inode = inodes_.find(from);
     if (!inode) return done(std::move(inode).error());
     if ((*inode)->what.role == Role::kHeads || (*inode)->what.role == Role::kBranchControl) {
+      if (exchange) return done(Error{Code::kInvalid, printable(from_name) + ": pointers are not exchanged"});
       return rename_head_link(caller, **inode, from_name, to_name, std::move(done));
     }
   }

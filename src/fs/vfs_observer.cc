@@ -45,6 +45,10 @@ void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
   }
 }
 
+void Vfs::attributes_changed(const store::NodePtr& node) {
+  for (const NodeId id : inodes_.known({node})) caches_.drop_attributes(id);
+}
+
 void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                         const std::vector<store::NodePtr>& orphans) {
   const std::vector<store::NodePtr> recent(

@@ -60,7 +60,11 @@ struct AttributeChange {
 /// The most names that a file may have, as on ext4: a change of the file changes the directories of all of them.
 inline constexpr std::size_t kMaxLinks = 65'000;
 
-enum class RenameMode { kReplace, kNoReplace };
+enum class RenameMode {
+  kReplace,
+  kNoReplace,
+  kExchange,  ///< each name leads to what the other led to
+};
 
 /// How a node stands to the tree it came from.
 enum class NodeState {
@@ -129,7 +133,7 @@ class LiveTrees {
   /// Across branches too: one row moves, whatever is below it; both branches' next commits are published together. Hard links
   /// below a directory that moves cost a row for each name. A name onto another name of the same file changes nothing.
   /// Errors as rename(2); kInvalid for a directory into itself; kCrossDevice across branches when a file would keep names
-  /// on both sides.
+  /// on both sides, and for an exchange.
   virtual Result<void> rename(const NodePtr& from, std::string_view from_name, const NodePtr& to, std::string_view to_name,
                               RenameMode mode) = 0;
   virtual Result<Stat> set_attributes(const NodePtr& node, const AttributeChange& change) = 0;
@@ -174,6 +178,7 @@ class TreeObserver {
   virtual ~TreeObserver() = default;
   /// `name` of `directory` was added, replaced or removed by the API or a job; `losers` have a name less by that.
   virtual void name_changed(const NodePtr& directory, const std::string& name, const std::vector<NodePtr>& losers) = 0;
+  virtual void attributes_changed(const NodePtr& node) = 0;
   /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.
   /// `names` are the top-level names that were known; `orphans` nodes that somebody still holds, most recent first.
   virtual void tree_replaced(const NodePtr& root, const std::vector<std::string>& names,

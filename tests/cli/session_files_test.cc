@@ -283,6 +283,7 @@ TEST_CASE("the mount is told of every name that changes, without locks", "[cli][
                       const std::vector<store::NodePtr>&) override {
       told += trees_.path(directory) + " " + name + "\n";
     }
+    void attributes_changed(const store::NodePtr&) override {}
     void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,
                        const std::vector<store::NodePtr>&) override {}
     void branch_changed(const BranchRef&) override {}

@@ -166,6 +166,36 @@ TEST_CASE("an ordinary user's pfsd mounts by fusermount3, serves its user and en
   CHECK(said.status == 0);
 }
 
+TEST_CASE("others and root enter an ordinary user's mount where user_allow_other is set and only there",
+          "[mount]") {
+  const Start start;
+  if (!start.give_to_user()) return;
+  const auto said = start.run_script(R"sh(
+    chmod 755 "$D"
+    as_another() { setpriv --reuid 54321 --regid 54321 --clear-groups "$@"; }
+    echo "# nobody" > "$D/fuse.conf"; mount --bind "$D/fuse.conf" /etc/fuse.conf
+    as_user $pfsd --log-level warn > "$D/log" 2>&1 & until as_user test -d "$M/.pfs"; do sleep 0.05; done
+    as_user sh -euc 'cd "$1"; mkdir data@master; echo hello > data@master/f; mkdir data@dev; cp data@master/f data@dev/
+      ln -s data@dev data@master' - "$M"
+    ls "$M" 2>&1 | sed 's/.*: //'
+    as_another cat "$M/data@master/f" 2>&1 | sed 's/.*: //'
+    grep -o 'add the line user_allow_other to /etc/fuse.conf' "$D/log"
+    as_user fusermount3 -u "$M"
+    ended
+    echo user_allow_other > "$D/fuse.conf"
+    as_user $pfsd --daemonize --log-level warn
+    cat "$M/data@master/f"
+    as_another cat "$M/data@master/f"
+    as_another sh -c 'echo theirs > "$1"' - "$M/data@dev/theirs"
+    stat -c %u "$M/data@dev/theirs"
+    as_user fusermount3 -u "$M"
+    ended
+  )sh");
+  CHECK(said.text == "Permission denied\nPermission denied\nadd the line user_allow_other to /etc/fuse.conf\n"
+                     "hello\nhello\n54321\n");
+  CHECK(said.status == 0);
+}
+
 TEST_CASE("an ordinary user is told what is missing, and by which command it is mended",
           "[mount]") {
   struct Trouble {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -186,4 +187,44 @@ TEST_CASE("a finished commit is read-only whoever asks", "[mount]") {
   CHECK(outcome(::truncate((commit + "/f").c_str(), 0)) == EROFS);
   CHECK(outcome(::setxattr((commit + "/f").c_str(), "user.a", "b", 1, 0)) == EROFS);
   CHECK(contents(commit + "/f") == "x");
+}
+
+TEST_CASE("two names of a branch are exchanged at once, open files and directories included", "[mount]") {
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  mounted.make_branch("data@dev");
+  const std::string top = mounted / "data@master/";
+  const auto exchange = [](const std::string& one, const std::string& other) {
+    return outcome(::syscall(SYS_renameat2, AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE));
+  };
+  const auto number = [](const std::string& path) {
+    struct stat about {};
+    return ::lstat(path.c_str(), &about) == 0 ? about.st_ino : 0;
+  };
+  REQUIRE(::mkdir((top + "d").c_str(), 0755) == 0);
+  put(top + "d/below", "below");
+  put(top + "f", "file");
+  put(mounted / "data@dev/f", "elsewhere");
+  const UniqueFd file = open_file(top + "f", O_RDWR);
+  const auto d_before = number(top + "d");
+  const auto f_before = number(top + "f");
+  REQUIRE(exchange(top + "d", top + "f") == 0);
+  CHECK(number(top + "f") == d_before);
+  CHECK(number(top + "d") == f_before);
+  CHECK(contents(top + "f/below") == "below");
+  REQUIRE(::write(file.get(), "FILE", 4) == 4);
+  CHECK(contents(top + "d") == "FILE");
+  REQUIRE(exchange(top + "d", top + "f/below") == 0);
+  CHECK(contents(top + "f/below") == "FILE");
+  CHECK(contents(top + "d") == "below");
+  CHECK(exchange(top + "f", top + "f/below") == EINVAL);
+  CHECK(exchange(top + "d", top + "none") == ENOENT);
+  CHECK(exchange(top + "d", mounted / "data@dev/f") == EXDEV);
+  CHECK(exchange(top + "d", mounted / "data@dev") == EPERM);
+  put(top + ".pfs/commit", "exchanged");
+  CHECK(contents(mounted / ".pfs/heads/data@master/f/below") == "FILE");
+  REQUIRE(mounted.kill());
+  mounted.start();
+  CHECK(contents(top + "f/below") == "FILE");
+  CHECK(contents(top + "d") == "below");
 }

@@ -86,6 +86,32 @@ TEST_CASE("mount -t pfs mounts a store as a whole and umount ends it", "[mount]"
   )sh");
 }
 
+TEST_CASE("S50: branches made through mount -t pfs -o commit=... keep that policy as their own",
+          "[mount]") {
+  REQUIRE_MOUNT(R"sh(
+    export PFS_ADDRESS="unix:$D/socket"
+    pfs=$(dirname "$(readlink -f "$D/sbin/mount.pfs")")/pfs
+    policy() { "$pfs" inspect branch "$1" | sed -n 's/^Commit[A-Za-z ]*: //p' | tr '\n' ','; }
+    $pfsd --daemonize --log-level error
+    mkdir "$M/data@before"
+    umount "$M"; ended
+    mount -t pfs "$S" "$M" -o "$socket,commit=close,commit_after=1h,commit_max=2m"
+    mkdir "$M/data@master"
+    test "$(policy data@master)" = "close,1h,2m,"
+    # what was there before, and what is made elsewhere, has none of its own
+    "$pfs" create branch data@api
+    test "$(policy data@before)$(policy data@api)" = "auto (default),1s (default),1m (default),auto (default),1s (default),1m (default),"
+    echo one > "$M/data@master/f"   # its close is enough
+    for i in $(seq 100); do test ! -e "$M/.pfs/heads/data@master/f" || break; sleep 0.05; done
+    test "$(cat "$M/.pfs/heads/data@master/f")" = one
+    umount "$M"; ended
+    mount -t pfs "$S" "$M" -o "$socket,commit_after=5s"
+    test "$(policy data@master)" = "close,1h,2m,"
+    mkdir "$M/data@other"
+    test "$(policy data@other)" = "auto (default),5s,1m (default),"
+  )sh");
+}
+
 TEST_CASE(
     "mount -t pfs data@master mounts a branch of the running daemon, a commit or a directory of "
     "one",
@@ -188,6 +214,7 @@ TEST_CASE("what mount -t pfs cannot do is one line with the exit status of mount
     refused 1 "uid=me: is no number" mount -t pfs "$S" "$M" -o uid=me
     refused 1 "commit=often: is auto, close or manual" mount -t pfs "$S" "$M" -o commit=often
     refused 32 "commit-after: '3x'" mount -t pfs "$S" "$M" -o commit_after=3x
+    refused 1 "commit: .*data@master has its own: .pfs update branch" mount -t pfs data@master "$A" -o "store=$S,commit=close"
     refused 1 "store=x: is no absolute path" mount -t pfs data@master "$M" -o store=x
     refused 1 "is written data@master:/DIR" mount -t pfs data@master:dir "$M"
     refused 32 "not empty" sh -c 'mkdir "$1/full"; mount -t pfs "$2" "$1" -o "$3"' - "$B" "$S" "$socket"
@@ -202,7 +229,8 @@ TEST_CASE("what mount -t pfs cannot do is one line with the exit status of mount
     refused 32 "leads out of the store" mount -t pfs data@master:/up/up/up "$A"
     mount -t pfs data@master:/in "$A"; umount "$A"
     refused 1 "uid: is the same for all mounts of a store, and it is mounted at $M already" mount -t pfs data@master "$A" -o uid=1
-    refused 1 "commit: .*pfs update branch" mount -t pfs data@master "$A" -o commit=close
+    refused 1 "commit: .*data@master has its own: .pfs update branch" mount -t pfs data@master:/in "$A" -o commit=close
+    refused 1 "commit_after: is the same for all mounts of a store" mount -t pfs pfs "$A" -o commit_after=5s
     refused 32 "no mount of pfs" "$D/sbin/mount.pfs" x "$A" -o remount,ro
     mkdir "$D/second"
     $pfsd --daemonize --log-level error --store "$D/store2" --mount "$D/second" --socket "$D/socket2"

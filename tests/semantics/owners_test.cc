@@ -40,9 +40,42 @@ TEST_CASE(
     test "$(owner "$P/data@master/.pfs")" = "$mine 777"
     test "$(owner "$P/data@master/.pfs/commit")" = "$mine 666"
     test "$(owner "$P/data@master/.pfs/log")" = "$mine 444"
-    # made by the API
+  )sh");
+}
+
+TEST_CASE("S51: a branch that the API makes belongs to the caller as well", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mine=$(id -u):$(id -g)
+    owner() { stat -c '%u:%g %a' "$1"; }
+    mkdir "$P/data@master"
     pfs create branch data@dev
     test "$(owner "$P/data@dev")" = "$mine 777"
+  )sh");
+  if (skipped_without_root()) return;
+  REQUIRE_SH(mounted, kOthers + R"sh(
+    chmod 755 "$P/.."; chmod 666 "${PFS_ADDRESS#unix:}"
+    theirs="1234:1234 777"
+    echo one > "$P/data@master/f"; commit data@master
+    as 1234 pfs create branch data@empty
+    as 1234 pfs create branch data@at --head data@master
+    echo two > "$T/two"
+    as 1234 pfs put file data@put:/two -f "$T/two"
+    as 1234 pfs start commit data@started
+    for name in empty at put started; do test "$(owner "$P/data@$name")" = "$theirs"; done
+    test "$(cat "$P/data@at/f")" = one
+    # to make it again, or to move its HEAD, is not to make it
+    pfs create branch data@empty
+    pfs create branch data@empty --head data@master
+    test "$(owner "$P/data@empty")" = "$theirs"
+    as 1234 rm -r "$P/data@empty"
+    test "$(errno_of as 4321 mv -T "$P/data@at" "$P/data@stolen")" = "Operation not permitted"
+    pfs finish commit data@started
+  )sh");
+  REQUIRE(mounted.kill());
+  mounted.start();
+  REQUIRE_SH(mounted, kOthers + R"sh(
+    for name in at put started; do test "$(owner "$P/data@$name")" = "1234:1234 777"; done
   )sh");
 }
 

@@ -1,17 +1,56 @@
 #!/bin/sh
-# Types the README's tour, word by word, on a pfsd of its own: tour.sh DIRECTORY_OF_BINARIES SOURCE_DIRECTORY.
+# Types the README's tour, word by word, on a pfsd of its own: tour.sh DIRECTORY_OF_BINARIES SOURCE_DIRECTORY [HOW].
+# HOW: whole    both parts, as whoever runs the test, and a daemon that is killed at the end (the default)
+#      user     the first part as an ordinary user who has just got an account, with fusermount3; takes root
+#      busybox  the first part in a container that has nothing but BusyBox, with the mount at /pfs; takes podman
 # /pfs is replaced by a mount of the test's own, and the binaries are those given; nothing else.
 set -eu
 bin=$1
 source=$2
+how=${3:-whole}
+
+# A machine as a newcomer has it, in a mount namespace: everybody may open /dev/fuse, and there is a user `visitor`. What the
+# test changes of /etc is a copy.
+if [ "$how" = user ]; then
+  [ "$(id -u)" -eq 0 ] || { echo "skipped: an ordinary user is made by root"; exit 77; }
+  place=$(mktemp -d "${TMPDIR:-/tmp}/pfs-tour-XXXXXX")
+  trap 'rm -rf "$place"' EXIT
+  chmod 755 "$place"
+  # shellcheck disable=SC2016 # for the inner shell
+  unshare -m sh -eu -c '
+    place=$1 bin=$2 source=$3 tour=$4
+    cp -a /etc "$place/etc" # useradd replaces files, and so wants a directory of its own
+    mount --bind "$place/etc" /etc
+    echo "# nobody shares a mount" > /etc/fuse.conf
+    mknod "$place/fuse" c 10 229 || exit 77
+    chmod 666 "$place/fuse"
+    mount --bind "$place/fuse" /dev/fuse
+    useradd --create-home --home-dir "$place/home" --no-log-init visitor
+    status=0
+    setpriv --reuid visitor --regid visitor --init-groups env -i HOME="$place/home" USER=visitor \
+      PATH=/usr/local/bin:/usr/bin:/bin "$tour" "$bin" "$source" visitor || status=$?
+    umount -l "$place/home/pfs" 2> /dev/null || true
+    exit $status
+  ' - "$place" "$bin" "$source" "$0"
+  exit 0
+fi
+
 [ -w /dev/fuse ] || { echo "skipped: no /dev/fuse for this user"; exit 77; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-tour-XXXXXX")
 mount=$work/mnt
+store=$work/store
+socket=$work/pfsd.sock
+if [ "$how" = visitor ]; then # where `make run` has them for an ordinary user
+  mount=$HOME/pfs
+  store=$HOME/.local/share/pfs
+  socket=$HOME/.cache/pfs/pfsd.sock
+  mkdir -p "$store" "$(dirname "$socket")"
+fi
 mkdir "$mount"
-export PATH="$bin:$PATH" PFS_ADDRESS="unix:$work/pfsd.sock" PFS_MOUNT="$mount"
+export PATH="$bin:$PATH" PFS_ADDRESS="unix:$socket" PFS_MOUNT="$mount"
 
 start() {
-  pfsd --store "$work/store" --mount "$mount" --socket "$work/pfsd.sock" > "$work/log" 2>&1 &
+  pfsd --store "$store" --mount "$mount" --socket "$socket" > "$work/log" 2>&1 &
   pid=$!
   until pfs status > /dev/null 2>&1; do
     kill -0 "$pid" || { cat "$work/log" >&2; exit 1; }
@@ -21,18 +60,65 @@ start() {
 clean() {
   kill "$pid" 2> /dev/null || true
   wait "$pid" 2> /dev/null || true
-  umount -l "$mount" 2> /dev/null || true
+  umount -l "$mount" 2> /dev/null || fusermount3 -uz "$mount" 2> /dev/null || true
   rm -rf "$work"
 }
 start
 trap clean EXIT
 
 cd "$source"
-# what stands in a block of shell between the marks
-sed -n '/^<!-- tour -->$/,/^<!-- \/tour -->$/p' README.md | sed -n '/^```sh$/,/^```$/{/^```/d;p}' |
-  sed "s#/pfs/#$mount/#g; /^export PATH=/d" > "$work/tour.sh"
-[ "$(grep -c . "$work/tour.sh")" -gt 10 ] || { echo "the README has no tour" >&2; exit 1; }
-sh -eux "$work/tour.sh"
+# What stands in blocks of shell between the marks; `parts` is how many of them.
+tour() { # parts
+  sed -n '/^<!-- tour -->$/,/^<!-- \/tour -->$/p' README.md |
+    awk -v parts="$1" '/^```sh$/ { ++part; next } /^```$/ { next } /^<!--/ { next } part <= parts { print }' |
+    sed "/^export PATH=/d"
+}
+[ "$(tour 2 | grep -c .)" -gt "$(($(tour 1 | grep -c .) + 2))" ] && [ "$(tour 1 | grep -c .)" -gt 10 ] ||
+  { echo "the README has no tour" >&2; exit 1; }
+
+# What the first part leaves: the HEAD that it has gone back to, and all the others in the log.
+check_first_part() {
+  [ "$(ls "$mount/data@master")" = README.md ]
+  { cat README.md; echo "one more line"; } | cmp - "$mount/data@master/README.md"
+  [ "$(grep -c . "$mount/data@master/.pfs/log")" -ge 4 ]
+  [ -s "$mount/data@staging/new/date" ]
+}
+
+case $how in
+  whole)
+    tour 2 | sed "s#/pfs/#$mount/#g" > "$work/tour.sh"
+    sh -eux "$work/tour.sh"
+    ;;
+  visitor)
+    tour 1 | sed "s#/pfs/#$mount/#g" > "$work/tour.sh"
+    sh -eux "$work/tour.sh"
+    check_first_part
+    [ "$(stat -c %U "$mount/data@master" "$mount/data@master/README.md" | uniq)" = visitor ]
+    # a container of another user could not enter, and pfsd has said so
+    grep -q "user_allow_other" "$work/log"
+    ;;
+  busybox)
+    command -v podman > /dev/null || { echo "skipped: no podman"; exit 77; }
+    image=localhost/pfs-tour-busybox
+    mkdir -p "$work/image/bin" "$work/image/pfs" "$work/image/tmp" "$work/image/source" "$work/home"
+    cp "$(command -v busybox)" "$work/image/bin/busybox"
+    tar -C "$work/image" -c . | podman import --quiet - "$image" > /dev/null
+    # `pfs` is not in the container
+    { echo '/bin/busybox --install -s /bin'; tour 1 | sed '/^pfs /d'; } > "$work/tour.sh"
+    # what podman asks for by itself needs more rights than a test may have
+    least() { printf '%s\n' "$@" | sed 's/unlimited/999999999/' | sort -n | head -n 1; }
+    files=$(least "$(bash -c 'ulimit -Hn')" 1048576)
+    processes=$(least "$(bash -c 'ulimit -Hu')" "$(cat /proc/sys/kernel/pid_max)")
+    podman --runtime "$(command -v runc || command -v crun)" run --rm --network none \
+      --ulimit "nofile=$files:$files" --ulimit "nproc=$processes:$processes" \
+      -v "$mount:/pfs" -v "$PWD/README.md:/source/README.md:ro" -v "$PWD/LICENSE:/source/LICENSE:ro" \
+      -v "$work/tour.sh:/tour.sh:ro" -w /source -e PATH=/bin "$image" /bin/busybox sh -eux /tour.sh
+    podman rmi -f "$image" > /dev/null
+    check_first_part
+    ;;
+  *) echo "usage: $0 DIRECTORY_OF_BINARIES SOURCE_DIRECTORY [whole|user|busybox]" >&2; exit 2 ;;
+esac
+[ "$how" = whole ] || { echo "tour: everything as the README says"; exit 0; }
 
 # killed in the middle, and started again: nothing is lost, and the pipeline goes on
 before=$(ls "$mount/edges@master" "$mount/images@master" "$mount/data@staging")

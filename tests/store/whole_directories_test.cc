@@ -1,6 +1,7 @@
 // What a directory entry can be, and whether all of it is there again after a commit and a restart.
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <limits>
 #include <map>
 #include <optional>
@@ -280,6 +281,96 @@ TEST_CASE("what is changed by one name after a commit is changed by all of them 
   CHECK(trees.stat(world.at("e/a"))->links == 1);
   world.finish();
   CHECK(trees.stat(*trees.walk(world.head(), *RepoPath::parse("e/a")))->links == 1);
+}
+
+TEST_CASE("an exchange gives each of two names what the other had, over commits and restarts", "[store]") {
+  World world;
+  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto file = world.make(directory, "a");
+  REQUIRE(world.trees().write(file, 0, as_bytes("linked")));
+  REQUIRE(world.trees().link(file, world.top(), "b"));
+  REQUIRE(world.trees().write(world.make(world.top(), "f"), 0, as_bytes("file")));
+  const bool committed = GENERATE(false, true);
+  if (committed) {
+    world.finish();
+    world.open();
+  }
+  auto& trees = world.trees();
+  const auto d = world.at("d");
+  const auto f = world.at("f");
+  const auto linked = world.at("b");
+  const std::array before{trees.stat(d)->attributes, trees.stat(f)->attributes, trees.stat(linked)->attributes};
+  REQUIRE(trees.rename(world.top(), "d", world.top(), "f", RenameMode::kExchange));
+  REQUIRE(trees.rename(world.top(), "b", world.at("f"), "a", RenameMode::kExchange));  // both names of one file
+  CHECK(world.at("f") == d);
+  CHECK(world.at("d") == f);
+  CHECK(world.at("f/a") == linked);
+  // a directory is linked from elsewhere, and a name of a link moves
+  REQUIRE(trees.rename(world.top(), "d", world.at("f"), "a", RenameMode::kExchange));
+  CHECK(world.at("f/a") == f);
+  CHECK(world.at("d") == linked);
+  CHECK(world.at("b") == linked);
+  const auto top = trees.stat(world.top())->attributes;
+  CHECK(trees.stat(d)->attributes.ctime > before[0].ctime);
+  CHECK(trees.stat(f)->attributes.ctime > before[1].ctime);
+  CHECK(trees.stat(linked)->attributes.ctime > before[2].ctime);
+  CHECK(trees.stat(f)->attributes.mtime == before[1].mtime);
+  CHECK(trees.stat(linked)->attributes.mtime == before[2].mtime);
+  CHECK(top.mtime == trees.stat(f)->attributes.ctime);
+  CHECK(trees.stat(d)->attributes.mtime >= top.mtime);  // it has lost a name and got one
+  REQUIRE(trees.write(linked, 0, as_bytes("LINKED")));
+  const auto check = [&](const NodePtr& at) {
+    const auto node = [&](const std::string& path) { return *world.trees().walk(at, *RepoPath::parse(path)); };
+    CHECK(world.text(node("b")) == "LINKED");
+    CHECK(node("b") == node("d"));
+    CHECK(world.trees().stat(node("b"))->links == 2);
+    CHECK(world.text(node("f/a")) == "file");
+    CHECK(world.trees().stat(node("f/a"))->links == 1);
+  };
+  check(world.top());
+  world.open();
+  check(world.top());
+  world.finish();
+  check(world.top());
+  check(world.head());
+  world.open();
+  check(world.top());
+  check(world.head());
+}
+
+TEST_CASE("an exchange is of two names that are there, in one branch, and neither below the other", "[store]") {
+  World world;
+  auto& trees = world.trees();
+  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  world.make(directory, "a");
+  world.make(world.top(kDev), "f");
+  const auto exchange = [&](const NodePtr& from, const std::string& name, const NodePtr& to, const std::string& other) {
+    return trees.rename(from, name, to, other, RenameMode::kExchange).error().code;
+  };
+  CHECK(exchange(world.top(), "d", world.top(), "none") == Code::kNotFound);
+  CHECK(exchange(world.top(), "none", world.top(), "d") == Code::kNotFound);
+  CHECK(exchange(world.top(), "d", directory, "a") == Code::kInvalid);
+  CHECK(exchange(directory, "a", world.top(), "d") == Code::kInvalid);
+  CHECK(exchange(world.top(), "d", world.top(kDev), "f") == Code::kCrossDevice);
+  REQUIRE(trees.rename(world.top(), "d", world.top(), "d", RenameMode::kExchange));
+  CHECK(world.at("d/a"));
+}
+
+TEST_CASE("a file that moves has a new ctime and its mtime", "[store]") {
+  World world;
+  world.make(world.top(), "f");
+  world.make(world.top(), "d", Kind::kDirectory);
+  if (GENERATE(false, true)) world.finish();
+  for (const std::string name : {"f", "d"}) {
+    auto& trees = world.trees();
+    const auto before = trees.stat(world.at(name))->attributes;
+    REQUIRE(trees.rename(world.top(), name, world.top(), "moved-" + name, RenameMode::kReplace));
+    const auto after = trees.stat(world.at("moved-" + name))->attributes;
+    CHECK(after.ctime > before.ctime);
+    CHECK(after.mtime == before.mtime);
+    world.open();
+    CHECK(world.trees().stat(world.at("moved-" + name))->attributes.ctime == after.ctime);
+  }
 }
 
 }  // namespace

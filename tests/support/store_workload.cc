@@ -97,7 +97,7 @@ void finish(StoreModel& model, int branch) {
 
 std::string StoreOp::text() const {
   static constexpr const char* kNames[] = {"put", "write", "append", "truncate", "mkdir", "remove", "rename", "copy range",
-                                           "copy entry", "chmod", "link", "finish", "retarget", "rename branch", "sync",
+                                           "copy entry", "chmod", "link", "finish", "retarget", "rename branch", "sync", "exchange",
                                            "finish while writing"};
   return fmt::format("{} {}:{} -> {}:{} at {}/{} length {} bytes {} mode {:o}", kNames[static_cast<int>(kind)], branch, path,
                      other, other_path, offset, other_offset, length, bytes.size(), mode);
@@ -198,6 +198,16 @@ StoreOp StoreWorkload::next(const StoreModel& model) {
       if (!path) continue;
       op.path = *path;
       if (std::any_of(tree.begin(), tree.end(), [&](const auto& each) { return is_below(each.first, op.path); })) continue;
+      return op;
+    }
+    if (roll < 69) {
+      op.kind = StoreOp::Kind::kExchange;
+      op.other = op.branch;
+      const auto path = some_path(tree, below(2) == 0);
+      const auto other = some_path(tree, below(2) == 0);
+      if (!path || !other || is_below(*path, *other) || is_below(*other, *path)) continue;
+      op.path = *path;
+      op.other_path = *other;
       return op;
     }
     if (roll < 76) {
@@ -321,6 +331,13 @@ void StoreWorkload::apply(const StoreOp& op, StoreModel& model) {
       if (op.kind == StoreOp::Kind::kRename && op.branch != op.other) model.joined = true;
       break;
     }
+    case StoreOp::Kind::kExchange: {
+      const auto taken = take(tree, op.path, true);
+      const auto other = op.other_path == op.path ? taken : take(tree, op.other_path, true);
+      for (const auto& [below, node] : taken) tree[op.other_path + below] = node;
+      for (const auto& [below, node] : other) tree[op.path + below] = node;
+      break;
+    }
     case StoreOp::Kind::kCopyRange:
       change(other_tree, op.other_path, [&, bytes = std::string(tree[op.path].bytes.substr(op.offset, op.length))](auto& node) {
         write_at(node.bytes, op.other_offset, bytes);
@@ -403,10 +420,12 @@ Result<void> StoreWorkload::apply(const StoreOp& op, store::Store& store) {
       PFS_TRY_ASSIGN(const auto node, node_at(op.branch, op.path));
       return trees.remove(directory, name_of(op.path), trees.kind(node) == store::Kind::kDirectory);
     }
+    case StoreOp::Kind::kExchange:
     case StoreOp::Kind::kRename: {
       PFS_TRY_ASSIGN(const auto from, node_at(op.branch, parent_of(op.path)));
       PFS_TRY_ASSIGN(const auto to, node_at(op.other, parent_of(op.other_path)));
-      return trees.rename(from, name_of(op.path), to, name_of(op.other_path), store::RenameMode::kReplace);
+      return trees.rename(from, name_of(op.path), to, name_of(op.other_path),
+                          op.kind == StoreOp::Kind::kExchange ? store::RenameMode::kExchange : store::RenameMode::kReplace);
     }
     case StoreOp::Kind::kCopyRange: {
       PFS_TRY_ASSIGN(const auto from, node_at(op.branch, op.path));

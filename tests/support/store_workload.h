@@ -34,7 +34,7 @@ struct StoreModel {
 struct StoreOp {
   enum class Kind {
     kPut, kWrite, kAppend, kTruncate, kMakeDirectory, kRemove, kRename, kCopyRange, kCopyEntry, kChmod, kLink, kFinish, kRetarget,
-    kRenameBranch, kSync,
+    kRenameBranch, kSync, kExchange,
     kFinishWhileWriting  ///< the commit leaves out the file at `path`, which is appended to before and after it
   };
   Kind kind = Kind::kSync;

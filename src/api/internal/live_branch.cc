@@ -10,15 +10,32 @@ namespace {
 constexpr std::size_t kPage = 1000;
 constexpr std::uint32_t kDirectoryMode = 0755;
 
-Result<void> create_on_demand(store::Catalog& catalog, const BranchRef& ref) {
-  PFS_TRY(catalog.repo(ref.repo));
-  auto made = catalog.create_branch(ref, std::nullopt, false);
-  // somebody else was first: as good as ours
-  if (!made && made.error().code != Code::kExists) return std::move(made).error();
+}  // namespace
+
+Result<void> make_branch(store::Store& store, const BranchRef& ref, std::optional<CommitId> head,
+                         const Caller& owner) {
+  PFS_TRY(store.catalog().create_branch(ref, head, false));
+  auto& trees = store.trees();
+  PFS_TRY_ASSIGN(const auto tree, trees.branch(ref));
+  const auto root = trees.root(tree);
+  store::AttributeChange ours;
+  ours.uid = owner.uid;
+  ours.gid = owner.gid;
+  PFS_TRY(trees.set_attributes(root, ours));
+  if (auto* observer = store.observer()) observer->attributes_changed(root);
   return {};
 }
 
-}  // namespace
+Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref,
+                                    const Caller& owner) {
+  const auto there = store.catalog().branch(ref);
+  if (there || there.error().code != Code::kNotFound) return {};
+  PFS_TRY(store.catalog().repo(ref.repo));
+  auto made = make_branch(store, ref, std::nullopt, owner);
+  // somebody else was first: as good as ours
+  if (!made && made.error().code != Code::kExists) return made;
+  return {};
+}
 
 Result<store::NodePtr> make_directories(
     store::LiveTrees& trees, const store::NodePtr& root, const RepoPath& path, const Caller& owner,
@@ -64,11 +81,8 @@ Result<void> for_each_entry(store::LiveTrees& trees, const store::NodePtr& direc
 
 Result<LiveBranch> LiveBranch::open(store::Store& store, const BranchRef& ref, const Caller& caller,
                                     IfMissing if_missing) {
+  if (if_missing == IfMissing::kCreate) PFS_TRY(make_branch_if_missing(store, ref, caller));
   auto branch = store.catalog().branch(ref);
-  if (!branch && branch.error().code == Code::kNotFound && if_missing == IfMissing::kCreate) {
-    PFS_TRY(create_on_demand(store.catalog(), ref));
-    branch = store.catalog().branch(ref);
-  }
   if (!branch) return std::move(branch).error();
   if (!branch->output_of.empty()) {
     return Error{

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,14 @@ class LiveBranch {
   Caller caller_;
   store::TreePtr tree_;
 };
+
+/// Makes a branch of a repo that is there, with its HEAD at `head`; its top belongs to `owner`.
+/// Errors: kExists. Source: docs/semantics.md S51.
+Result<void> make_branch(store::Store& store, const BranchRef& ref, std::optional<CommitId> head,
+                         const Caller& owner);
+
+/// The same where there is none, without a HEAD. Errors: kNotFound (no such repo).
+Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref, const Caller& owner);
 
 /// The directory at `path` below `root`, made for `owner` with its parents where they are missing;
 /// `made` is told of each. Errors: kNotDirectory.

@@ -68,16 +68,21 @@ void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
   });
 }
 
+// Nothing for what the kernel may ask for and we do not know (RENAME_WHITEOUT).
+std::optional<store::RenameMode> rename_mode_of(unsigned flags) {
+  if (flags == 0) return store::RenameMode::kReplace;
+  if (flags == RENAME_NOREPLACE) return store::RenameMode::kNoReplace;
+  if (flags == RENAME_EXCHANGE) return store::RenameMode::kExchange;
+  return std::nullopt;
+}
+
 void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
                const char* new_name, unsigned flags) {
   answer_later(request, "rename", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
-    if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0) {
-      return reply->error(
-          Error{Code::kInvalid, "rename: an exchange of two names is not supported"});
-    }
-    const auto mode = flags == 0 ? store::RenameMode::kReplace : store::RenameMode::kNoReplace;
+    const auto mode = rename_mode_of(flags);
+    if (!mode) return reply->error(Error{Code::kInvalid, "rename: unknown flags"});
     vfs.rename(
-        caller_of(request), NodeId(parent), name, NodeId(new_parent), new_name, mode,
+        caller_of(request), NodeId(parent), name, NodeId(new_parent), new_name, *mode,
         [reply](Result<void> renamed) { renamed ? reply->ok() : reply->error(renamed.error()); });
   });
 }

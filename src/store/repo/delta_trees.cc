@@ -465,13 +465,4 @@ Result<void> DeltaTrees::check_changeable(LiveNode& directory) const {
 }
 
 // Every loaded node below, parents first.
-void DeltaTrees::orphan_loaded(LiveNode& directory, std::vector<NodePtr>& orphans) {
-  for (const auto& [name, weak] : directory.children) {
-    if (auto child = weak.lock()) {
-      orphans.push_back(child);
-      if (child->is_directory()) orphan_loaded(*child, orphans);
-    }
-  }
-}
-
 }  // namespace pfs::store

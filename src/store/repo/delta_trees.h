@@ -234,7 +234,6 @@ class DeltaTrees final : public LiveTrees {
   void reap() PFS_EXCLUDES(mutex_);
   std::shared_ptr<LiveNode> new_node(Kind kind, const Attributes& attributes);
   Result<void> erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const;
-  void orphan_loaded(LiveNode& directory, std::vector<NodePtr>& orphans) PFS_REQUIRES(mutex_);
 
   // delta_trees_read.cc
   Result<NodePtr> lookup_locked(const NodePtr& directory, std::string_view name) PFS_REQUIRES(mutex_);
@@ -262,6 +261,12 @@ class DeltaTrees final : public LiveTrees {
   void lose_name(LiveNode& node, NodeState state) PFS_REQUIRES(mutex_);
   void note_change(LiveNode& node) PFS_REQUIRES(mutex_);
   static Entry entry_of(const LiveNode& node) PFS_NO_ANALYSIS;
+
+  // delta_trees_exchange.cc
+  /// What a node has for ctime from now on; returns what it had.
+  static Timestamp exchange_ctime(LiveNode& node, Timestamp ctime);
+  Result<void> exchange(const NodePtr& one_directory, std::string_view one_name, const NodePtr& other_directory,
+                        std::string_view other_name) PFS_REQUIRES(mutex_);
 
   // delta_trees_attributes.cc
   Result<void> change_attributes(const NodePtr& node, const std::function<void(Attributes&, Xattrs&)>& edit)
@@ -395,6 +400,7 @@ class DeltaTrees final : public LiveTrees {
   void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
+  std::vector<NodePtr> loaded_below(const NodePtr& root) const PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
   Result<void> drop_rows_below(DirId directory, LocalBatch& batch) PFS_REQUIRES(mutex_);
   Result<void> drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch) PFS_REQUIRES(mutex_);

@@ -214,6 +214,7 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*from));
   PFS_TRY(check_changeable(*to));
+  if (mode == RenameMode::kExchange) return exchange(from, from_name, to, to_name);
   PFS_TRY_ASSIGN(const auto node, lookup_locked(from, from_name));
   auto target = lookup_locked(to, to_name);
   if (!target && target.error().code != Code::kNotFound) return std::move(target).error();
@@ -232,10 +233,8 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
       if (!empty) return Error{Code::kNotEmpty, fmt::format("{}: the directory is not empty", path_locked(*old))};
     }
   }
-  for (const LiveNode* at = to.get(); at != nullptr; at = at->parent.get()) {
-    if (at == node.get()) {
-      return Error{Code::kInvalid, fmt::format("{}: a directory cannot be moved into itself", path_locked(*node))};
-    }
+  if (is_at_or_below(*to, *node)) {
+    return Error{Code::kInvalid, fmt::format("{}: a directory cannot be moved into itself", path_locked(*node))};
   }
   auto& from_info = *root_of(*from).info;
   auto& to_info = *root_of(*to).info;
@@ -249,6 +248,7 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
   Change change;
   PFS_TRY(touch_directory(*from, change));
   PFS_TRY(touch_directory(*to, change));
+  const Timestamp ctime = exchange_ctime(*node, to->attributes.ctime);
   const auto put_rows = [&]() PFS_REQUIRES(mutex_) -> Result<void> {
     PFS_TRY(put_departure(departure, to_info, change));
     PFS_TRY(put_moved_links(moved, from_info, change));
@@ -270,6 +270,7 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
   end_departure(departure, to_info, *to, to_name, done.has_value());
   end_moved_links(moved, from_info, to_info, done.has_value());
   if (!done) {
+    exchange_ctime(*node, ctime);
     from_info.joined = from_joined;
     to_info.joined = to_joined;
     return done;

@@ -8,17 +8,6 @@
 
 namespace pfs::store {
 
-namespace {
-
-bool is_below(const LiveNode& node, const LiveNode& directory) {
-  for (const LiveNode* at = &node; at != nullptr; at = at->parent.get()) {
-    if (at == &directory) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 // ---- names that go
 
 Result<DeltaTrees::Departure> DeltaTrees::open_departure(const NodePtr& directory, std::string_view name, bool with_content) {
@@ -38,7 +27,7 @@ Result<DeltaTrees::Departure> DeltaTrees::open_departure(const NodePtr& director
     PFS_TRY(open_closed_below(departure.node));
     for (const auto& [id, link] : info.open_links) {
       for (const auto& at : link.names) {
-        if (is_below(*at.directory, *departure.node)) going[id].insert(at);
+        if (is_at_or_below(*at.directory, *departure.node)) going[id].insert(at);
       }
     }
   } else {
@@ -128,7 +117,7 @@ Result<std::vector<DeltaTrees::MovedLink>> DeltaTrees::open_moved_links(const No
   for (const auto& [id, link] : info.open_links) {
     std::size_t inside = 0;
     for (const auto& name : link.names) {
-      if (is_below(*name.directory, *node)) ++inside;
+      if (is_at_or_below(*name.directory, *node)) ++inside;
     }
     if (inside == 0) continue;
     if (inside < link.names.size()) return refused("a file in it has");

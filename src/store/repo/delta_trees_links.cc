@@ -23,13 +23,6 @@ std::vector<std::string_view> parts_of(std::string_view path) {
   }
 }
 
-bool is_below(const LiveNode& node, const LiveNode& directory) {
-  for (const LiveNode* at = &node; at != nullptr; at = at->parent.get()) {
-    if (at == &directory) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 // Random, so that trees that come together later hardly ever meet in one; made sure of within the tree.
@@ -131,7 +124,7 @@ Result<void> DeltaTrees::open_links_below(const NodePtr& directory) {
   if (!info.frozen) return {};
   for (const auto& [id, link] : info.open_links) {
     const auto inside = std::find_if(link.names.begin(), link.names.end(),
-                                     [&](const auto& name) { return is_below(*name.directory, *directory); });
+                                     [&](const auto& name) { return is_at_or_below(*name.directory, *directory); });
     if (inside == link.names.end()) continue;
     PFS_TRY_ASSIGN(const auto node, lookup_locked(inside->directory, inside->name));
     Change change;

@@ -15,6 +15,7 @@ namespace pfs::store {
 namespace {
 
 constexpr std::size_t kMaxOrphansTold = 4000;
+constexpr std::size_t kMaxOrphansLookedAt = 4 * kMaxOrphansTold;  // most of what a directory knows may be loaded no more
 constexpr Epoch kNewest{~std::uint64_t{0}};
 
 }  // namespace
@@ -33,10 +34,9 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
       child->link = NodeState::kOrphaned;
     }
   }
-  orphan_loaded(*root, replaced.orphans);
+  replaced.orphans = loaded_below(root);
   root->info->open_links.clear();
   root->info->linked_nodes.clear();
-  if (replaced.orphans.size() > kMaxOrphansTold) replaced.orphans.resize(kMaxOrphansTold);
   root->children.clear();
   if (root->directory) {
     LocalBatch batch;
@@ -44,6 +44,24 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
     PFS_TRY(parts_.local->write(batch));
   }
   return replaced;
+}
+
+// Those nearest to the root first, as whoever walks by an old name meets them first; and not more than a retarget has the
+// time for, however many the kernel knows.
+std::vector<NodePtr> DeltaTrees::loaded_below(const NodePtr& root) const {
+  std::vector<NodePtr> found;
+  std::size_t looked_at = 0;
+  const auto look_into = [&](const LiveNode& directory) {
+    for (const auto& [name, weak] : directory.children) {
+      if (found.size() == kMaxOrphansTold || ++looked_at > kMaxOrphansLookedAt) return;
+      if (auto child = weak.lock()) found.push_back(std::move(child));
+    }
+  };
+  look_into(*root);
+  for (std::size_t next = 0; next < found.size(); ++next) {
+    if (found[next]->is_directory()) look_into(*found[next]);
+  }
+  return found;
 }
 
 // What was not committed is given up. Files that somebody still holds keep their rows until the last one lets go. Only a name's

@@ -137,6 +137,14 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   std::chrono::steady_clock::time_point last_write;
 };
 
+/// Whether the node is the directory itself or somewhere below it.
+inline bool is_at_or_below(const LiveNode& node, const LiveNode& directory) {
+  for (const LiveNode* at = &node; at != nullptr; at = at->parent.get()) {
+    if (at == &directory) return true;
+  }
+  return false;
+}
+
 /// A tree's handle: a scratch tree's rows go with the last one.
 class Tree {
  public:
