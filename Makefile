@@ -8,6 +8,7 @@
 #   make soak     the long random tests
 #   make bench    prints figures, as ratios to something measured in the same run; ten minutes
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
+#   make bench-cli    files at the command line, against the store itself, cp and restic
 #   make bench-full   both, in full sizes; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
@@ -15,7 +16,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 STORE_BENCH = bench/store/store_bench.py --rows-program build/release/bench/store_rows
 
-.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-full store_rows run stop install clean
+.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-cli bench-full store_rows run stop install clean
 
 release:
 	@cmake --preset release
@@ -53,6 +54,9 @@ bench: store_rows
 bench-store: store_rows
 	@bench/store/install-peers.sh
 	@$(STORE_BENCH) --results build/bench-store.md $(BENCH_ARGS)
+
+bench-cli: store_rows
+	@bench/cli/files.sh $(CURDIR)/build/bin build/release/bench/store_rows
 
 bench-full: bench-store
 	@bench/mount_bench.sh $(CURDIR)/build/bin

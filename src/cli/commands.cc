@@ -19,6 +19,8 @@ void add_commands(Grammar& grammar, Session& session) {
   add_file_commands(grammar, session);
   add_put_file_command(grammar, session);
   add_get_file_command(grammar, session);
+  add_diff_file_command(grammar, session);
+  add_sync_command(grammar, session);
   add_pipeline_commands(grammar, session);
   add_job_commands(grammar, session);
   add_logs_command(grammar, session);

@@ -13,6 +13,8 @@ void add_commit_commands(Grammar& grammar, Session& session);
 void add_file_commands(Grammar& grammar, Session& session);
 void add_put_file_command(Grammar& grammar, Session& session);
 void add_get_file_command(Grammar& grammar, Session& session);
+void add_diff_file_command(Grammar& grammar, Session& session);
+void add_sync_command(Grammar& grammar, Session& session);
 void add_pipeline_commands(Grammar& grammar, Session& session);
 void add_job_commands(Grammar& grammar, Session& session);
 void add_logs_command(Grammar& grammar, Session& session);

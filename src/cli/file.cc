@@ -1,3 +1,5 @@
+#include <charconv>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -14,7 +16,10 @@ namespace {
 struct Arguments {
   FileRef file;
   FileRef target;
-  bool overwrite = true;
+  std::vector<FileRef> files;
+  std::string history;
+  bool overwrite = false;
+  bool recursive = false;
   OutputFlags output;
 };
 
@@ -36,25 +41,96 @@ Json json_of(const client::FileInfo& file) {
           {"modified", json_time(file.modified)}};
 }
 
-Result<void> list(Session& session, const Arguments& arguments) {
+/// Files in a table, or as JSON. Begun with the first one, so that an error comes without a header.
+class FileListing {
+ public:
+  FileListing(const OutputFlags& flags, Terminal terminal) : flags_(flags), terminal_(terminal) {}
+
+  client::FileVisit visit() {
+    return [this](const client::FileInfo& file) -> Result<void> {
+      if (!listing_) begin();
+      if (listing_->json()) {
+        listing_->add_object(json_of(file));
+      } else {
+        listing_->add_row({file.path, word_of(file.kind), format_size(file.size)});
+      }
+      return {};
+    };
+  }
+  /// Prints the header where nothing was found.
+  void end() {
+    if (!listing_) begin();
+  }
+
+ private:
+  void begin() {
+    listing_.emplace(flags_, terminal_, std::vector<std::string>{"NAME", "TYPE", "SIZE"});
+  }
+
+  const OutputFlags& flags_;
+  const Terminal terminal_;
+  std::optional<Listing> listing_;
+};
+
+Result<void> list_versions(Session& session, const Arguments& arguments, std::uint64_t limit) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  std::optional<Listing>
-      listing;  // begun with the first entry, so that an error comes without a header
-  const auto begin = [&] {
-    listing.emplace(arguments.output, session.terminal(),
-                    std::vector<std::string>{"NAME", "TYPE", "SIZE"});
-  };
-  const auto add = [&](const client::FileInfo& file) -> Result<void> {
-    if (!listing) begin();
-    if (listing->json()) {
-      listing->add_object(json_of(file));
-    } else {
-      listing->add_row({file.path, word_of(file.kind), format_size(file.size)});
+  std::optional<Listing> listing;
+  const auto add = [&](const client::FileVersion& version) -> Result<void> {
+    if (!listing) {
+      listing.emplace(arguments.output, session.terminal(),
+                      std::vector<std::string>{"COMMIT", "NAME", "TYPE", "COMMITTED", "SIZE"});
     }
+    const auto& file = version.file;
+    const auto path = file ? file->path : arguments.file.path.str();
+    if (listing->json()) {
+      Json object = {{"commit", version.commit},
+                     {"committed", json_time(version.committed)},
+                     {"path", path},
+                     {"file", nullptr}};
+      if (file) object["file"] = json_of(*file);
+      listing->add_object(object);
+      return {};
+    }
+    listing->add_row({version.commit, path, file ? word_of(file->kind) : "deleted",
+                      arguments.output.time(version.committed),
+                      file ? format_size(file->size) : "-"});
     return {};
   };
-  PFS_TRY(client::Files(*connection).list(arguments.file.commit, arguments.file.path, add));
-  if (!listing) begin();
+  return client::Files(*connection)
+      .versions(arguments.file.commit, arguments.file.path, limit, add);
+}
+
+Result<void> list(Session& session, const Arguments& arguments) {
+  if (!arguments.history.empty() && arguments.history != "none") {
+    std::uint64_t limit = 0;
+    const auto& text = arguments.history;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), limit);
+    const bool number = read.ec == std::errc() && read.ptr == text.data() + text.size();
+    if (text != "all" && (!number || limit == 0))
+      return Error{Code::kInvalid,
+                   "--history " + text + ": is neither a number from 1 on nor all nor none"};
+    return list_versions(session, arguments, limit);
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  FileListing listing(arguments.output, session.terminal());
+  PFS_TRY(client::Files(*connection)
+              .list(arguments.file.commit, arguments.file.path, client::ListDepth::kNames,
+                    listing.visit()));
+  listing.end();
+  return {};
+}
+
+Result<void> glob(Session& session, const Arguments& arguments, const std::string& text) {
+  // not a FileRef: a pattern is no path
+  const auto at = text.find('@');
+  const auto colon = at == text.npos ? text.npos : text.find(':', at);
+  if (colon == text.npos)
+    return Error{Code::kInvalid, text + ": the pattern is missing; write repo@branch:/pattern"};
+  PFS_TRY_ASSIGN(const auto commit, CommitRef::parse(text.substr(0, colon)));
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  FileListing listing(arguments.output, session.terminal());
+  PFS_TRY(client::Files(*connection).glob(commit, text.substr(colon + 1), listing.visit()));
+  listing.end();
   return {};
 }
 
@@ -66,11 +142,14 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
     print_json(json_of(file));
     return {};
   }
-  print_labels({{"Path", printable(file.path)},
-                {"Type", word_of(file.kind)},
-                {"Size", format_size(file.size)},
-                {"Modified", arguments.output.time(file.modified)},
-                {"Target", printable(file.link_target)}});
+  print_labels(
+      {{"Path", printable(file.path)},
+       {"Type", word_of(file.kind)},
+       {"Size", format_size(file.size)},
+       {"Children",
+        file.kind == client::FileKind::kDirectory ? std::to_string(file.children) : std::string()},
+       {"Modified", arguments.output.time(file.modified)},
+       {"Target", printable(file.link_target)}});
   return {};
 }
 
@@ -78,19 +157,25 @@ Result<void> copy(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto target, arguments.target.branch());
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY(client::Files(*connection)
-              .copy(arguments.file.commit, arguments.file.path, target, arguments.target.path));
+              .copy({arguments.file.commit, arguments.file.path}, target, arguments.target.path,
+                    arguments.overwrite));
   return {};
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
-  if (!arguments.file.has_path) {
-    return Error{Code::kInvalid,
-                 arguments.file.commit.str() +
-                     ": the path of what is to be deleted is missing; write repo@branch:/path"};
+  std::map<BranchRef, std::vector<RepoPath>> paths;
+  for (const auto& file : arguments.files) {
+    if (!file.has_path) {
+      return Error{Code::kInvalid,
+                   file.commit.str() +
+                       ": the path of what is to be deleted is missing; write repo@branch:/path"};
+    }
+    PFS_TRY_ASSIGN(const auto branch, file.branch());
+    paths[branch].push_back(file.path);
   }
-  PFS_TRY_ASSIGN(const auto branch, arguments.file.branch());
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY(client::Files(*connection).remove(branch, arguments.file.path));
+  for (const auto& [branch, those] : paths)
+    PFS_TRY(client::Files(*connection).remove(branch, those));
   return {};
 }
 
@@ -102,7 +187,17 @@ void add_file_commands(Grammar& grammar, Session& session) {
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "directory", arguments->file, "repo@branch:/dir, or repo@commit:/dir")
       ->required();
+  lists.add_option("--history", arguments->history,
+                   "The path's versions instead: a number of them, all, or none");
   add_output_flags(lists, arguments->output);
+
+  const auto pattern = std::make_shared<std::string>();
+  auto& globs = grammar.command(
+      "glob", "file", "List what a pattern finds",
+      [&session, arguments, pattern] { return glob(session, *arguments, *pattern); });
+  globs.add_option("pattern", *pattern, "repo@branch:/pattern, or repo@commit:/pattern")
+      ->required();
+  add_output_flags(globs, arguments->output);
 
   auto& inspects = grammar.command("inspect", "file", "Show a file or directory",
                                    [&session, arguments] { return inspect(session, *arguments); });
@@ -117,12 +212,27 @@ void add_file_commands(Grammar& grammar, Session& session) {
       ->required();
   add_parsed(copies, "target", arguments->target, "repo@branch:/path")->required();
   copies.add_flag("-o,--overwrite", arguments->overwrite,
-                  "Replace a file that is there (it is replaced anyway)");
+                  "Replace a directory that is there, too (a file is replaced anyway)");
 
   auto& removes =
-      grammar.command("delete", "file", "Delete a file, or a directory with all that is in it",
+      grammar.command("delete", "file", "Delete files, and directories with all that is in them",
                       [&session, arguments] { return remove(session, *arguments); });
-  add_parsed(removes, "file", arguments->file, "repo@branch:/path")->required();
+  const auto check = [](const std::string& text) {
+    const auto parsed = FileRef::parse(text);
+    return parsed ? std::string() : parsed.error().message;
+  };
+  const auto take = [arguments](const std::vector<std::string>& texts) {
+    for (const auto& text : texts) {
+      if (auto parsed = FileRef::parse(text)) arguments->files.push_back(*std::move(parsed));
+    }
+  };
+  removes
+      .add_option_function<std::vector<std::string>>(
+          "file", take, "repo@branch:/path; those of one branch go in one commit")
+      ->check(check)
+      ->required();
+  removes.add_flag("-r,--recursive", arguments->recursive,
+                   "Accepted: a directory goes with what is in it anyway");
 }
 
 }  // namespace pfs::cli

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/file_ref.h"
+#include "cli/progress.h"
 
 namespace pfs::cli {
 namespace {
@@ -22,6 +23,9 @@ struct Arguments {
   std::string output;
   bool recursive = false;
   std::uint64_t offset = 0;
+  bool retry = false;
+  bool progress = true;
+  std::uint64_t parallelism = 0;
 };
 
 Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
@@ -34,24 +38,33 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& path) 
   return {};
 }
 
-/// One file, to a path or to stdout.
+/// Files one behind the other, to a path or to stdout.
 class FileWriter final : public client::FileSink {
  public:
-  /// An empty path: stdout.
-  explicit FileWriter(std::string path) : path_(std::move(path)) {}
+  /// An empty path: stdout. `go_on`: behind what a local file holds.
+  FileWriter(std::string path, bool go_on, Progress& progress)
+      : path_(std::move(path)), go_on_(go_on), progress_(progress) {}
 
+  bool begun() const { return begun_; }
   Result<void> begin(const client::FileInfo& file) override {
-    if (path_.empty()) return {};
-    PFS_TRY_ASSIGN(file_, File::open(path_, O_WRONLY | O_CREAT | O_TRUNC, file.mode & 0777));
+    progress_.expect(file.size);
+    if (!std::exchange(begun_, true) && !path_.empty()) {
+      const int flags = O_WRONLY | O_CREAT | (go_on_ ? O_APPEND : O_TRUNC);
+      PFS_TRY_ASSIGN(file_, File::open(path_, flags, file.mode & 0777));
+    }
     return {};
   }
   Result<void> data(std::string_view bytes) override {
+    progress_.add(bytes.size());
     return path_.empty() ? write_all(STDOUT_FILENO, bytes, "stdout")
                          : write_all(file_.fd(), bytes, path_);
   }
 
  private:
   const std::string path_;
+  const bool go_on_;
+  Progress& progress_;
+  bool begun_ = false;
   File file_;
 };
 
@@ -59,12 +72,13 @@ class FileWriter final : public client::FileSink {
 class TreeWriter final : public client::FileSink {
  public:
   /// `top`: the path that was asked for, which becomes `directory`.
-  TreeWriter(RepoPath top, std::string directory)
-      : top_(std::move(top)), directory_(std::move(directory)) {}
+  TreeWriter(RepoPath top, std::string directory, Progress& progress)
+      : top_(std::move(top)), directory_(std::move(directory)), progress_(progress) {}
 
   Result<void> begin(const client::FileInfo& file) override {
+    PFS_TRY(end_file());
     PFS_TRY_ASSIGN(path_, local_path(file.path));
-    file_ = File();
+    modified_ = file.modified;
     switch (file.kind) {
       case client::FileKind::kFile: {
         PFS_TRY_ASSIGN(file_, File::open(path_, O_WRONLY | O_CREAT | O_TRUNC, file.mode & 0777));
@@ -85,7 +99,20 @@ class TreeWriter final : public client::FileSink {
     fmt::print(stderr, "{}: is no regular file, and is left out\n", printable(file.path));
     return {};
   }
-  Result<void> data(std::string_view bytes) override { return write_all(file_.fd(), bytes, path_); }
+  Result<void> data(std::string_view bytes) override {
+    progress_.add(bytes.size());
+    return write_all(file_.fd(), bytes, path_);
+  }
+  /// The last file is whole: it gets its time.
+  Result<void> end_file() {
+    if (!file_) return {};
+    const timespec time{modified_.seconds(), modified_.fraction()};
+    const timespec times[] = {time, time};
+    const bool set = futimens(file_.fd(), times) == 0;
+    file_ = File();
+    if (!set) return error_from_errno(errno, path_);
+    return {};
+  }
 
  private:
   /// Checked: a path that is not below what we asked for must not be written anywhere.
@@ -105,9 +132,63 @@ class TreeWriter final : public client::FileSink {
 
   const RepoPath top_;
   const std::string directory_;
+  Progress& progress_;
   std::string path_;
+  Timestamp modified_;
   File file_;
 };
+
+constexpr std::size_t kBatch = 1000;  // of files in one call
+
+Result<void> get_tree(const client::Files& files, const CommitRef& commit, const RepoPath& path,
+                      const std::string& directory, Progress& progress) {
+  TreeWriter writer(path, directory, progress);
+  PFS_TRY(files.get_all(commit, path, writer));
+  return writer.end_file();
+}
+
+/// What a pattern finds; with -r it is put below the directory by its path.
+Result<void> get_matches(const client::Files& files, const Arguments& arguments, FileWriter& writer,
+                         Progress& progress) {
+  const auto& commit = arguments.file.commit;
+  std::vector<RepoPath> batch;
+  bool found = false;
+  const auto flush = [&]() -> Result<void> {
+    if (batch.empty()) return {};
+    PFS_TRY(files.get_each(commit, batch, writer));
+    batch.clear();
+    return {};
+  };
+  const auto take = [&](const client::FileInfo& file) -> Result<void> {
+    PFS_TRY_ASSIGN(auto path, RepoPath::parse(file.path));
+    if (arguments.recursive) {
+      found = true;
+      const auto local = arguments.output + "/" + path.name();
+      if (mkdir(arguments.output.c_str(), 0777) != 0 && errno != EEXIST)
+        return error_from_errno(errno, arguments.output);
+      return get_tree(files, commit, path, local, progress);
+    }
+    if (file.kind != client::FileKind::kFile) return {};
+    found = true;
+    batch.push_back(std::move(path));
+    return batch.size() < kBatch ? Result<void>() : flush();
+  };
+  PFS_TRY(files.glob(commit, arguments.file.path.str(), take));
+  PFS_TRY(flush());
+  if (found) return {};
+  return Error{Code::kNotFound, fmt::format("{}:{}: no such file, and none matches it as a pattern",
+                                            commit.str(), printable(arguments.file.path.str()))};
+}
+
+bool may_be_pattern(const RepoPath& path) {
+  return path.str().find_first_of("*?[{(\\") != std::string::npos;
+}
+
+/// How much of the file an earlier attempt has written.
+std::uint64_t size_so_far(const std::string& path) {
+  struct stat found {};
+  return stat(path.c_str(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+}
 
 Result<void> get(Session& session, const Arguments& arguments) {
   const auto& commit = arguments.file.commit;
@@ -115,15 +196,20 @@ Result<void> get(Session& session, const Arguments& arguments) {
   if (arguments.recursive && arguments.output.empty()) {
     return Error{Code::kInvalid, "get file: a directory needs a place to go; add -o DIR"};
   }
+  const auto output = arguments.output == "-" ? std::string() : arguments.output;
+  if (arguments.retry && output.empty())
+    return Error{Code::kInvalid, "get file: --retry goes on with a local file; add -o FILE"};
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Files files(*connection);
-  const auto output = arguments.output == "-" ? std::string() : arguments.output;
-  if (arguments.recursive) {
-    TreeWriter writer(path, output);
-    return files.get_all(commit, path, writer);
-  }
-  FileWriter writer(output);
-  return files.get(commit, path, arguments.offset, writer);
+  Progress progress("get", arguments.progress);
+  FileWriter writer(output, arguments.retry, progress);
+  const auto offset = arguments.retry ? size_so_far(output) : arguments.offset;
+  auto got = arguments.recursive ? get_tree(files, commit, path, output, progress)
+                                 : files.get(commit, path, offset, writer);
+  // a name is taken as it is where there is such a file; else it may be a pattern
+  if (!got && got.error().code == Code::kNotFound && !writer.begun() && may_be_pattern(path))
+    return get_matches(files, arguments, writer, progress);
+  return got;
 }
 
 }  // namespace
@@ -132,12 +218,22 @@ void add_get_file_command(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& gets = grammar.command("get", "file", "Print a file, or write it to a local one",
                                [&session, arguments] { return get(session, *arguments); });
-  add_parsed(gets, "file", arguments->file, "repo@branch:/path, or repo@commit:/path")->required();
+  add_parsed(gets, "file", arguments->file,
+             "repo@branch:/path, or repo@commit:/path; a pattern finds several")
+      ->required();
   gets.add_option("-o,--output", arguments->output,
                   "The local file, or with -r directory (default: stdout)");
   auto* recursive =
       gets.add_flag("-r,--recursive", arguments->recursive, "A directory with all that is in it");
-  gets.add_option("--offset", arguments->offset, "Begin after so many bytes")->excludes(recursive);
+  auto* offset = gets.add_option("--offset", arguments->offset, "Begin after so many bytes")
+                     ->excludes(recursive);
+  gets.add_flag("--retry", arguments->retry, "Go on behind the bytes that the local file has")
+      ->excludes(recursive)
+      ->excludes(offset);
+  gets.add_flag("--progress,!--no-progress", arguments->progress,
+                "Show on a terminal how far it is (the default)");
+  gets.add_option("-p,--parallelism", arguments->parallelism,
+                  "Accepted for old scripts: one stream fills the connection");
 }
 
 }  // namespace pfs::cli

@@ -1,31 +1,24 @@
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <charconv>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
-#include <boost/filesystem/directory.hpp>
-#include <boost/filesystem/operations.hpp>
 
 #include "api/client/files.h"
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/file_ref.h"
+#include "cli/local_sender.h"
 #include "cli/local_text.h"
+#include "cli/progress.h"
+#include "cli/url_source.h"
 
 namespace pfs::cli {
 namespace {
-
-namespace fs = boost::filesystem;
-
-constexpr std::size_t kReadBytes = 1 << 20;
-constexpr std::uint32_t kPermissionBits = 0777;
-constexpr std::uint32_t kModeOfStdin = 0644;
 
 struct Arguments {
   FileRef target;
@@ -34,92 +27,28 @@ struct Arguments {
   bool recursive = false;
   bool append = false;
   bool overwrite = false;
+  std::string split;
+  SplitOptions split_options;
+  bool progress = true;
+  bool in_commit = false;
+  bool compress = false;
+  std::uint64_t parallelism = 0;
 };
 
-/// Sends local files, one after another, over one upload.
-class Sender {
- public:
-  Sender(client::Upload& upload, bool recursive)
-      : upload_(upload), recursive_(recursive), buffer_(kReadBytes, '\0') {}
-
-  /// A file, a directory with what is below it, or `-`.
-  Result<void> send(const std::string& source, const RepoPath& target);
-
- private:
-  Result<void> send_file(int fd, const std::string& source, const RepoPath& target,
-                         std::uint32_t mode);
-  Result<void> send_directory(const std::string& source, const RepoPath& target);
-  Result<void> send_symlink(const std::string& source, const RepoPath& target);
-  /// What a directory holds: symlinks stay symlinks there.
-  Result<void> send_entry(const std::string& source, const RepoPath& target);
-
-  client::Upload& upload_;
-  const bool recursive_;
-  std::string buffer_;
-};
-
-Result<void> Sender::send(const std::string& source, const RepoPath& target) {
-  if (source == "-") return send_file(STDIN_FILENO, "stdin", target, kModeOfStdin);
-  PFS_TRY_ASSIGN(const auto file,
-                 File::open(source, O_RDONLY | O_NONBLOCK));  // a fifo must not stop us here
-  struct stat found {};
-  if (fstat(file.fd(), &found) != 0) return error_from_errno(errno, source);
-  if (S_ISDIR(found.st_mode)) {
-    if (recursive_) return send_directory(source, target);
-    return Error{Code::kIsDirectory, fmt::format("{}: is a directory; put it with -r", source)};
-  }
-  if (fcntl(file.fd(), F_SETFL, 0) != 0) return error_from_errno(errno, source);
-  return send_file(file.fd(), source, target, found.st_mode & kPermissionBits);
-}
-
-Result<void> Sender::send_file(int fd, const std::string& source, const RepoPath& target,
-                               std::uint32_t mode) {
-  PFS_TRY(upload_.begin_file(target, mode));
-  while (true) {
-    const auto got = read(fd, buffer_.data(), buffer_.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return error_from_errno(errno, "read " + source);
-    if (got == 0) return {};
-    PFS_TRY(upload_.data(std::string_view(buffer_.data(), static_cast<std::size_t>(got))));
-  }
-}
-
-Result<void> Sender::send_directory(const std::string& source, const RepoPath& target) {
-  struct stat found {};
-  if (stat(source.c_str(), &found) != 0) return error_from_errno(errno, source);
-  if (!target.is_root()) PFS_TRY(upload_.directory(target, found.st_mode & kPermissionBits));
-  boost::system::error_code error;
-  fs::directory_iterator entries(source, error);
-  while (!error && entries != fs::directory_iterator()) {
-    const auto name = entries->path().filename().native();
-    PFS_TRY(send_entry(entries->path().native(), target.joined(name)));
-    entries.increment(error);
-  }
-  if (error) return error_from_errno(error.value(), source);
-  return {};
-}
-
-Result<void> Sender::send_entry(const std::string& source, const RepoPath& target) {
-  struct stat found {};
-  if (lstat(source.c_str(), &found) != 0) return error_from_errno(errno, source);
-  if (S_ISREG(found.st_mode)) return send(source, target);
-  if (S_ISDIR(found.st_mode)) return send_directory(source, target);
-  if (S_ISLNK(found.st_mode)) return send_symlink(source, target);
-  fmt::print(stderr, "{}: is no regular file, and is left out\n", source);
-  return {};
-}
-
-Result<void> Sender::send_symlink(const std::string& source, const RepoPath& target) {
-  boost::system::error_code error;
-  const auto link = fs::read_symlink(source, error);
-  if (error) return error_from_errno(error.value(), source);
-  return upload_.symlink(target, link.native());
+Result<std::string> text_of(const std::string& list) {
+  if (!is_url(list)) return local_text(list);
+  std::string text;
+  PFS_TRY(read_url(list, [&text](std::string_view bytes) {
+    text += bytes;
+    return Result<void>();
+  }));
+  return text;
 }
 
 Result<std::vector<std::string>> sources_of(const Arguments& arguments) {
   auto sources = arguments.sources;
   if (!arguments.source_list.empty()) {
-    PFS_TRY_ASSIGN(const auto text, local_text(arguments.source_list));
+    PFS_TRY_ASSIGN(const auto text, text_of(arguments.source_list));
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
       if (!line.empty()) sources.push_back(line);
@@ -130,22 +59,76 @@ Result<std::vector<std::string>> sources_of(const Arguments& arguments) {
   return sources;
 }
 
-bool is_directory(const std::string& path) {
+/// What destination() is told of a source.
+Source described(const std::string& source) {
+  if (is_url(source)) return {url_path(source), false};
   struct stat found {};
-  return stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+  return {source, stat(source.c_str(), &found) == 0 && S_ISDIR(found.st_mode)};
+}
+
+/// The number behind those of the files that an earlier split left in a directory.
+Result<std::uint64_t> next_split(const client::Files& files, const FileRef& target) {
+  std::uint64_t next = 0;
+  const auto look = [&next](const client::FileInfo& file) -> Result<void> {
+    const auto name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+    std::uint64_t number = 0;
+    const auto read = std::from_chars(name.data(), name.data() + name.size(), number, 16);
+    if (split_name(number) == name && read.ec == std::errc()) next = std::max(next, number + 1);
+    return {};
+  };
+  const auto listed = files.list(target.commit, target.path, client::ListDepth::kNames, look);
+  if (!listed && listed.error().code != Code::kNotFound) return listed.error();
+  return next;
+}
+
+Result<LocalSender::Options> sender_options(const Arguments& arguments,
+                                            const std::vector<std::string>& sources,
+                                            const client::Files& files) {
+  LocalSender::Options options;
+  options.recursive = arguments.recursive;
+  if (arguments.recursive && std::find(sources.begin(), sources.end(), "-") != sources.end())
+    return Error{Code::kInvalid,
+                 "put file: stdin is no directory; leave out -r, or name one with -f"};
+  if (arguments.split.empty()) return options;
+  options.split = arguments.split_options;
+  const auto format = record_format(arguments.split);
+  if (!format) {
+    return Error{Code::kUnsupported,
+                 fmt::format("--split {}: is not known; use line, csv or json", arguments.split)};
+  }
+  options.split->format = *format;
+  if (*format == RecordFormat::kJson && options.split->header_records > 0)
+    return Error{Code::kInvalid, "--header-records: JSON has none; use --split csv or line"};
+  if (!arguments.append) return options;
+  if (sources.size() > 1 || !arguments.target.has_path)
+    return Error{Code::kInvalid,
+                 "--split with --append: takes one source, and a path to put it at"};
+  PFS_TRY_ASSIGN(options.first_split, next_split(files, arguments.target));
+  return options;
 }
 
 Result<void> put(Session& session, const Arguments& arguments) {
+  if (arguments.in_commit) {
+    fmt::print(stderr,
+               "put file: -c is not needed any more: what is put is one commit, or joins the one "
+               "that is open\n");
+  }
   PFS_TRY_ASSIGN(const auto branch, arguments.target.branch());
   PFS_TRY_ASSIGN(const auto sources, sources_of(arguments));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  client::Upload upload(*connection, branch, arguments.append);
-  Sender sender(upload, arguments.recursive);
+  PFS_TRY_ASSIGN(auto options, sender_options(arguments, sources, client::Files(*connection)));
+  const bool replaces_split = options.split && !arguments.append;
+  client::Upload upload(*connection, branch, {arguments.append, false});
+  Progress progress("put", arguments.progress);
+  LocalSender sender(upload, std::move(options), progress);
   for (const auto& source : sources) {
-    PFS_TRY_ASSIGN(const auto target, destination(arguments.target, {source, is_directory(source)},
-                                                  sources.size() > 1));
+    PFS_TRY_ASSIGN(const auto target,
+                   destination(arguments.target, described(source), sources.size() > 1));
+    // what an earlier split left behind the last file of this one would be taken for its records
+    if (replaces_split) PFS_TRY(upload.remove(target));
     PFS_TRY(sender.send(source, target));
   }
+  PFS_TRY(sender.outcome());
   PFS_TRY(upload.finish());
   return {};
 }
@@ -154,21 +137,39 @@ Result<void> put(Session& session, const Arguments& arguments) {
 
 void add_put_file_command(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
-  auto& puts =
-      grammar.command("put", "file", "Put local files into a branch; all of them in one commit",
-                      [&session, arguments] { return put(session, *arguments); });
+  auto& puts = grammar.command("put", "file", "Put files into a branch; all of them in one commit",
+                               [&session, arguments] { return put(session, *arguments); });
   add_parsed(puts, "target", arguments->target, "repo@branch[:/path]")->required();
   puts.add_option("-f,--file", arguments->sources,
-                  "A local file, or - for stdin (the default); may be given again")
+                  "A local file, a http(s) URL, or - for stdin (the default); may be given again")
       ->allow_extra_args(false);
   puts.add_option("-i,--input-file", arguments->source_list,
-                  "A file (or -) with one source a line");
+                  "A file (or - or a URL) with one source a line");
   puts.add_flag("-r,--recursive", arguments->recursive, "Directories with all that is in them");
   auto* append =
       puts.add_flag("-a,--append", arguments->append, "Add to the end of files that are there");
   puts.add_flag("-o,--overwrite", arguments->overwrite,
                 "Replace files that are there (the default)")
       ->excludes(append);
+  auto* split = puts.add_option("--split", arguments->split,
+                                "Make a directory of files with the records of a line, csv or json "
+                                "source");
+  puts.add_option("--target-file-datums", arguments->split_options.records,
+                  "Records in a file (1, where its bytes are not said either)")
+      ->needs(split);
+  puts.add_option("--target-file-bytes", arguments->split_options.bytes,
+                  "A file ends with the record that reaches so many bytes")
+      ->needs(split);
+  puts.add_option("--header-records", arguments->split_options.header_records,
+                  "The first records, with which each file begins")
+      ->needs(split);
+  puts.add_flag("--progress,!--no-progress", arguments->progress,
+                "Show on a terminal how far it is (the default)");
+  puts.add_option("-p,--parallelism", arguments->parallelism,
+                  "Accepted for old scripts: one stream fills the connection");
+  puts.add_flag("--compress", arguments->compress,
+                "Accepted for old scripts: the store compresses");
+  puts.add_flag("-c,--commit", arguments->in_commit, "Deprecated: does nothing");
 }
 
 }  // namespace pfs::cli

@@ -57,6 +57,20 @@ struct AttributeChange {
   std::optional<Timestamp> mtime;
 };
 
+/// What becomes of a name: a finished entry, whatever was there, or (nullopt) nothing.
+struct EntryPut {
+  NodePtr directory;
+  std::string name;
+  std::optional<Entry> entry;
+};
+
+/// What becomes of a directory that stays.
+struct DirectoryChange {
+  NodePtr directory;
+  std::uint32_t mode = 0;
+  Timestamp mtime;
+};
+
 /// The most names that a file may have, as on ext4: a change of the file changes the directories of all of them.
 inline constexpr std::size_t kMaxLinks = 65'000;
 
@@ -155,6 +169,13 @@ class LiveTrees {
   /// Puts a finished entry at a name of a directory, replacing what is there (a directory too). Links as for copy_entry().
   /// Shape: returns the loaded nodes that have lost a name by it: what was there, and files with other names below it.
   virtual Result<std::vector<NodePtr>> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) = 0;
+
+  /// Any number of put_entry(), removals of names with all that is below them, and changes of directories, in one batch: no
+  /// commit has, and no crash leaves, a part of them. Names of files with several names, and directories with such files in
+  /// them, are put before the rest, one by one. Each name once; a name that is to go may be missing.
+  /// Shape: the loaded nodes that have lost a name by it.
+  virtual Result<std::vector<NodePtr>> put_entries(std::span<const EntryPut> puts,
+                                                   std::span<const DirectoryChange> directories) = 0;
 
   /// Survives a power cut when it returns. Source: fsync(2).
   virtual Result<void> sync(const NodePtr& node) = 0;

@@ -1,5 +1,7 @@
 #include "api/wire/time.h"
 
+#include <limits>
+
 #include <catch2/catch.hpp>
 
 namespace pfs::api {
@@ -14,6 +16,16 @@ TEST_CASE("a time survives the wire, before 1970 too", "[api][time]") {
     CHECK(wire.nanos() >= 0);
     CHECK(time_of(wire) == Timestamp{nanoseconds});
   }
+}
+
+TEST_CASE("a time that no clock shows becomes the nearest one", "[api][time]") {
+  google::protobuf::Timestamp wire;
+  wire.set_seconds(std::numeric_limits<std::int64_t>::max());
+  wire.set_nanos(std::numeric_limits<std::int32_t>::max());
+  CHECK(time_of(wire).nanoseconds > 9'223'372'000'000'000'000);
+  wire.set_seconds(std::numeric_limits<std::int64_t>::min());
+  wire.set_nanos(std::numeric_limits<std::int32_t>::min());
+  CHECK(time_of(wire).nanoseconds < -9'223'372'000'000'000'000);
 }
 
 }  // namespace

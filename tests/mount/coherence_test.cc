@@ -53,17 +53,17 @@ class World {
   const client::Connection& connection() const { return *connection_; }
 
   void put_file(const std::string& path, const std::string& text, bool append = false) const {
-    client::Upload upload(*connection_, branch_named("data@master"), append);
-    must(upload.begin_file(path_named(path), 0644));
+    client::Upload upload(*connection_, branch_named("data@master"), {append, false});
+    must(upload.begin_file(path_named(path), {}));
     must(upload.data(text));
     must(upload.finish());
   }
   void remove(const std::string& path) const {
-    must(client::Files(*connection_).remove(branch_named("data@master"), path_named(path)));
+    must(client::Files(*connection_).remove(branch_named("data@master"), {path_named(path)}));
   }
   void copy(const std::string& from, const std::string& to) const {
-    must(client::Files(*connection_).copy(commit_named("data@master"), path_named(from), branch_named("data@master"),
-                                          path_named(to)));
+    must(client::Files(*connection_).copy({commit_named("data@master"), path_named(from)}, branch_named("data@master"),
+                                          path_named(to), false));
   }
 
  private:

@@ -2,12 +2,14 @@
 
 #include "api/client/files.h"
 #include "api/client/internal/wire.h"
+#include "api/wire/time.h"
 #include "pfs/v1/file.grpc.pb.h"
 
 namespace pfs::client {
 namespace {
 
 constexpr std::size_t kMessageBytes = 1 << 20;  // as much as the service takes in one
+constexpr std::size_t kSmall = 1 << 16;
 
 }  // namespace
 
@@ -26,12 +28,13 @@ struct Upload::Call {
   bool ended = false;
 };
 
-Upload::Upload(const Connection& connection, const BranchRef& ref, bool append)
+Upload::Upload(const Connection& connection, const BranchRef& ref, const Options& options)
     : call_(std::make_unique<Call>(connection)) {
   auto* target = call_->message.mutable_target();
   target->set_repo(ref.repo.str());
   target->set_branch(ref.branch.str());
-  target->set_append(append);
+  target->set_append(options.append);
+  target->set_set_directories(options.set_directories);
 }
 
 Upload::~Upload() {
@@ -40,25 +43,47 @@ Upload::~Upload() {
   (void)call_->writer->Finish();  // what a cancelled call ends with says nothing
 }
 
-Result<void> Upload::begin_file(const RepoPath& path, std::uint32_t mode) {
+Result<void> Upload::start(const RepoPath& path, const Attributes& attributes) {
   if (call_->message.has_start() || !call_->message.data().empty()) PFS_TRY(flush());
   auto* start = call_->message.mutable_start();
   start->set_path(path.str());
-  start->set_kind(v1::FILE_KIND_FILE);
-  start->set_mode(mode);
+  start->set_mode(attributes.mode);
+  if (attributes.modified) api::set_time(start->mutable_modified(), *attributes.modified);
   return {};
 }
 
-Result<void> Upload::directory(const RepoPath& path, std::uint32_t mode) {
-  PFS_TRY(begin_file(path, mode));
+Result<void> Upload::begin_file(const RepoPath& path, const Attributes& attributes) {
+  PFS_TRY(start(path, attributes));
+  call_->message.mutable_start()->set_kind(v1::FILE_KIND_FILE);
+  return {};
+}
+
+Result<void> Upload::directory(const RepoPath& path, const Attributes& attributes) {
+  PFS_TRY(start(path, attributes));
   call_->message.mutable_start()->set_kind(v1::FILE_KIND_DIRECTORY);
   return {};
 }
 
-Result<void> Upload::symlink(const RepoPath& path, const std::string& target) {
-  PFS_TRY(begin_file(path, 0777));
+Result<void> Upload::symlink(const RepoPath& path, const std::string& target,
+                             std::optional<Timestamp> modified) {
+  constexpr std::uint32_t kMode = 0777;  // as every symlink has on Linux
+  PFS_TRY(start(path, {kMode, modified}));
   call_->message.mutable_start()->set_kind(v1::FILE_KIND_SYMLINK);
   call_->message.mutable_start()->set_link_target(target);
+  return {};
+}
+
+Result<void> Upload::keep(const RepoPath& path, const Attributes& attributes) {
+  PFS_TRY(start(path, attributes));
+  call_->message.mutable_start()->set_keep(true);
+  return {};
+}
+
+Result<void> Upload::remove(const RepoPath& path) {
+  if (!call_->message.remove().empty() || call_->message.has_start() ||
+      !call_->message.data().empty())
+    PFS_TRY(flush());
+  call_->message.set_remove(path.str());
   return {};
 }
 
@@ -83,9 +108,14 @@ Result<Upload::Outcome> Upload::finish() {
 }
 
 Result<void> Upload::flush() {
-  const bool sent = call_->writer->Write(call_->message);
+  // small messages may wait for one another, so that many small files go in one write to the socket
+  grpc::WriteOptions options;
+  const bool last = call_->message.complete();
+  if (!last && call_->message.data().size() < kSmall) options.set_buffer_hint();
+  const bool sent = call_->writer->Write(call_->message, options);
   call_->message.clear_target();
   call_->message.clear_start();
+  call_->message.clear_remove();
   call_->message.clear_data();  // keeps its buffer
   if (sent) return {};
   // the service has answered already: with an error, since it has not seen the end

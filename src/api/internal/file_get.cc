@@ -6,38 +6,15 @@
 
 #include <fmt/format.h>
 
+#include "api/internal/file_find.h"
 #include "api/internal/live_branch.h"
-#include "api/wire/time.h"
 
 namespace pfs::api {
 namespace {
 
 constexpr std::size_t kMessageBytes = 1 << 20;
 
-v1::FileKind wire_kind(store::Kind kind) {
-  switch (kind) {
-    case store::Kind::kFile: return v1::FILE_KIND_FILE;
-    case store::Kind::kDirectory: return v1::FILE_KIND_DIRECTORY;
-    case store::Kind::kSymlink: return v1::FILE_KIND_SYMLINK;
-    case store::Kind::kFifo:
-    case store::Kind::kSocket:
-    case store::Kind::kBlockDevice:
-    case store::Kind::kCharacterDevice: return v1::FILE_KIND_OTHER;
-  }
-  return v1::FILE_KIND_OTHER;
-}
-
 }  // namespace
-
-v1::FileInfo file_info(const RepoPath& path, const store::Stat& stat) {
-  v1::FileInfo info;
-  info.set_path(path.str());
-  info.set_kind(wire_kind(stat.attributes.kind));
-  info.set_size(stat.size);
-  info.set_mode(stat.attributes.mode);
-  set_time(info.mutable_modified(), stat.attributes.mtime);
-  return info;
-}
 
 Result<void> FileSender::send(const store::NodePtr& node, const RepoPath& path,
                               std::uint64_t offset) {

@@ -11,9 +11,6 @@
 
 namespace pfs::api {
 
-/// What a listing tells of an entry.
-v1::FileInfo file_info(const RepoPath& path, const store::Stat& stat);
-
 /// Sends files and directories as GetFiles answers them. Made for one call; takes as much memory as
 /// one message.
 class FileSender {

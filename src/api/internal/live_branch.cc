@@ -37,9 +37,8 @@ Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref,
   return {};
 }
 
-Result<store::NodePtr> make_directories(
-    store::LiveTrees& trees, const store::NodePtr& root, const RepoPath& path, const Caller& owner,
-    const std::function<void(const store::NodePtr& parent, const std::string& name)>& made) {
+Result<store::NodePtr> make_directories(store::LiveTrees& trees, const store::NodePtr& root,
+                                        const RepoPath& path, const Caller& owner) {
   store::NodePtr directory = root;
   for (const auto& part : path.parts()) {
     auto child = trees.lookup(directory, part);
@@ -50,7 +49,6 @@ Result<store::NodePtr> make_directories(
       request.uid = owner.uid;
       request.gid = owner.gid;
       child = trees.make(directory, part, request);
-      if (child) made(directory, part);
       // made by somebody else since we looked
       if (!child && child.error().code == Code::kExists) child = trees.lookup(directory, part);
     }
@@ -79,11 +77,13 @@ Result<void> for_each_entry(store::LiveTrees& trees, const store::NodePtr& direc
   }
 }
 
-Result<LiveBranch> LiveBranch::open(store::Store& store, const BranchRef& ref, const Caller& caller,
-                                    IfMissing if_missing) {
-  if (if_missing == IfMissing::kCreate) PFS_TRY(make_branch_if_missing(store, ref, caller));
-  auto branch = store.catalog().branch(ref);
-  if (!branch) return std::move(branch).error();
+Result<void> LiveBranch::check(store::Store& store, const BranchRef& ref, IfMissing if_missing) {
+  const auto branch = store.catalog().branch(ref);
+  if (!branch && branch.error().code == Code::kNotFound && if_missing == IfMissing::kCreate) {
+    PFS_TRY(store.catalog().repo(ref.repo));
+    return {};
+  }
+  if (!branch) return branch.error();
   if (!branch->output_of.empty()) {
     return Error{
         Code::kReadOnly,
@@ -91,68 +91,29 @@ Result<LiveBranch> LiveBranch::open(store::Store& store, const BranchRef& ref, c
             "branch {}: is written by pipeline {} alone; write to its input, or to another branch",
             ref.str(), branch->output_of)};
   }
+  return {};
+}
+
+Result<LiveBranch> LiveBranch::open(store::Store& store, const BranchRef& ref, const Caller& caller,
+                                    IfMissing if_missing) {
+  PFS_TRY(check(store, ref, if_missing));
+  if (if_missing == IfMissing::kCreate) PFS_TRY(make_branch_if_missing(store, ref, caller));
   PFS_TRY_ASSIGN(auto tree, store.trees().branch(ref));
   return LiveBranch(store, ref, caller, std::move(tree));
 }
 
-Result<void> LiveBranch::check_target(const RepoPath& path) const {
+Result<void> LiveBranch::check_target(const BranchRef& ref, const RepoPath& path) {
   if (path.is_root()) {
     return Error{Code::kNotPermitted,
-                 fmt::format("{}:/: is the branch's root; name a path in it", ref_.str())};
+                 fmt::format("{}:/: is the branch's root; name a path in it", ref.str())};
   }
   const auto& top = path.parts().front();
-  if (top == ".pfs" || top.starts_with(ref_.repo.str() + "@")) {
+  if (top == ".pfs" || top.starts_with(ref.repo.str() + "@")) {
     return Error{Code::kNotPermitted,
                  fmt::format("{}:/{}: names a part of the file system itself; choose another name",
-                             ref_.str(), printable(top))};
+                             ref.str(), printable(top))};
   }
   return {};
-}
-
-Result<store::NodePtr> LiveBranch::make_directories(const RepoPath& path) {
-  return api::make_directories(
-      store_->trees(), root(), path, caller_,
-      [this](const store::NodePtr& parent, const std::string& name) { tell_mount(parent, name); });
-}
-
-Result<void> LiveBranch::place(const store::NodePtr& source, const store::NodePtr& directory,
-                               const std::string& name) {
-  auto& trees = store_->trees();
-  std::vector<store::NodePtr> losers;
-  if (auto replaced = trees.lookup(directory, name)) losers.push_back(*std::move(replaced));
-  PFS_TRY(trees.copy_entry(source, directory, name));
-  tell_mount(directory, name, losers);
-  return {};
-}
-
-Result<void> LiveBranch::remove(const RepoPath& path) {
-  auto& trees = store_->trees();
-  if (path.is_root()) {
-    return for_each_entry(trees, root(), [this](const store::ListedEntry& entry) {
-      return remove_name(root(), entry.name);
-    });
-  }
-  PFS_TRY_ASSIGN(const auto directory, trees.walk(root(), path.parent()));
-  return remove_name(directory, path.name());
-}
-
-Result<void> LiveBranch::remove_name(const store::NodePtr& directory, const std::string& name) {
-  auto& trees = store_->trees();
-  PFS_TRY_ASSIGN(const auto node, trees.lookup(directory, name));
-  const bool is_directory = trees.kind(node) == store::Kind::kDirectory;
-  std::vector<store::NodePtr> losers{node};
-  if (is_directory) {
-    // an empty directory in its place, by reference: the cost does not depend on what was in it
-    store::Entry empty;
-    empty.name = name;
-    PFS_TRY_ASSIGN(const auto stat, trees.stat(node));
-    empty.attributes = stat.attributes;
-    empty.subtree = store::empty_subtree();
-    PFS_TRY_ASSIGN(losers, trees.put_entry(directory, name, empty));
-  }
-  auto removed = trees.remove(directory, name, is_directory);
-  tell_mount(directory, name, losers);
-  return removed;
 }
 
 Result<CommitId> LiveBranch::commit() {

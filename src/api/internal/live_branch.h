@@ -20,30 +20,23 @@ class LiveBranch {
  public:
   enum class IfMissing { kFail, kCreate };
 
+  /// Whether open() would do. Makes nothing.
+  static Result<void> check(store::Store& store, const BranchRef& ref, IfMissing if_missing);
   /// With kCreate the branch is made on demand, its repo never.
   /// Errors: kNotFound (tells how to make it), kReadOnly (a pipeline's output).
   static Result<LiveBranch> open(store::Store& store, const BranchRef& ref, const Caller& caller,
                                  IfMissing if_missing);
+  /// Errors: kNotPermitted, for the names at the top of a branch that have another meaning in the
+  /// mount, and for `/`. Source: docs/semantics.md S17 and S33.
+  static Result<void> check_target(const BranchRef& ref, const RepoPath& path);
 
   const BranchRef& ref() const { return ref_; }
   store::NodePtr root() const { return store_->trees().root(tree_); }
 
-  /// Errors: kNotPermitted, for the names at the top of a branch that have another meaning in the
-  /// mount, and for `/`. Source: docs/semantics.md S17 and S33.
-  Result<void> check_target(const RepoPath& path) const;
-
-  /// The directory at `path`, made with its parents where they are missing. Errors: kNotDirectory.
-  Result<store::NodePtr> make_directories(const RepoPath& path);
-  /// A reference copy of `source` under that name, replacing a file: nobody sees less than all of
-  /// it.
-  Result<void> place(const store::NodePtr& source, const store::NodePtr& directory,
-                     const std::string& name);
   /// Tells the mount that a name was changed behind its back, and of files that it no longer leads
   /// to. Call it without locks.
   void tell_mount(const store::NodePtr& directory, const std::string& name,
                   const std::vector<store::NodePtr>& losers = {});
-  /// Removes a file, or a directory with all that is in it; `/` is emptied. Errors: kNotFound.
-  Result<void> remove(const RepoPath& path);
 
   /// The changes as a commit of the caller's; when the branch's commit was opened by hand they stay
   /// in that one. Shape: the id of either.
@@ -52,8 +45,6 @@ class LiveBranch {
  private:
   LiveBranch(store::Store& store, BranchRef ref, Caller caller, store::TreePtr tree)
       : store_(&store), ref_(std::move(ref)), caller_(caller), tree_(std::move(tree)) {}
-
-  Result<void> remove_name(const store::NodePtr& directory, const std::string& name);
 
   store::Store* store_;
   BranchRef ref_;
@@ -69,11 +60,10 @@ Result<void> make_branch(store::Store& store, const BranchRef& ref, std::optiona
 /// The same where there is none, without a HEAD. Errors: kNotFound (no such repo).
 Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref, const Caller& owner);
 
-/// The directory at `path` below `root`, made for `owner` with its parents where they are missing;
-/// `made` is told of each. Errors: kNotDirectory.
-Result<store::NodePtr> make_directories(
-    store::LiveTrees& trees, const store::NodePtr& root, const RepoPath& path, const Caller& owner,
-    const std::function<void(const store::NodePtr& parent, const std::string& name)>& made);
+/// The directory at `path` below `root`, made for `owner` with its parents where they are missing.
+/// Errors: kNotDirectory.
+Result<store::NodePtr> make_directories(store::LiveTrees& trees, const store::NodePtr& root,
+                                        const RepoPath& path, const Caller& owner);
 
 /// The names and kinds of a directory in the order of their bytes, a page at a time, so that
 /// `visit` may take as long as it likes, and change the directory.

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include <google/protobuf/timestamp.pb.h>
 
 #include "base/clock.h"
@@ -11,8 +14,12 @@ inline void set_time(google::protobuf::Timestamp* out, Timestamp time) {
   out->set_nanos(static_cast<std::int32_t>(time.fraction()));
 }
 
+/// What is on the wire may be anything: a time that a Timestamp cannot hold is the nearest that it
+/// can.
 inline Timestamp time_of(const google::protobuf::Timestamp& time) {
-  return Timestamp{time.seconds() * 1'000'000'000 + time.nanos()};
+  constexpr std::int64_t kMost = 9'223'372'034;  // seconds, so that any nanos go with them
+  const auto seconds = std::clamp<std::int64_t>(time.seconds(), -kMost, kMost);
+  return Timestamp{seconds * 1'000'000'000 + time.nanos()};
 }
 
 }  // namespace pfs::api

@@ -101,6 +101,8 @@ class DeltaTrees final : public LiveTrees {
                                    std::uint64_t target_offset, std::uint64_t length) override;
   Result<NodePtr> copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) override;
   Result<std::vector<NodePtr>> put_entry(const NodePtr& directory, std::string_view name, const Entry& entry) override;
+  Result<std::vector<NodePtr>> put_entries(std::span<const EntryPut> puts,
+                                           std::span<const DirectoryChange> directories) override;
   Result<void> sync(const NodePtr& node) override;
   void opened_for_write(const NodePtr& file, pid_t pid) override;
   void released_for_write(const NodePtr& file) override;
@@ -310,6 +312,9 @@ class DeltaTrees final : public LiveTrees {
     std::uint64_t new_id = 0;
     NodePtr node;
   };
+  // delta_trees_put.cc
+  void put_plain_row(const EntryPut& put, Change& change) PFS_REQUIRES(mutex_);
+  Result<void> put_one(const EntryPut& put, Departure& departure, std::vector<NodePtr>& losers) PFS_REQUIRES(mutex_);
   Result<std::vector<MovedLink>> open_moved_links(const NodePtr& node, const LiveNode& from, const LiveNode& to) PFS_REQUIRES(mutex_);
   Result<void> put_moved_links(const std::vector<MovedLink>& moved, const TreeInfo& from, Change& change) PFS_REQUIRES(mutex_);
   void end_moved_links(const std::vector<MovedLink>& moved, TreeInfo& from, TreeInfo& to, bool done) PFS_REQUIRES(mutex_);

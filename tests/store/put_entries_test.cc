@@ -1,0 +1,140 @@
+// Many names put in one batch: all of them or none, over a restart, with hard links among them.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/store.h"
+#include "support/temporary_directory.h"
+
+namespace pfs::test {
+namespace {
+
+using namespace pfs::store;
+
+const BranchRef kMaster = *BranchRef::parse("data@master");
+
+class World {
+ public:
+  World() {
+    open();
+    REQUIRE(store_->catalog().create_branch(kMaster, std::nullopt, true));
+  }
+  void open() {
+    store_.reset();
+    StoreOptions options;
+    options.path = directory_ / "store";
+    options.clock = &clock_;
+    options.automatic_commits = false;
+    auto opened = Store::open(options);
+    REQUIRE(opened);
+    store_ = std::move(*opened);
+    REQUIRE(store_->resume());
+  }
+  LiveTrees& trees() { return store_->trees(); }
+  Store& store() { return *store_; }
+  NodePtr top() { return trees().root(*trees().branch(kMaster)); }
+  NodePtr make(const NodePtr& directory, const std::string& name, Kind kind, const std::string& text = "") {
+    MakeRequest request;
+    request.kind = kind;
+    auto node = trees().make(directory, name, request);
+    REQUIRE(node);
+    if (!text.empty()) REQUIRE(trees().write(*node, 0, std::as_bytes(std::span(text))));
+    return *node;
+  }
+  std::string text(const std::string& path) {
+    auto node = trees().walk(top(), *RepoPath::parse(path));
+    if (!node) return "(none)";
+    std::string bytes(trees().stat(*node)->size, '\0');
+    REQUIRE(trees().read(*node, 0, std::as_writable_bytes(std::span(bytes))));
+    return bytes;
+  }
+  /// An entry of a finished tree of nobody's.
+  Entry finished(const std::string& name, const std::string& bytes) {
+    const auto scratch = trees().scratch();
+    REQUIRE(scratch);
+    make(trees().root(*scratch), name, Kind::kFile, bytes);
+    const auto tree = trees().snapshot(trees().root(*scratch));
+    REQUIRE(tree);
+    return **store_->tree_reader().find(tree->root, name);
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  SystemClock clock_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_CASE("names of several directories are put, replaced and removed together", "[store]") {
+  World world;
+  auto& trees = world.trees();
+  const auto a = world.make(world.top(), "a", Kind::kDirectory);
+  const auto b = world.make(world.top(), "b", Kind::kDirectory);
+  const auto old = world.make(a, "x", Kind::kFile, "old");
+  const auto gone = world.make(b, "gone", Kind::kDirectory);
+  world.make(gone, "below", Kind::kFile, "below");
+  REQUIRE(world.store().catalog().finish(kMaster, {}));
+
+  const std::vector<EntryPut> puts{{a, "x", world.finished("x", "new")},
+                                   {b, "y", world.finished("y", std::string(1000, 'y'))},
+                                   {b, "gone", std::nullopt},
+                                   {b, "never", std::nullopt}};
+  const std::vector<DirectoryChange> directories{{b, 0700, Timestamp{5}}};
+  const auto losers = trees.put_entries(puts, directories);
+  REQUIRE(losers);
+  CHECK(std::count(losers->begin(), losers->end(), old) == 1);
+  CHECK(trees.state(old) == NodeState::kRemoved);
+  for (const bool reopened : {false, true}) {
+    INFO("reopened " << reopened);
+    CHECK(world.text("a/x") == "new");
+    CHECK(world.text("b/y") == std::string(1000, 'y'));
+    CHECK(world.text("b/gone/below") == "(none)");
+    const auto stat = world.trees().stat(*world.trees().walk(world.top(), *RepoPath::parse("b")));
+    CHECK(stat->attributes.mode == 0700);
+    CHECK(stat->attributes.mtime == Timestamp{5});
+    if (!reopened) world.open();
+  }
+  const auto made = world.store().catalog().finish(kMaster, {});
+  REQUIRE(made);
+  CHECK(made->made);
+  CHECK(world.text("b/y") == std::string(1000, 'y'));
+}
+
+TEST_CASE("a file's other names stay when several of them are replaced together", "[store]") {
+  World world;
+  auto& trees = world.trees();
+  const auto top = world.top();
+  const auto file = world.make(top, "one", Kind::kFile, "linked");
+  for (const auto* name : {"two", "three"}) REQUIRE(trees.link(file, top, name));
+  REQUIRE(world.store().catalog().finish(kMaster, {}));
+  const std::vector<EntryPut> puts{
+      {top, "one", world.finished("one", "1")}, {top, "two", std::nullopt}, {top, "plain", world.finished("plain", "p")}};
+  REQUIRE(trees.put_entries(puts, {}));
+  world.open();
+  CHECK(world.text("one") == "1");
+  CHECK(world.text("two") == "(none)");
+  CHECK(world.text("three") == "linked");
+  CHECK(world.text("plain") == "p");
+  CHECK(world.trees().stat(*world.trees().lookup(world.top(), "three"))->links == 1);
+}
+
+TEST_CASE("nothing is put when one of the names cannot be", "[store]") {
+  World world;
+  auto& trees = world.trees();
+  world.make(world.top(), "x", Kind::kFile, "old");
+  REQUIRE(world.store().catalog().finish(kMaster, {}));
+  const auto head = world.store().catalog().commit(*world.store().catalog().branch(kMaster)->head);
+  const auto commit = trees.commit(*head);
+  const auto entry = world.finished("x", "new");
+  const std::vector<EntryPut> puts{{world.top(), "x", entry}, {trees.root(*commit), "x", entry}};
+  CHECK_FALSE(trees.put_entries(puts, {}));
+  const std::vector<EntryPut> unnamed{{world.top(), "x", entry}, {world.top(), "a/b", entry}};
+  CHECK_FALSE(trees.put_entries(unnamed, {}));
+  CHECK(world.text("x") == "old");
+}
+
+}  // namespace
+}  // namespace pfs::test
