@@ -201,7 +201,8 @@ class TreeObserver {
   virtual void name_changed(const NodePtr& directory, const std::string& name, const std::vector<NodePtr>& losers) = 0;
   virtual void attributes_changed(const NodePtr& node) = 0;
   /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.
-  /// `names` are the top-level names that were known; `orphans` nodes that somebody still holds, most recent first.
+  /// `names` are the top-level names that were known; `orphans` what somebody still holds, some thousands at most: what was
+  /// at the top, and directories below, by which every walk to the others goes.
   virtual void tree_replaced(const NodePtr& root, const std::vector<std::string>& names,
                              const std::vector<NodePtr>& orphans) = 0;
   /// A branch was made, deleted or finished a commit: names in the mount's root and `.pfs` may have changed.

@@ -15,7 +15,7 @@ namespace pfs::store {
 namespace {
 
 constexpr std::size_t kMaxOrphansTold = 4000;
-constexpr std::size_t kMaxOrphansLookedAt = 4 * kMaxOrphansTold;  // most of what a directory knows may be loaded no more
+constexpr std::size_t kMaxOrphansLookedAt = 2 * kMaxOrphansTold;
 constexpr Epoch kNewest{~std::uint64_t{0}};
 
 }  // namespace
@@ -46,15 +46,17 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
   return replaced;
 }
 
-// Those nearest to the root first, as whoever walks by an old name meets them first; and not more than a retarget has the
-// time for, however many the kernel knows.
+// Those that a walk from the root asks for first: what is at the top, and directories, each of which the kernel asks for its
+// mode before it goes on to what is in it. So a file below one of them need not be told of. Not more than a retarget has
+// the time for, however many the kernel knows. Source: fuse_permission() in fs/fuse/dir.c.
 std::vector<NodePtr> DeltaTrees::loaded_below(const NodePtr& root) const {
   std::vector<NodePtr> found;
   std::size_t looked_at = 0;
   const auto look_into = [&](const LiveNode& directory) {
     for (const auto& [name, weak] : directory.children) {
       if (found.size() == kMaxOrphansTold || ++looked_at > kMaxOrphansLookedAt) return;
-      if (auto child = weak.lock()) found.push_back(std::move(child));
+      auto child = weak.lock();
+      if (child && (&directory == root.get() || child->is_directory())) found.push_back(std::move(child));
     }
   };
   look_into(*root);
