@@ -32,6 +32,9 @@ class KernelCaches {
   virtual bool drop_name_now(NodeId directory, const std::string& name,
                              std::chrono::milliseconds timeout) = 0;
 
+  /// The next read of the file, and the next access to a mapping of it, asks us. Waits as drop_name_now() does.
+  virtual bool drop_content_now(NodeId file, std::chrono::milliseconds timeout) = 0;
+
   /// The next readdir of the directory asks us. In the background.
   virtual void drop_listing(NodeId directory) = 0;
 

@@ -36,6 +36,11 @@ void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
                        const std::vector<store::NodePtr>& losers) {
   // how many names they have; the kernel counts those only that go by way of it
   for (const NodeId id : inodes_.known(losers)) caches_.drop_attributes(id);
+  for (const auto& loser : losers) {
+    if (trees_.kind(loser) != store::Kind::kFile || trees_.state(loser) != store::NodeState::kLinked) continue;
+    // what was put over it are its own bytes now
+    for (const NodeId id : inodes_.known({loser})) caches_.drop_content_now(id, kDropTimeout);
+  }
   for (const NodeId id : inodes_.known({directory})) {
     caches_.drop_attributes(id);
     caches_.drop_listing(id);

@@ -172,8 +172,9 @@ class LiveTrees {
 
   /// Any number of put_entry(), removals of names with all that is below them, and changes of directories, in one batch: no
   /// commit has, and no crash leaves, a part of them. Names of files with several names, and directories with such files in
-  /// them, are put before the rest, one by one. Each name once; a name that is to go may be missing.
-  /// Shape: the loaded nodes that have lost a name by it.
+  /// them, are put before the rest, one by one. Each name once; a name that is to go may be missing. A loaded file with one
+  /// name that another one is put over stays the node that it is, with the other's content and attributes.
+  /// Shape: the loaded nodes that have lost a name by it, and those files.
   virtual Result<std::vector<NodePtr>> put_entries(std::span<const EntryPut> puts,
                                                    std::span<const DirectoryChange> directories) = 0;
 
@@ -197,7 +198,8 @@ class LiveTrees {
 class TreeObserver {
  public:
   virtual ~TreeObserver() = default;
-  /// `name` of `directory` was added, replaced or removed by the API or a job; `losers` have a name less by that.
+  /// `name` of `directory` was added, replaced or removed by the API or a job; `losers` have a name less by that, or, where
+  /// they are linked still, maybe another content.
   virtual void name_changed(const NodePtr& directory, const std::string& name, const std::vector<NodePtr>& losers) = 0;
   virtual void attributes_changed(const NodePtr& node) = 0;
   /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.

@@ -119,23 +119,32 @@ TEST_CASE("a file that the API puts, appends to, copies or deletes is seen by th
   }
 }
 
-TEST_CASE("what the API replaces is read on by who has it open and mapped", "[mount]") {
+TEST_CASE("what the API puts over a file is seen by who has it open and mapped, as with cp", "[mount]") {
   const World world;
   put(world / "f", "old content");
   const UniqueFd file(::open((world / "f").c_str(), O_RDONLY | O_CLOEXEC));
   void* mapped = ::mmap(nullptr, 11, PROT_READ, MAP_SHARED, file.get(), 0);
   REQUIRE(mapped != MAP_FAILED);
-  world.put_file("f", "new");
-  char text[16] = {};
-  CHECK(::pread(file.get(), text, sizeof text, 0) == 11);
-  CHECK(std::string(text) == "old content");
-  CHECK(std::memcmp(mapped, "old content", 11) == 0);
-  struct stat open_one {};
-  REQUIRE(::fstat(file.get(), &open_one) == 0);
-  CHECK(open_one.st_nlink == 0);
-  CHECK(open_one.st_size == 11);
-  CHECK(contents(world / "f") == "new");
-  CHECK(about(world / "f").st_ino != open_one.st_ino);
+  REQUIRE(std::memcmp(mapped, "old content", 11) == 0);
+  const auto number = about(world / "f").st_ino;
+  for (const std::string text : {"NEW CONTENT", "changed once more, and longer"}) {
+    world.put_file("f", text);
+    char read[64] = {};
+    CHECK(::pread(file.get(), read, sizeof read, 0) == static_cast<ssize_t>(text.size()));
+    CHECK(std::string(read) == text);
+    CHECK(std::memcmp(mapped, text.data(), 11) == 0);
+    CHECK(contents(world / "f") == text);
+    CHECK(about(world / "f").st_ino == number);
+    CHECK(about(world / "f").st_nlink == 1);
+  }
+  // and the other way: who has it open for writing writes into what was put
+  const UniqueFd writing(::open((world / "f").c_str(), O_WRONLY | O_CLOEXEC));
+  REQUIRE(::pwrite(writing.get(), "by hand", 7, 0) == 7);
+  world.put_file("f", "put over what was being written");
+  REQUIRE(::pwrite(writing.get(), "PUT", 3, 0) == 3);
+  CHECK(contents(world / "f") == "PUT over what was being written");
+  put(world / ".pfs/commit", "both\n");
+  CHECK(contents(world / "f") == "PUT over what was being written");
   ::munmap(mapped, 11);
 }
 

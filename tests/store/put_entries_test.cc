@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -86,7 +88,8 @@ TEST_CASE("names of several directories are put, replaced and removed together",
   const auto losers = trees.put_entries(puts, directories);
   REQUIRE(losers);
   CHECK(std::count(losers->begin(), losers->end(), old) == 1);
-  CHECK(trees.state(old) == NodeState::kRemoved);
+  CHECK(trees.state(old) == NodeState::kLinked);  // the node that it was, with other bytes
+  CHECK(trees.stat(old)->size == 3);
   for (const bool reopened : {false, true}) {
     INFO("reopened " << reopened);
     CHECK(world.text("a/x") == "new");
@@ -101,6 +104,41 @@ TEST_CASE("names of several directories are put, replaced and removed together",
   REQUIRE(made);
   CHECK(made->made);
   CHECK(world.text("b/y") == std::string(1000, 'y'));
+}
+
+TEST_CASE("a file that somebody knows is the same file with other bytes, over restarts and beside commits", "[store]") {
+  World world;
+  const auto size = GENERATE(std::size_t{10}, std::size_t{100'000}, std::size_t{6'000'000});  // inline, in the log, in a spool
+  const auto file = world.make(world.top(), "f", Kind::kFile, std::string(size, 'a'));
+  std::atomic<bool> ends = false;
+  std::atomic<bool> all_finished = true;
+  std::thread committing([&] {
+    while (!ends) all_finished = world.store().catalog().finish(kMaster, {}).has_value() && all_finished;
+  });
+  std::string last;
+  for (int round = 0; round < 30; ++round) {
+    last = std::string(round % 3 == 0 ? 20 : 70'000, static_cast<char>('b' + round % 20));
+    const std::vector<EntryPut> puts{{world.top(), "f", world.finished("f", last)}};
+    const auto changed = world.trees().put_entries(puts, {});
+    REQUIRE(changed);
+    CHECK(*changed == std::vector<NodePtr>{file});
+    CHECK(world.text("f") == last);
+    if (round % 4 == 1) {
+      REQUIRE(world.trees().write(file, 5, std::as_bytes(std::span("written", 7))));
+      last.replace(5, 7, "written");
+    }
+    CHECK(world.trees().stat(file)->size == last.size());
+    CHECK(world.text("f") == last);
+  }
+  ends = true;
+  committing.join();
+  CHECK(all_finished);
+  CHECK(*world.trees().lookup(world.top(), "f") == file);
+  for (const bool committed : {false, true}) {
+    world.open();
+    CHECK(world.text("f") == last);
+    if (!committed) REQUIRE(world.store().catalog().finish(kMaster, {}));
+  }
 }
 
 TEST_CASE("a file's other names stay when several of them are replaced together", "[store]") {

@@ -120,6 +120,12 @@ bool Notifier::drop_name_now(NodeId directory, const std::string& name,
   return wait_for({enqueue(inval_entry(directory, name))}, timeout);
 }
 
+bool Notifier::drop_content_now(NodeId file, std::chrono::milliseconds timeout) {
+  Lock lock(mutex_);
+  if (!running_) return true;
+  return wait_for({enqueue(inval_inode(file, 0, 0))}, timeout);
+}
+
 void Notifier::drop_listing(NodeId directory) {
   Lock lock(mutex_);
   if (running_) enqueue(inval_inode(directory, 0, 0));

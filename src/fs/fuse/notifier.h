@@ -37,6 +37,8 @@ class Notifier final : public KernelCaches {
                   std::function<void()> done) override PFS_EXCLUDES(mutex_);
   bool drop_name_now(NodeId directory, const std::string& name,
                      std::chrono::milliseconds timeout) override PFS_EXCLUDES(mutex_);
+  bool drop_content_now(NodeId file, std::chrono::milliseconds timeout) override
+      PFS_EXCLUDES(mutex_);
   void drop_listing(NodeId directory) override PFS_EXCLUDES(mutex_);
   bool write_back(const std::vector<NodeId>& files, std::chrono::milliseconds timeout) override
       PFS_EXCLUDES(mutex_);

@@ -313,6 +313,15 @@ class DeltaTrees final : public LiveTrees {
     NodePtr node;
   };
   // delta_trees_put.cc
+  struct Overwrite {
+    NodePtr node;
+    FileId number;  ///< that it is given, if it had none
+    FileState before;
+    Dropped dropped;
+  };
+  bool can_overwrite(const NodePtr& there, const EntryPut& put) const;
+  void begin_overwrite(const EntryPut& put, Overwrite& overwrite, Change& change) PFS_REQUIRES(mutex_);
+  void end_overwrite(Overwrite& overwrite, bool done) PFS_REQUIRES(mutex_);
   void put_plain_row(const EntryPut& put, Change& change) PFS_REQUIRES(mutex_);
   Result<void> put_one(const EntryPut& put, Departure& departure, std::vector<NodePtr>& losers) PFS_REQUIRES(mutex_);
   Result<std::vector<MovedLink>> open_moved_links(const NodePtr& node, const LiveNode& from, const LiveNode& to) PFS_REQUIRES(mutex_);

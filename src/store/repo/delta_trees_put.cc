@@ -70,6 +70,56 @@ Result<void> DeltaTrees::put_one(const EntryPut& put, Departure& departure, std:
   return {};
 }
 
+// A file that somebody knows stays that file when another one is put in its place, as with cp: who has it open goes on with
+// the new bytes.
+bool DeltaTrees::can_overwrite(const NodePtr& there, const EntryPut& put) const {
+  return there && there->kind == Kind::kFile && put.entry && put.entry->attributes.kind == Kind::kFile;
+}
+
+void DeltaTrees::begin_overwrite(const EntryPut& put, Overwrite& overwrite, Change& change) {
+  LiveNode& node = *overwrite.node;
+  const Epoch epoch(epoch_);
+  const auto& content = put.entry->content;
+  const auto drop = [&overwrite](const StagedAt& at, std::uint64_t bytes) { overwrite.dropped.emplace_back(at, bytes); };
+  Lock lock(node.mutex);
+  node.folding = true;  // no write comes between, which would be lost should the batch fail
+  overwrite.before = node.state;
+  if (overwrite.number) node.file = overwrite.number;
+  cut_ahead_->changed(node);
+  auto& state = node.state;
+  if (last_frozen() == Epoch{}) {
+    state.fold(Epoch(~std::uint64_t{0}), content, drop);
+    state.size = content.size;
+  } else {
+    // the file's base may yet become what the commit has: only layers go over it
+    state.truncate(epoch, 0, drop);
+    if (content.size > 0) state.put(epoch, 0, Extent{content.size, Slice{content, 0}}, drop);
+  }
+  state.finished = false;  // no commit has had it
+  state.attributes = put.entry->attributes;
+  state.attributes.ctime = put.directory->attributes.ctime;
+  state.xattrs = put.entry->xattrs;
+  node.rows_unsynced = node.log_unsynced = true;
+  change.batch.put(Family::kInode, file_key(node.file, epoch), state.encode());
+  change.batch.put(Family::kDelta, delta_key(put.directory->directory, put.name, epoch), DeltaRow{node.file}.encode());
+}
+
+void DeltaTrees::end_overwrite(Overwrite& overwrite, bool done) {
+  LiveNode& node = *overwrite.node;
+  {
+    Lock lock(node.mutex);
+    node.folding = false;
+    if (!done) {
+      node.state = std::move(overwrite.before);
+      if (overwrite.number) node.file = {};
+      return;
+    }
+    node.marked = Epoch(epoch_);
+  }
+  files_.put(node.file, overwrite.node);
+  release(overwrite.dropped);
+}
+
 Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> puts,
                                                      std::span<const DirectoryChange> directories) {
   reap();
@@ -79,10 +129,13 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
   for (const auto& changed : directories) PFS_TRY(check_changeable(*changed.directory));
   std::vector<NodePtr> losers;
   std::vector<std::pair<const EntryPut*, Departure>> plain;
+  std::vector<std::pair<const EntryPut*, Overwrite>> overwritten;
   for (const auto& put : puts) {
     PFS_TRY_ASSIGN(auto departure, open_departure(put.directory, put.name, true));
     const bool has_links = put.entry && put.entry->is_directory() && put.entry->subtree.totals.links > 0;
-    if (departure.links.empty() && !has_links) {
+    if (departure.links.empty() && !has_links && can_overwrite(departure.node, put)) {
+      overwritten.emplace_back(&put, Overwrite{std::move(departure.node), {}, {}, {}});
+    } else if (departure.links.empty() && !has_links) {
       plain.emplace_back(&put, std::move(departure));
     } else {
       PFS_TRY(put_one(put, departure, losers));  // the rows of a link's names are made one departure at a time
@@ -95,6 +148,14 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
     touched = put->directory.get();
     put_plain_row(*put, change);
   }
+  for (auto& [put, overwrite] : overwritten) {
+    if (put->directory.get() != touched) PFS_TRY(touch_directory(*put->directory, change));
+    touched = put->directory.get();
+    if (!overwrite.node->file) {
+      PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*put->directory).info));
+      overwrite.number = FileId(number);
+    }
+  }
   std::vector<Attributes> before;
   for (const auto& changed : directories) {
     before.push_back(changed.directory->attributes);
@@ -105,6 +166,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
     attributes.ctime = parts_.clock->now();
     put_directory_row(*changed.directory, change);
   }
+  for (auto& [put, overwrite] : overwritten) begin_overwrite(*put, overwrite, change);
   auto done = apply(change);
   for (auto& [put, departure] : plain) {
     end_departure(departure, *root_of(*put->directory).info, *put->directory, put->name, done.has_value());
@@ -112,11 +174,16 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
     put->directory->children.erase(put->name);
     losers.push_back(std::move(departure.node));
   }
+  for (auto& [put, overwrite] : overwritten) {
+    end_overwrite(overwrite, done.has_value());
+    losers.push_back(std::move(overwrite.node));
+  }
   if (!done) {
     for (std::size_t i = 0; i < before.size(); ++i) directories[i].directory->attributes = before[i];
     return std::move(done).error();
   }
   for (const auto& [put, departure] : plain) note_change(*put->directory);
+  for (const auto& [put, overwrite] : overwritten) note_change(*put->directory);
   for (const auto& changed : directories) note_change(*changed.directory);
   return losers;
 }
