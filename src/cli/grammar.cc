@@ -10,7 +10,7 @@ namespace {
 const std::map<std::string, std::string>& plurals() {
   static const std::map<std::string, std::string> kPlurals = {
       {"repo", "repos"}, {"branch", "branches"},    {"commit", "commits"},
-      {"file", "files"}, {"pipeline", "pipelines"}, {"job", "jobs"},
+      {"transaction", "transactions"}, {"file", "files"}, {"pipeline", "pipelines"}, {"job", "jobs"},
   };
   return kPlurals;
 }
