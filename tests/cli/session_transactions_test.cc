@@ -86,6 +86,19 @@ TEST_CASE("a transaction outlives the server, and the commits that it has promis
   CHECK(session.ok({"get", "file", "data@" + commit + ":/f"}) == "x");
 }
 
+TEST_CASE("files are not changed beside a transaction by somebody who believes to be in it", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto id = started(session);
+  const auto said = session.pfs({"put", "file", "data@master:/f"}, "x");
+  CHECK(said.status == 1);
+  CHECK(said.err.find("stop transaction") != said.err.npos);
+  CHECK(session.pfs({"copy", "file", "data@master:/f", "data@master:/g"}).status == 1);
+  CHECK(session.pfs({"delete", "file", "data@master:/f"}).status == 1);
+  session.ok({"stop", "transaction"});
+  session.ok({"put", "file", "data@master:/f"}, "x");
+}
+
 TEST_CASE("a transaction that is gone can be left", "[cli][session]") {
   PfsSession session;
   const auto id = started(session);
