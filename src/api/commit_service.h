@@ -38,6 +38,7 @@ class CommitService final : public v1::CommitService::Service {
                      v1::StartCommitResponse& response);
   Result<void> finish(const grpc::ServerContext& context, const v1::FinishCommitRequest& request,
                       v1::FinishCommitResponse& response);
+  Result<void> refuse_second_finish(const v1::FinishCommitRequest& request, const CommitId& head);
   Result<void> inspect(const v1::InspectCommitRequest& request, v1::CommitInfo& info);
   Result<void> list(const v1::ListCommitsRequest& request,
                     grpc::ServerWriter<v1::CommitInfo>& writer);

@@ -158,6 +158,18 @@ TEST_CASE("a commit that was started by hand is dropped by deleting it", "[cli][
   session.ok({"start", "commit", "data@master"});
 }
 
+TEST_CASE("finishing twice is refused, and a branch that has been committed by itself can be finished", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"start", "commit", "data@master"});
+  session.ok({"finish", "commit", "data@master"});
+  const auto said = session.pfs({"finish", "commit", "data@master"});
+  CHECK(said.status == 1);
+  CHECK(said.err.find("is finished already") != said.err.npos);
+  put(session, "data@master", "1");
+  session.ok({"finish", "commit", "data@master"});
+}
+
 TEST_CASE("a commit with nothing downstream is flushed at once", "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});

@@ -27,6 +27,11 @@ class Transactions {
  public:
   explicit Transactions(store::Store& store) : store_(store) {}
 
+  /// Whether the call is a part of a transaction.
+  static bool named_by(const grpc::ServerContext& context) {
+    return context.client_metadata().count(kTransactionMetadata) != 0;
+  }
+
   /// Carries `request` out, or queues it where the call names a transaction. Returns what its main
   /// step comes to. Errors: those of the steps; kNotFound (no such transaction).
   Result<store::StepResult> carry_out(const grpc::ServerContext& context, v1::RefRequest request);
