@@ -120,8 +120,8 @@ Result<void> BranchService::update(const v1::UpdateBranchRequest& request,
   };
   store::PolicySettings trial;
   PFS_TRY(edit(trial));  // so that nothing is changed by half
-  PFS_TRY_ASSIGN(const auto branch, store_.catalog().set_policy(
-                                        ref, [&edit](auto& policy) { (void)edit(policy); }));
+  PFS_TRY_ASSIGN(const auto branch,
+                 store_.catalog().set_policy(ref, [&edit](auto& policy) { (void)edit(policy); }));
   response = info_of(branch);
   return {};
 }

@@ -12,7 +12,8 @@ namespace pfs::api {
 /// Branches, over the wire. Thread-safe.
 class BranchService final : public v1::BranchService::Service {
  public:
-  BranchService(store::Store& store, const Callers& callers) : store_(store), callers_(callers), changes_(store) {}
+  BranchService(store::Store& store, const Callers& callers)
+      : store_(store), callers_(callers), changes_(store) {}
 
   grpc::Status CreateBranch(grpc::ServerContext* context, const v1::CreateBranchRequest* request,
                             v1::CreateBranchResponse* response) override;

@@ -70,7 +70,8 @@ Result<void> CommitService::finish(const grpc::ServerContext& context,
   *change.mutable_finish_commit() = request;
   change.set_author(caller.name());
   PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
-  if (!done.changed && !Transactions::named_by(context)) PFS_TRY(refuse_second_finish(request, done.commit));
+  if (!done.changed && !Transactions::named_by(context))
+    PFS_TRY(refuse_second_finish(request, done.commit));
   if (done.commit) response.set_id(done.commit.hex());
   response.set_made(done.changed);
   return {};
@@ -98,16 +99,18 @@ grpc::Status CommitService::SubscribeCommits(grpc::ServerContext* context,
   return answer(*context, subscribe_commits(store_.catalog(), *request, *context, *writer));
 }
 
-// A branch without changes has been committed by itself, which whoever asks for it wants to hear nothing of; but who has finished
-// a commit that was started by hand and finishes it again is mistaken. Only such a commit was started before it was finished.
+// A branch without changes has been committed by itself, which whoever asks for it wants to hear
+// nothing of; but who has finished a commit that was started by hand and finishes it again is
+// mistaken. Only such a commit was started before it was finished.
 Result<void> CommitService::refuse_second_finish(const v1::FinishCommitRequest& request,
                                                  const CommitId& head) {
   PFS_TRY_ASSIGN(const auto ref, commit_ref(request.repo(), request.ref()));
   if (!head || !ref.branch) return {};
   PFS_TRY_ASSIGN(const auto commit, store_.catalog().commit(head));
   if (commit.branch != *ref.branch || commit.started == commit.finished) return {};
-  return Error{Code::kInvalid, fmt::format("commit {}@{}: is finished already, and nothing has changed in {} since",
-                                           ref.repo.str(), head.hex(), ref.str())};
+  return Error{Code::kInvalid,
+               fmt::format("commit {}@{}: is finished already, and nothing has changed in {} since",
+                           ref.repo.str(), head.hex(), ref.str())};
 }
 
 Result<void> CommitService::inspect(const v1::InspectCommitRequest& request, v1::CommitInfo& info) {

@@ -46,9 +46,9 @@ grpc::Status TransactionService::InspectTransaction(grpc::ServerContext* context
   return answer(*context, tell(transactions_.get(request->id()), *response));
 }
 
-grpc::Status TransactionService::ListTransactions(
-    grpc::ServerContext* context, const v1::ListTransactionsRequest*,
-    grpc::ServerWriter<v1::TransactionInfo>* writer) {
+grpc::Status TransactionService::ListTransactions(grpc::ServerContext* context,
+                                                  const v1::ListTransactionsRequest*,
+                                                  grpc::ServerWriter<v1::TransactionInfo>* writer) {
   return answer(*context, [&]() -> Result<void> {
     PFS_TRY_ASSIGN(const auto all, transactions_.list());
     for (const auto& transaction : all) {

@@ -10,7 +10,8 @@ class TransactionService final : public v1::TransactionService::Service {
  public:
   explicit TransactionService(store::Store& store) : transactions_(store) {}
 
-  grpc::Status StartTransaction(grpc::ServerContext* context, const v1::StartTransactionRequest* request,
+  grpc::Status StartTransaction(grpc::ServerContext* context,
+                                const v1::StartTransactionRequest* request,
                                 v1::TransactionInfo* response) override;
   grpc::Status FinishTransaction(grpc::ServerContext* context,
                                  const v1::FinishTransactionRequest* request,

@@ -122,18 +122,18 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   for (const auto& upstream : branch.provenance) {
     provenance += (provenance.empty() ? "" : " ") + upstream;
   }
-  print_labels({{"Name", branch.repo + "@" + branch.name},
-                {"Head Commit", branch.head},
-                {"Provenance", provenance},
-                {"Trigger", branch.trigger ? branch.trigger->text : ""},
-                {"Open Commit", branch.open_commit},
-                {"Opened By Hand", branch.opened_by_hand ? "yes" : ""},
-                {"Output Of", branch.output_of},
-                {"Commit", with_origin(branch.policy.commit, branch.own_policy.commit)},
-                {"Commit After",
-                 with_origin(branch.policy.commit_after, branch.own_policy.commit_after)},
-                {"Commit Max", with_origin(branch.policy.commit_max, branch.own_policy.commit_max)},
-                {"Created", arguments.output.time(branch.created)}});
+  print_labels(
+      {{"Name", branch.repo + "@" + branch.name},
+       {"Head Commit", branch.head},
+       {"Provenance", provenance},
+       {"Trigger", branch.trigger ? branch.trigger->text : ""},
+       {"Open Commit", branch.open_commit},
+       {"Opened By Hand", branch.opened_by_hand ? "yes" : ""},
+       {"Output Of", branch.output_of},
+       {"Commit", with_origin(branch.policy.commit, branch.own_policy.commit)},
+       {"Commit After", with_origin(branch.policy.commit_after, branch.own_policy.commit_after)},
+       {"Commit Max", with_origin(branch.policy.commit_max, branch.own_policy.commit_max)},
+       {"Created", arguments.output.time(branch.created)}});
   return {};
 }
 
@@ -216,9 +216,10 @@ void add_branch_commands(Grammar& grammar, Session& session) {
   auto& removes = grammar.command("delete", "branch", "Delete a branch; its commits stay",
                                   [&session, arguments] { return remove(session, *arguments); });
   add_parsed(removes, "branch", arguments->branch, "repo@branch")->required();
-  removes.add_flag("-f,--force", arguments->force,
-                   "Also while a commit that was started by hand is open, a pipeline reads or writes "
-                   "it, or another branch is made from it");
+  removes.add_flag(
+      "-f,--force", arguments->force,
+      "Also while a commit that was started by hand is open, a pipeline reads or writes "
+      "it, or another branch is made from it");
 }
 
 }  // namespace pfs::cli

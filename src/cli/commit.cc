@@ -72,8 +72,10 @@ Cell progress_of(const client::Commit& commit) {
 Result<void> start(Session& session, const Arguments& arguments) {
   const auto& scope = arguments.scope;
   if (!scope.branch) {
-    return Error{Code::kInvalid, fmt::format("repo {0}: a commit is made on a branch; say which: start commit {0}@master",
-                                             scope.repo.str())};
+    return Error{
+        Code::kInvalid,
+        fmt::format("repo {0}: a commit is made on a branch; say which: start commit {0}@master",
+                    scope.repo.str())};
   }
   const BranchRef branch{scope.repo, *scope.branch};
   std::optional<CommitRef> parent;
@@ -81,7 +83,8 @@ Result<void> start(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(parent, parse_head(branch, arguments.parent));
   }
   return session.change([&](const client::Connection& connection) -> Result<void> {
-    PFS_TRY_ASSIGN(const auto id, client::Commits(connection).start(branch, parent, arguments.description));
+    PFS_TRY_ASSIGN(const auto id,
+                   client::Commits(connection).start(branch, parent, arguments.description));
     fmt::print("{}\n", id);
     return {};
   });
@@ -144,8 +147,9 @@ Result<void> list(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(from, parse_head({scope.repo, *scope.branch}, arguments.from));
   }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto commits, client::Commits(*connection)
-                                         .list(scope.repo, scope.branch, arguments.number, from));
+  PFS_TRY_ASSIGN(
+      const auto commits,
+      client::Commits(*connection).list(scope.repo, scope.branch, arguments.number, from));
   CommitListing listing(arguments.output, session.terminal());
   for (const auto& commit : commits) listing.add(commit);
   return {};
@@ -219,8 +223,9 @@ void add_commit_commands(Grammar& grammar, Session& session) {
                                  "Open a commit that ends with 'finish commit'; prints its id",
                                  [&session, arguments] { return start(session, *arguments); });
   add_parsed(starts, "branch", arguments->scope, "repo@branch")->required();
-  starts.add_option("-p,--parent", arguments->parent,
-                    "A branch or commit of the same repo that it goes on from: dev, master^, an id");
+  starts.add_option(
+      "-p,--parent", arguments->parent,
+      "A branch or commit of the same repo that it goes on from: dev, master^, an id");
   starts.add_option("-m,--message,--description", arguments->description, "What it is about");
 
   auto& finishes = grammar.command("finish", "commit", "Finish a branch's open commit now",
@@ -247,9 +252,9 @@ void add_commit_commands(Grammar& grammar, Session& session) {
                       [&session, arguments] { return remove(session, *arguments, false); });
   removes.add_option("commit", arguments->target, "repo@branch (its HEAD), repo@id, or an id")
       ->required();
-  auto& squashes = grammar.command(
-      "squash", "commit", "Delete a commit whose content the commits after it keep",
-      [&session, arguments] { return remove(session, *arguments, true); });
+  auto& squashes =
+      grammar.command("squash", "commit", "Delete a commit whose content the commits after it keep",
+                      [&session, arguments] { return remove(session, *arguments, true); });
   squashes.add_option("commit", arguments->target, "repo@id, or an id")->required();
 
   for (const auto* verb : {"flush", "wait"}) {

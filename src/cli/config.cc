@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
-#include <boost/filesystem.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem.hpp>
 
 #include "base/file.h"
 

@@ -21,8 +21,8 @@ class Config {
   /// $PFS_CONFIG, else $PACH_CONFIG, else ~/.pachyderm/config.json; nullopt without a home.
   static std::optional<std::string> path(const Surroundings& surroundings);
 
-  /// Shape: a file that is not there is an empty configuration. Errors: kInvalid (names the file and
-  /// what is wrong in it), kDenied, kIo.
+  /// Shape: a file that is not there is an empty configuration. Errors: kInvalid (names the file
+  /// and what is wrong in it), kDenied, kIo.
   static Result<Config> load(const std::string& path);
   /// Reads the file, lets `change` work on it and writes it, while others who edit it wait; writes
   /// nothing when `change` fails. The file is for its owner alone (0600), and its directory is made

@@ -42,14 +42,16 @@ TEST_CASE("a repo's description is changed, and the list is narrowed by name", "
   session.ok({"create", "repo", "images"});
   session.ok({"create", "repo", "edges"});
   session.ok({"update", "repo", "images", "-d", "pictures"});
-  CHECK(session.ok({"inspect", "repo", "images"}).find("Description: pictures") != std::string::npos);
+  CHECK(session.ok({"inspect", "repo", "images"}).find("Description: pictures") !=
+        std::string::npos);
   const auto some = session.ok({"list", "repo", "mag"});
   CHECK(some.find("images") != some.npos);
   CHECK(some.find("edges") == some.npos);
   CHECK(session.pfs({"update", "repo", "none", "-d", "x"}).status == 1);
 }
 
-TEST_CASE("a deleted repo is gone, and programs are not asked whether they mean it", "[cli][session]") {
+TEST_CASE("a deleted repo is gone, and programs are not asked whether they mean it",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   session.ok({"create", "repo", "other"});
@@ -73,8 +75,9 @@ TEST_CASE("a branch's provenance is shown, kept by a plain create, and in the wa
   session.ok({"create", "branch", "data@dev"});
   session.ok({"create", "branch", "out@master", "-p", "data@master", "-p", "data@dev"});
   session.ok({"create", "branch", "out@master"});
-  CHECK(session.ok({"inspect", "branch", "out@master"}).find("Provenance: data@master data@dev\n") !=
-        std::string::npos);
+  CHECK(
+      session.ok({"inspect", "branch", "out@master"}).find("Provenance: data@master data@dev\n") !=
+      std::string::npos);
   const auto refused = session.pfs({"delete", "repo", "data"});
   CHECK(refused.status == 1);
   CHECK(refused.err.find("out@master") != refused.err.npos);
@@ -85,7 +88,8 @@ TEST_CASE("a branch's provenance is shown, kept by a plain create, and in the wa
   CHECK(session.pfs({"create", "branch", "out@x", "-p", "no"}).status == 2);
 }
 
-TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch", "[cli][session]") {
+TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   session.ok({"create", "branch", "data@master", "--trigger", "staging", "--trigger-cron", "@daily",
@@ -97,7 +101,8 @@ TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch
         "copy   -    master on Commits(1)\n"
         "master -    staging on Cron(@daily) and Size(1MB) and Commits(7)\n");
   CHECK(session.pfs({"create", "branch", "data@x", "--trigger-size", "1MB"}).status == 1);
-  CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "copy", "--trigger-size", "big"}).status == 1);
+  CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "copy", "--trigger-size", "big"})
+            .status == 1);
   CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "x"}).status == 1);
   CHECK(session.pfs({"create", "branch", "data@staging", "--trigger", "copy"}).status == 1);
   CHECK(session.pfs({"create", "branch", "data@copy", "-p", "data@master"}).status == 1);
@@ -126,11 +131,13 @@ TEST_CASE("commits are listed from one on, and begun at another", "[cli][session
   session.ok({"start", "commit", "data@master", "-p", "master^2"});
   CHECK(session.ok({"get", "file", "data@master:/f"}) == "2");
   session.ok({"finish", "commit", "data@master"});
-  CHECK(session.ok({"inspect", "commit", "data@master"}).find("Parent: " + made[1]) != std::string::npos);
+  CHECK(session.ok({"inspect", "commit", "data@master"}).find("Parent: " + made[1]) !=
+        std::string::npos);
   CHECK(session.pfs({"start", "commit", "data"}).status == 1);
 }
 
-TEST_CASE("a deleted commit's place is taken by its parent, a squashed one's content stays", "[cli][session]") {
+TEST_CASE("a deleted commit's place is taken by its parent, a squashed one's content stays",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   std::vector<std::string> made;
@@ -158,7 +165,9 @@ TEST_CASE("a commit that was started by hand is dropped by deleting it", "[cli][
   session.ok({"start", "commit", "data@master"});
 }
 
-TEST_CASE("finishing twice is refused, and a branch that has been committed by itself can be finished", "[cli][session]") {
+TEST_CASE(
+    "finishing twice is refused, and a branch that has been committed by itself can be finished",
+    "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   session.ok({"start", "commit", "data@master"});
@@ -181,7 +190,8 @@ TEST_CASE("a commit with nothing downstream is flushed at once", "[cli][session]
   CHECK(session.pfs({"flush", "commit", "data@none"}).status == 1);
 }
 
-TEST_CASE("a subscription tells of commits that are there, and of those that come", "[cli][session]") {
+TEST_CASE("a subscription tells of commits that are there, and of those that come",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   std::vector<std::string> made;
@@ -190,11 +200,13 @@ TEST_CASE("a subscription tells of commits that are there, and of those that com
   const auto ref = *BranchRef::parse("data@master");
   const auto until = [&](std::size_t count, const std::optional<CommitRef>& from, bool new_only) {
     std::vector<std::string> seen;
-    const auto ended = client::Commits(*connection).subscribe(ref, from, new_only, [&](const client::Commit& commit) -> Result<void> {
-      seen.push_back(commit.id);
-      if (seen.size() == count) return Error{Code::kCancelled, "enough"};
-      return {};
-    });
+    const auto ended =
+        client::Commits(*connection)
+            .subscribe(ref, from, new_only, [&](const client::Commit& commit) -> Result<void> {
+              seen.push_back(commit.id);
+              if (seen.size() == count) return Error{Code::kCancelled, "enough"};
+              return {};
+            });
     CHECK(ended.error().code == Code::kCancelled);
     return seen;
   };
@@ -207,7 +219,8 @@ TEST_CASE("a subscription tells of commits that are there, and of those that com
   made.push_back(put(session, "data@master", "4"));
   subscriber.join();
   CHECK(seen == made);
-  CHECK(session.pfs({"subscribe", "commit", "data@master", "--new", "--from", made[0]}).status == 2);
+  CHECK(session.pfs({"subscribe", "commit", "data@master", "--new", "--from", made[0]}).status ==
+        2);
   CHECK(session.pfs({"subscribe", "commit", "none@master"}).status == 1);
 }
 

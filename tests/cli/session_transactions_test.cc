@@ -43,7 +43,8 @@ TEST_CASE("what is in a transaction happens when it is finished, all at once", "
   session.ok({"inspect", "repo", "after"});
 }
 
-TEST_CASE("what cannot be is refused when it is said, and is not in the transaction", "[cli][session]") {
+TEST_CASE("what cannot be is refused when it is said, and is not in the transaction",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   started(session);
@@ -55,7 +56,8 @@ TEST_CASE("what cannot be is refused when it is said, and is not in the transact
   CHECK(session.ok({"inspect", "transaction"}).find("Request 2") == std::string::npos);
 }
 
-TEST_CASE("a transaction that something came in the way of does nothing, and says what", "[cli][session]") {
+TEST_CASE("a transaction that something came in the way of does nothing, and says what",
+          "[cli][session]") {
   PfsSession session;
   const auto id = started(session);
   session.ok({"create", "repo", "one"});
@@ -73,7 +75,8 @@ TEST_CASE("a transaction that something came in the way of does nothing, and say
   session.ok({"create", "repo", "one"});
 }
 
-TEST_CASE("a transaction outlives the server, and the commits that it has promised", "[cli][session]") {
+TEST_CASE("a transaction outlives the server, and the commits that it has promised",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   const auto id = started(session);
@@ -86,7 +89,8 @@ TEST_CASE("a transaction outlives the server, and the commits that it has promis
   CHECK(session.ok({"get", "file", "data@" + commit + ":/f"}) == "x");
 }
 
-TEST_CASE("files are not changed beside a transaction by somebody who believes to be in it", "[cli][session]") {
+TEST_CASE("files are not changed beside a transaction by somebody who believes to be in it",
+          "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
   const auto id = started(session);

@@ -21,10 +21,12 @@ Branch branch_of(const v1::BranchInfo& info) {
   branch.output_of = info.output_of();
   branch.policy = policy_of(info.policy());
   branch.own_policy = policy_of(info.own_policy());
-  for (const auto& name : info.provenance()) branch.provenance.push_back(name.repo() + "@" + name.name());
+  for (const auto& name : info.provenance())
+    branch.provenance.push_back(name.repo() + "@" + name.name());
   if (info.has_trigger()) {
     const auto& trigger = info.trigger();
-    branch.trigger = BranchTrigger{trigger.branch(), trigger.cron(), trigger.size(), trigger.commits(), trigger.all(), trigger.text()};
+    branch.trigger = BranchTrigger{trigger.branch(),  trigger.cron(), trigger.size(),
+                                   trigger.commits(), trigger.all(),  trigger.text()};
   }
   branch.created = api::time_of(info.created());
   return branch;

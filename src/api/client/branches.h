@@ -35,10 +35,10 @@ struct Branch {
   std::string head;         ///< 32 hex digits; empty while there is none
   std::string open_commit;  ///< the id that its next commit will have
   bool opened_by_hand = false;
-  std::string output_of;  ///< the pipeline that alone writes it
-  CommitPolicy policy;      ///< as it holds
-  CommitPolicy own_policy;  ///< of that, what the branch has been given itself
-  std::vector<std::string> provenance;    ///< repo@branch
+  std::string output_of;                ///< the pipeline that alone writes it
+  CommitPolicy policy;                  ///< as it holds
+  CommitPolicy own_policy;              ///< of that, what the branch has been given itself
+  std::vector<std::string> provenance;  ///< repo@branch
   std::optional<BranchTrigger> trigger;
   Timestamp created;
 };

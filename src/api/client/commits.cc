@@ -124,9 +124,9 @@ Result<void> Commits::flush(const std::vector<CommitRef>& commits,
   grpc::ClientContext context;
   const auto stub = v1::CommitService::NewStub(connection_.wire().channel);
   const auto reader = stub->FlushCommits(&context, request);
-  return read_all<v1::CommitInfo>(*reader, context, connection_, [&visit](const v1::CommitInfo& info) {
-    return visit(commit_of(info));
-  });
+  return read_all<v1::CommitInfo>(
+      *reader, context, connection_,
+      [&visit](const v1::CommitInfo& info) { return visit(commit_of(info)); });
 }
 
 Result<void> Commits::subscribe(const BranchRef& branch, const std::optional<CommitRef>& from,
@@ -139,9 +139,9 @@ Result<void> Commits::subscribe(const BranchRef& branch, const std::optional<Com
   grpc::ClientContext context;
   const auto stub = v1::CommitService::NewStub(connection_.wire().channel);
   const auto reader = stub->SubscribeCommits(&context, request);
-  return read_all<v1::CommitInfo>(*reader, context, connection_, [&visit](const v1::CommitInfo& info) {
-    return visit(commit_of(info));
-  });
+  return read_all<v1::CommitInfo>(
+      *reader, context, connection_,
+      [&visit](const v1::CommitInfo& info) { return visit(commit_of(info)); });
 }
 
 }  // namespace pfs::client

@@ -26,7 +26,7 @@ struct Commit {
   std::string parent;  ///< empty for the first
   Timestamp started;
   std::optional<Timestamp> finished;  ///< not set: it is open, and its size is not known
-  bool by_hand = false;  ///< open, and started by `start commit`
+  bool by_hand = false;               ///< open, and started by `start commit`
   std::uint64_t size = 0;
   std::uint64_t files = 0;
   std::string author;
@@ -52,8 +52,8 @@ class Commits {
   /// `ref`: a branch, or the id of an open commit.
   Result<FinishedCommit> finish(const CommitRef& ref, const std::string& description) const;
   Result<Commit> inspect(const CommitRef& ref) const;
-  /// Of a branch or of a whole repo, open ones first, then newest first; `limit` 0: all. `from`, of a
-  /// branch only: down to that commit, without it.
+  /// Of a branch or of a whole repo, open ones first, then newest first; `limit` 0: all. `from`, of
+  /// a branch only: down to that commit, without it.
   Result<std::vector<Commit>> list(const RepoName& repo, const std::optional<BranchName>& branch,
                                    std::uint64_t limit, const std::optional<CommitRef>& from) const;
   /// `squash`: only where a commit came after it. Returns the id.
@@ -69,8 +69,8 @@ class Commits {
                      const Visit& visit) const;
   /// Tells of what a branch's HEAD is and comes to be, oldest first, until it is stopped. `from`:
   /// behind that commit; `new_only`: from now on.
-  Result<void> subscribe(const BranchRef& branch, const std::optional<CommitRef>& from, bool new_only,
-                         const Visit& visit) const;
+  Result<void> subscribe(const BranchRef& branch, const std::optional<CommitRef>& from,
+                         bool new_only, const Visit& visit) const;
 
  private:
   Result<std::string> remove(const std::string& repo, const std::string& ref, bool squash) const;

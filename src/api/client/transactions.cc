@@ -8,7 +8,8 @@ namespace pfs::client {
 namespace {
 
 Transaction transaction_of(const v1::TransactionInfo& info) {
-  return {info.id(), api::time_of(info.started()), {info.requests().begin(), info.requests().end()}};
+  return {
+      info.id(), api::time_of(info.started()), {info.requests().begin(), info.requests().end()}};
 }
 
 }  // namespace

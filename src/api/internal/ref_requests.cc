@@ -26,7 +26,8 @@ Result<PlannedRequest> plan(store::Catalog& catalog, const v1::DeleteRepoRequest
   }
   PlannedRequest planned;
   PFS_TRY_ASSIGN(const auto repos, catalog.repos());
-  for (const auto& repo : repos) planned.steps.emplace_back(store::DeleteRepo{repo.name, request.force()});
+  for (const auto& repo : repos)
+    planned.steps.emplace_back(store::DeleteRepo{repo.name, request.force()});
   return planned;
 }
 
@@ -125,8 +126,8 @@ Result<PlannedRequest> plan(store::Catalog& catalog, const v1::FinishCommitReque
   PFS_TRY_ASSIGN(const auto branch, open_branch(catalog, ref, before));
   if (!branch) {
     PFS_TRY_ASSIGN(const auto finished, catalog.resolve(ref));
-    return Error{Code::kInvalid,
-                 fmt::format("commit {}@{}: is finished already", ref.repo.str(), finished.id.hex())};
+    return Error{Code::kInvalid, fmt::format("commit {}@{}: is finished already", ref.repo.str(),
+                                             finished.id.hex())};
   }
   store::FinishOptions options;
   options.author = author;

@@ -56,8 +56,8 @@ Result<Transactions::Planned> Transactions::plan(const v1::StoredTransaction& tr
   const std::vector<v1::RefRequest> requests(transaction.requests().begin(),
                                              transaction.requests().end());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    PFS_TRY_ASSIGN(auto planned, plan_request(store_.catalog(), requests[i],
-                                              std::span(requests).first(i)));
+    PFS_TRY_ASSIGN(auto planned,
+                   plan_request(store_.catalog(), requests[i], std::span(requests).first(i)));
     all.main = all.steps.size() + planned.main;
     std::move(planned.steps.begin(), planned.steps.end(), std::back_inserter(all.steps));
   }
@@ -114,8 +114,10 @@ Result<std::vector<v1::StoredTransaction>> Transactions::list() const {
   Result<void> outcome;
   PFS_TRY(store_.refs().scan(kPrefix, "", [&](std::string_view, const store::RefValue& row) {
     auto transaction = decode(row.value);
-    if (transaction) all.push_back(*std::move(transaction));
-    else outcome = std::move(transaction).error();
+    if (transaction)
+      all.push_back(*std::move(transaction));
+    else
+      outcome = std::move(transaction).error();
     return outcome.has_value();
   }));
   PFS_TRY(std::move(outcome));
@@ -136,7 +138,8 @@ Result<v1::StoredTransaction> Transactions::finish(const std::string& id) {
   }
   auto error = std::move(planned).error();
   error.message += fmt::format(
-      "; nothing of transaction {} was done: mend what is in its way and finish it again, or delete "
+      "; nothing of transaction {} was done: mend what is in its way and finish it again, or "
+      "delete "
       "it with: pfs delete transaction {}",
       id, id);
   return error;

@@ -20,9 +20,9 @@ inline constexpr char kTransactionMetadata[] = "pfs-transaction";
 /// the store until they are finished or deleted.
 ///
 /// Thread-safe; holds no state of its own. A queued change is rehearsed behind those before it, so
-/// that what cannot be is refused when it is said, and the ids that are returned are real. Finishing
-/// carries all of them out in one transaction of the store, which erases the record too: it happens
-/// once, or not at all.
+/// that what cannot be is refused when it is said, and the ids that are returned are real.
+/// Finishing carries all of them out in one transaction of the store, which erases the record too:
+/// it happens once, or not at all.
 class Transactions {
  public:
   explicit Transactions(store::Store& store) : store_(store) {}

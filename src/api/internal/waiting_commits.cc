@@ -31,10 +31,9 @@ bool has_ended(trigger::JobState state) {
 }
 
 Error failure_of(const trigger::JobInfo& job) {
-  return {Code::kInvalid,
-          fmt::format("job {} of pipeline {}: {}{}{}; see: pfs logs --job {}", job.id.hex(),
-                      job.pipeline.str(), trigger::name_of(job.state), job.reason.empty() ? "" : ": ",
-                      job.reason, job.id.hex())};
+  return {Code::kInvalid, fmt::format("job {} of pipeline {}: {}{}{}; see: pfs logs --job {}",
+                                      job.id.hex(), job.pipeline.str(), trigger::name_of(job.state),
+                                      job.reason.empty() ? "" : ": ", job.reason, job.id.hex())};
 }
 
 /// Sends each commit once.
@@ -82,8 +81,8 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
 
   Sender sender(catalog, writer);
   for (;;) {
-    // a job that ends publishes its output and causes the next jobs in one transaction: whoever sees
-    // it ended sees those, too
+    // a job that ends publishes its output and causes the next jobs in one transaction: whoever
+    // sees it ended sees those, too
     PFS_TRY_ASSIGN(const auto downstream, Downstream::of_all(pipelines));
     std::optional<trigger::JobInfo> pending;
     std::optional<trigger::JobInfo> failed;
@@ -114,7 +113,9 @@ Result<void> subscribe_commits(const store::Catalog& catalog,
   PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.branch()));
   PFS_TRY(catalog.repo(ref.repo));
   if (request.new_only() && !request.from().empty()) {
-    return Error{Code::kInvalid, fmt::format("branch {}: from a commit on, or new ones: say one of the two", ref.str())};
+    return Error{
+        Code::kInvalid,
+        fmt::format("branch {}: from a commit on, or new ones: say one of the two", ref.str())};
   }
   std::optional<CommitId> from;
   if (!request.from().empty()) {
@@ -132,7 +133,8 @@ Result<void> subscribe_commits(const store::Catalog& catalog,
   if (existing) {
     const auto end = std::find_if(existing->begin(), existing->end(),
                                   [&](const store::Commit& commit) { return commit.id == from; });
-    for (auto it = std::make_reverse_iterator(end); !request.new_only() && it != existing->rend(); ++it) {
+    for (auto it = std::make_reverse_iterator(end); !request.new_only() && it != existing->rend();
+         ++it) {
       PFS_TRY_ASSIGN(const bool sent, sender.send(it->id));
       if (!sent) return hung_up();
     }

@@ -13,8 +13,8 @@ namespace pfs::api {
 // Calls that last until something happens: each holds a thread of gRPC's, and ends when its client
 // has gone.
 
-/// CommitService::FlushCommits. `pipelines` may be null. Errors: kCancelled, kNotFound, and kInvalid
-/// for a job that failed.
+/// CommitService::FlushCommits. `pipelines` may be null. Errors: kCancelled, kNotFound, and
+/// kInvalid for a job that failed.
 Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelines* pipelines,
                            const v1::FlushCommitsRequest& request,
                            const grpc::ServerContext& context,

@@ -14,7 +14,7 @@ namespace pfs::client {
 
 struct Connection::Wire {
   std::shared_ptr<grpc::Channel> channel;
-  std::string address;  ///< for messages
+  std::string address;      ///< for messages
   std::string transaction;  ///< that changes are added to; empty: none
 };
 
