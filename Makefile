@@ -8,8 +8,8 @@
 #   make soak     the long random tests
 #   make bench    prints figures, as ratios to something measured in the same run; ten minutes
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
-#   make bench-cli    files at the command line, against the store itself, cp and restic
-#   make bench-full   both, in full sizes; most of an hour
+#   make bench-cli    what commands cost, and files at the command line, against the store itself, cp and restic
+#   make bench-full   all, in full sizes; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
 PREFIX ?= /usr/local
@@ -56,11 +56,13 @@ bench-store: store_rows
 	@$(STORE_BENCH) --results build/bench-store.md $(BENCH_ARGS)
 
 bench-cli: store_rows
+	@bench/cli_bench.sh $(CURDIR)/build/bin
 	@bench/cli/files.sh $(CURDIR)/build/bin build/release/bench/store_rows
 
 bench-full: bench-store
 	@bench/mount_bench.sh $(CURDIR)/build/bin
 	@bench/mount_latencies.py $(CURDIR)/build/bin
+	@$(MAKE) --no-print-directory bench-cli
 
 store_rows: release
 	@cmake --build --preset release -j $(JOBS) --target store_rows

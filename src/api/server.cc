@@ -18,6 +18,7 @@
 #include "api/job_service.h"
 #include "api/pipeline_service.h"
 #include "api/repo_service.h"
+#include "api/transaction_service.h"
 #include "store/store.h"
 
 namespace pfs::api {
@@ -32,12 +33,13 @@ class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, Listener listener)
       : listener_(std::move(listener)),
-        repos_(*options.store),
+        repos_(*options.store, callers_),
         branches_(*options.store, callers_),
         commits_(*options.store, options.pipelines, callers_),
         files_(*options.store, callers_),
         pipelines_(options.pipelines),
         jobs_(options.pipelines),
+        transactions_(*options.store, callers_),
         admin_(*options.store, options.pipelines, options.version) {}
   ~GrpcServer() override { stop(); }
 
@@ -50,6 +52,7 @@ class GrpcServer final : public Server {
     builder.RegisterService(&files_);
     builder.RegisterService(&pipelines_);
     builder.RegisterService(&jobs_);
+    builder.RegisterService(&transactions_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
@@ -79,6 +82,7 @@ class GrpcServer final : public Server {
   FileService files_;
   PipelineService pipelines_;
   JobService jobs_;
+  TransactionService transactions_;
   AdminService admin_;
   std::unique_ptr<grpc::Server> server_;
   std::optional<AcceptLoop> accept_loop_;

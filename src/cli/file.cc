@@ -154,6 +154,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 }
 
 Result<void> copy(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("copy file"));
   PFS_TRY_ASSIGN(const auto target, arguments.target.branch());
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY(client::Files(*connection)
@@ -163,6 +164,7 @@ Result<void> copy(Session& session, const Arguments& arguments) {
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("delete file"));
   std::map<BranchRef, std::vector<RepoPath>> paths;
   for (const auto& file : arguments.files) {
     if (!file.has_path) {

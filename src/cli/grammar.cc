@@ -9,8 +9,10 @@ namespace {
 
 const std::map<std::string, std::string>& plurals() {
   static const std::map<std::string, std::string> kPlurals = {
-      {"repo", "repos"}, {"branch", "branches"},    {"commit", "commits"},
-      {"file", "files"}, {"pipeline", "pipelines"}, {"job", "jobs"},
+      {"repo", "repos"},     {"branch", "branches"},
+      {"commit", "commits"}, {"transaction", "transactions"},
+      {"file", "files"},     {"pipeline", "pipelines"},
+      {"job", "jobs"},
   };
   return kPlurals;
 }

@@ -108,6 +108,7 @@ Result<LocalSender::Options> sender_options(const Arguments& arguments,
 }
 
 Result<void> put(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("put file"));
   if (arguments.in_commit) {
     fmt::print(stderr,
                "put file: -c is not needed any more: what is put is one commit, or joins the one "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,15 @@ class Session {
   Result<std::string> socket() const;
   /// Connects at the first call. Errors: as client::Connection::to_socket().
   Result<const client::Connection*> connection();
+
+  /// The transaction that commands are added to, by the configuration; empty: none. Errors: as
+  /// Config::load().
+  Result<std::string> transaction() const;
+  /// Connects, and has what `call` changes added to that transaction, which is told on stderr; or
+  /// carried out at once where there is none.
+  Result<void> change(const std::function<Result<void>(const client::Connection&)>& call);
+  /// A refusal while there is one: what `command` does cannot be a part of it.
+  Result<void> refuse_in_transaction(const std::string& command) const;
 
   Terminal terminal() const;
   bool verbose() const { return verbose_; }

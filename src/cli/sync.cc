@@ -51,6 +51,7 @@ Result<void> sync(Session& session, const Arguments& arguments) {
                  "with an @ is written ./NAME)"};
   }
   if (to) PFS_TRY(to->branch());
+  if (to) PFS_TRY(session.refuse_in_transaction("sync"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   Progress progress("sync", arguments.progress);
   auto counts =

@@ -53,7 +53,8 @@ class PfsSession {
     for (auto& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     auto address = "PFS_ADDRESS=unix:" + socket();
-    char* environment[] = {address.data(), nullptr};
+    auto config = "PFS_CONFIG=" + path("config.json");
+    char* environment[] = {address.data(), config.data(), nullptr};
 
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);

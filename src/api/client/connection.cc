@@ -60,6 +60,8 @@ Result<UniqueFd> connect_to(const std::string& path) {
 Connection::Connection(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 Connection::~Connection() = default;
 
+void Connection::set_transaction(const std::string& id) { wire_->transaction = id; }
+
 Result<std::unique_ptr<Connection>> Connection::to_socket(const std::string& path) {
   // connected here and not by gRPC: the errors are exact, and its resolver and back-off are not
   // waited for

@@ -12,9 +12,7 @@ constexpr std::uint32_t kDirectoryMode = 0755;
 
 }  // namespace
 
-Result<void> make_branch(store::Store& store, const BranchRef& ref, std::optional<CommitId> head,
-                         const Caller& owner) {
-  PFS_TRY(store.catalog().create_branch(ref, head, false));
+Result<void> give_branch(store::Store& store, const BranchRef& ref, const Caller& owner) {
   auto& trees = store.trees();
   PFS_TRY_ASSIGN(const auto tree, trees.branch(ref));
   const auto root = trees.root(tree);
@@ -31,10 +29,10 @@ Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref,
   const auto there = store.catalog().branch(ref);
   if (there || there.error().code != Code::kNotFound) return {};
   PFS_TRY(store.catalog().repo(ref.repo));
-  auto made = make_branch(store, ref, std::nullopt, owner);
+  const auto made = store.catalog().create_branch(ref, std::nullopt, false);
   // somebody else was first: as good as ours
-  if (!made && made.error().code != Code::kExists) return made;
-  return {};
+  if (!made) return made.error().code == Code::kExists ? Result<void>() : made.error();
+  return give_branch(store, ref, owner);
 }
 
 Result<store::NodePtr> make_directories(store::LiveTrees& trees, const store::NodePtr& root,

@@ -52,12 +52,11 @@ class LiveBranch {
   store::TreePtr tree_;
 };
 
-/// Makes a branch of a repo that is there, with its HEAD at `head`; its top belongs to `owner`.
-/// Errors: kExists. Source: docs/semantics.md S51.
-Result<void> make_branch(store::Store& store, const BranchRef& ref, std::optional<CommitId> head,
-                         const Caller& owner);
+/// The top of a branch that was just made becomes `owner`'s. Source: docs/semantics.md S51.
+Result<void> give_branch(store::Store& store, const BranchRef& ref, const Caller& owner);
 
-/// The same where there is none, without a HEAD. Errors: kNotFound (no such repo).
+/// Makes a branch of a repo that is there, without a HEAD, for `owner`, where there is none.
+/// Errors: kNotFound (no such repo).
 Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref, const Caller& owner);
 
 /// The directory at `path` below `root`, made for `owner` with its parents where they are missing.

@@ -14,8 +14,15 @@ namespace pfs::client {
 
 struct Connection::Wire {
   std::shared_ptr<grpc::Channel> channel;
-  std::string address;  ///< for messages
+  std::string address;      ///< for messages
+  std::string transaction;  ///< that changes are added to; empty: none
 };
+
+/// Makes the call a part of the connection's transaction, if it has one.
+inline void join_transaction(grpc::ClientContext& context, const Connection& connection) {
+  const auto& id = connection.wire().transaction;
+  if (!id.empty()) context.AddMetadata("pfs-transaction", id);
+}
 
 /// The outcome of a call: the daemon's error as it was there, or what became of the connection.
 Result<void> outcome_of(const grpc::Status& status, const grpc::ClientContext& context,
