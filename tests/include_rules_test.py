@@ -39,7 +39,7 @@ THIRD_PARTIES = {
     r"rocksdb/.*": ["src/store"],
     r"zstd.*\.h": ["src/store"],
     r"xxhash\.h": ["src/store", "src/fs"],
-    r"openssl/.*": ["src/store", "src/auth", "src/trigger"],
+    r"openssl/.*": ["src/store", "src/auth", "src/trigger", "src/api"],
     r"pcre2\.h": ["src/store", "src/trigger"],
     r"fuse.*": ["src/fs/fuse"],
     r"linux/fuse\.h": ["src/fs/fuse"],

@@ -10,6 +10,13 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kInterrupted = 130;
 
+/// What -v adds: the kind of error, and what to look for in the daemon's log.
+std::string more_about(const Error& error, const Session& session) {
+  const auto id = session.request_id();
+  if (id.empty()) return fmt::format(" ({})", name_of(error.code));
+  return fmt::format(" ({}; request {} in the daemon's log)", name_of(error.code), id);
+}
+
 }  // namespace
 
 void add_commands(Grammar& grammar, Session& session) {
@@ -69,8 +76,8 @@ int run(const std::string& program, std::vector<std::string> arguments) {
   const bool printed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (!done) {
     const auto& error = done.error();
-    const auto kind = session.verbose() ? fmt::format(" ({})", name_of(error.code)) : std::string();
-    fmt::print(stderr, "{}: {}{}\n", program, error.message, kind);
+    fmt::print(stderr, "{}: {}{}\n", program, error.message,
+               session.verbose() ? more_about(error, session) : std::string());
     return exit_status(error.code);
   }
   if (!printed) fmt::print(stderr, "{}: stdout: what was printed could not be written\n", program);

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "base/duration.h"
 #include "cli/address.h"
 
 namespace pfs::cli {
@@ -11,18 +13,32 @@ namespace pfs::cli {
 Session::Session(Grammar& grammar) {
   auto& app = grammar.app();
   app.add_option("--address", address_,
-                 "The daemon: unix:PATH (default: $PFS_ADDRESS, then its usual sockets)");
+                 "The daemon: unix:PATH, grpc://HOST:PORT or grpcs://HOST:PORT (default: "
+                 "$PFS_ADDRESS, $PACHD_ADDRESS, the active context, then its usual sockets)");
+  app.add_option("--timeout", timeout_,
+                 "Give up on a call that takes longer: 500ms, 5s, 2m (default: wait)")
+      ->check([](const std::string& text) {
+        const auto parsed = parse_duration(text);
+        return parsed ? std::string() : parsed.error().message;
+      });
   app.add_flag("-v,--verbose", verbose_, "Say more about errors");
   app.add_flag("--no-color", no_color_, "Print no colours (as with NO_COLOR)");
 }
 
-Result<std::string> Session::socket() const { return socket_path(address_, real_surroundings()); }
+Result<client::Endpoint> Session::endpoint() const {
+  return daemon_endpoint(address_, real_surroundings());
+}
 
 Result<const client::Connection*> Session::connection() {
-  if (!connection_) {
-    PFS_TRY_ASSIGN(const auto path, socket());
-    PFS_TRY_ASSIGN(connection_, client::Connection::to_socket(path));
+  if (connection_) return connection_.get();
+  PFS_TRY_ASSIGN(const auto endpoint, this->endpoint());
+  client::Patience patience;
+  patience.call = default_timeout_;
+  if (!timeout_.empty()) {
+    PFS_TRY_ASSIGN(patience.call, parse_duration(timeout_));
   }
+  if (patience.call) patience.greeting = std::min(patience.greeting, *patience.call);
+  PFS_TRY_ASSIGN(connection_, client::Connection::open(endpoint, patience));
   return connection_.get();
 }
 

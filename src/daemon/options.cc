@@ -15,6 +15,7 @@
 
 #include "base/duration.h"
 #include "base/names.h"
+#include "daemon/network_options.h"
 
 namespace pfs::daemon {
 
@@ -42,6 +43,7 @@ struct Words {
   std::string umask;
   std::string commit_after = "1s";
   std::string commit_max = "60s";
+  NetworkWords network;
   bool foreground = false;
 };
 
@@ -64,6 +66,7 @@ void describe(CLI::App& app, Words& words) {
   text("mount", options.mount_path, "DIR", "an existing directory to mount it on");
   text("socket", options.socket_path, "PATH",
        "the API's socket (root: /run/pfs/pfsd.sock; others: $XDG_RUNTIME_DIR/pfs/pfsd.sock)");
+  describe_network(app, words.network);
   text("log-level", options.log_level, "LEVEL", "debug, info, warn or error (info)");
   app.add_flag("--daemonize", options.daemonize,
                "return when the mount answers; then log to STORE/pfsd.log");
@@ -146,6 +149,9 @@ Result<Options> checked(Words words) {
   options.appearance.umask = umask.value_or(0);
   PFS_TRY_ASSIGN(options.commit_after, duration("commit-after", words.commit_after));
   PFS_TRY_ASSIGN(options.commit_max, duration("commit-max", words.commit_max));
+  for (auto* path : {&words.network.certificate, &words.network.key, &words.network.client_ca})
+    *path = absolute(*path);
+  PFS_TRY_ASSIGN(options.tcp, checked_network(words.network));
   PFS_TRY(check(options));
   return std::move(options);
 }

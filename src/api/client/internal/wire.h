@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <grpcpp/channel.h>
@@ -14,8 +16,13 @@ namespace pfs::client {
 
 struct Connection::Wire {
   std::shared_ptr<grpc::Channel> channel;
-  std::string address;  ///< for messages
+  Endpoint endpoint;
+  std::string request_id;
 };
+
+/// Gives every call that is made from here on a deadline so far away; nullopt: none. Of the whole
+/// process, as gRPC has no other way to reach the calls of all resources.
+void bound_calls(std::optional<std::chrono::milliseconds> patience);
 
 /// The outcome of a call: the daemon's error as it was there, or what became of the connection.
 Result<void> outcome_of(const grpc::Status& status, const grpc::ClientContext& context,
