@@ -110,7 +110,7 @@ Result<void> status(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(pipelines, client::Pipelines(*connection).list());
   }
   if (arguments.output.json()) {
-    print_json(json_of(found, pipelines));
+    print_object(arguments.output, json_of(found, pipelines));
     return {};
   }
   print_labels(

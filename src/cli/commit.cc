@@ -99,7 +99,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto commit, client::Commits(*connection).inspect(arguments.commit));
   if (arguments.output.json()) {
-    print_json(json_of(commit));
+    print_object(arguments.output, json_of(commit));
     return {};
   }
   std::string provenance;

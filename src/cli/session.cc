@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 
 #include "base/duration.h"
 #include "cli/address.h"
@@ -23,6 +24,7 @@ Session::Session(Grammar& grammar) {
       });
   app.add_flag("-v,--verbose", verbose_, "Say more about errors");
   app.add_flag("--no-color", no_color_, "Print no colours (as with NO_COLOR)");
+  app.add_flag("--no-pager", no_pager_, "Print lists all at once, also on a terminal");
 }
 
 Result<client::Endpoint> Session::endpoint() const {
@@ -45,7 +47,15 @@ Result<const client::Connection*> Session::connection() {
 Terminal Session::terminal() const {
   Terminal terminal;
   terminal.interactive = isatty(STDOUT_FILENO) == 1;
-  terminal.colour = terminal.interactive && !no_color_ && std::getenv("NO_COLOR") == nullptr;
+  const auto is_set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  const char* kind = std::getenv("TERM");
+  const bool dumb = kind == nullptr || std::string_view(kind) == "dumb";
+  // NO_COLOR counts when it is not empty: no-color.org
+  terminal.colour = terminal.interactive && !dumb && !no_color_ && !is_set("NO_COLOR");
+  terminal.pager = terminal.interactive && !dumb && !no_pager_;
   return terminal;
 }
 

@@ -15,7 +15,7 @@ namespace pfs::cli {
 /// What the commands of one run share: the global options, and the connection to the daemon.
 class Session {
  public:
-  /// Adds --address, --timeout, --verbose, --no-color. Must live as long as the grammar is used.
+  /// Adds --address, --timeout, --verbose, --no-color, --no-pager. Must live as long as the grammar is used.
   explicit Session(Grammar& grammar);
 
   /// Where the options, the environment and the configuration say that the daemon is. Errors: as
@@ -37,6 +37,7 @@ class Session {
   std::optional<std::chrono::milliseconds> default_timeout_;
   bool verbose_ = false;
   bool no_color_ = false;
+  bool no_pager_ = false;
   std::unique_ptr<client::Connection> connection_;
 };
 
