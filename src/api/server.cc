@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -41,6 +42,11 @@ void log_of_grpc(gpr_log_func_args* said) {
   spdlog::log(level, "grpc: {}", said->message);
 }
 
+/// Of a message that is none: its sender is told, and nobody fills our log with it.
+void log_of_protobuf(google::protobuf::LogLevel, const char*, int, const std::string& said) {
+  spdlog::debug("protobuf: {}", said);
+}
+
 class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, Listener listener)
@@ -58,6 +64,7 @@ class GrpcServer final : public Server {
 
   Result<void> start() {
     gpr_set_log_function(log_of_grpc);
+    google::protobuf::SetLogHandler(log_of_protobuf);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;

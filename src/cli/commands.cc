@@ -30,7 +30,9 @@ void add_commands(Grammar& grammar, Session& session) {
   add_job_commands(grammar, session);
   add_logs_command(grammar, session);
   add_admin_commands(grammar, session);
+  add_config_commands(grammar, session);
   add_doctor_command(grammar, session);
+  add_help_commands(grammar, session);
 }
 
 int exit_status(Code code) {
@@ -68,6 +70,10 @@ int run(const std::string& program, std::vector<std::string> arguments) {
   Grammar grammar(program);
   Session session(grammar);
   add_commands(grammar, session);
+  if (!arguments.empty() && arguments.front() == "__complete") {
+    print_completions(grammar, session, {arguments.begin() + 1, arguments.end()});
+    return 0;
+  }
   const auto outcome = grammar.parse(std::move(arguments));
   if (!outcome.action) return outcome.status;
 

@@ -8,8 +8,34 @@
 
 #include "base/duration.h"
 #include "cli/address.h"
+#include "cli/base64.h"
+#include "cli/config.h"
 
 namespace pfs::cli {
+namespace {
+
+Result<std::optional<Surroundings::Context>> active_context(const Surroundings& surroundings) {
+  const auto path = Config::path(surroundings);
+  if (!path) return std::nullopt;
+  PFS_TRY_ASSIGN(const auto config, Config::load(*path));
+  Surroundings::Context context;
+  context.name = config.active_context();
+  if (context.name.empty()) return std::nullopt;
+  context.address = config.field(context.name, "pachd_address");
+  context.authorities = config.field(context.name, "server_cas");
+  if (context.authorities.empty() || context.authorities.starts_with("-----BEGIN")) return context;
+  auto decoded = from_base64(context.authorities);
+  if (!decoded) {
+    return Error{Code::kInvalid, "context " + context.name +
+                                     ": its server_cas is no base64; set it to the authority's PEM "
+                                     "file with: pfs config update context --server-cas \"$(base64 "
+                                     "-w0 FILE)\""};
+  }
+  context.authorities = *std::move(decoded);
+  return context;
+}
+
+}  // namespace
 
 Session::Session(Grammar& grammar) {
   auto& app = grammar.app();
@@ -28,7 +54,9 @@ Session::Session(Grammar& grammar) {
 }
 
 Result<client::Endpoint> Session::endpoint() const {
-  return daemon_endpoint(address_, real_surroundings());
+  auto surroundings = real_surroundings();
+  surroundings.context = [&surroundings] { return active_context(surroundings); };
+  return daemon_endpoint(address_, surroundings);
 }
 
 Result<const client::Connection*> Session::connection() {

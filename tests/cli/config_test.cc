@@ -15,6 +15,7 @@ namespace pfs::cli {
 namespace {
 
 using test::must;
+using test::TemporaryDirectory;
 
 Surroundings with(std::map<std::string, std::string> variables) {
   Surroundings made;
