@@ -14,7 +14,7 @@ constexpr int kInterrupted = 130;
 std::string more_about(const Error& error, const Session& session) {
   const auto id = session.request_id();
   if (id.empty()) return fmt::format(" ({})", name_of(error.code));
-  return fmt::format(" ({}; request {} in the daemon's log)", name_of(error.code), id);
+  return fmt::format(" ({}), request {} in the daemon's log", name_of(error.code), id);
 }
 
 }  // namespace
