@@ -8,14 +8,15 @@
 #   make soak     the long random tests
 #   make bench    prints figures, as ratios to something measured in the same run; five minutes
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
-#   make bench-full   both, in full sizes; most of an hour
+#   make bench-cli    what commands cost, the whole process of each; a minute
+#   make bench-full   all, in full sizes; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 STORE_BENCH = bench/store/store_bench.py --rows-program build/release/bench/store_rows
 
-.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-full store_rows run stop install clean
+.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-cli bench-store bench-full store_rows run stop install clean
 
 release:
 	@cmake --preset release
@@ -53,8 +54,12 @@ bench-store: store_rows
 	@bench/store/install-peers.sh
 	@$(STORE_BENCH) --results build/bench-store.md $(BENCH_ARGS)
 
+bench-cli: release
+	@bench/cli_bench.sh $(CURDIR)/build/bin
+
 bench-full: bench-store
 	@bench/mount_bench.sh $(CURDIR)/build/bin
+	@bench/cli_bench.sh $(CURDIR)/build/bin
 
 store_rows: release
 	@cmake --build --preset release -j $(JOBS) --target store_rows

@@ -1,7 +1,5 @@
 #include "api/branch_service.h"
 
-#include <fmt/format.h>
-
 #include "api/internal/answer.h"
 #include "api/internal/refs.h"
 #include "api/wire/time.h"
@@ -75,46 +73,10 @@ grpc::Status BranchService::DeleteBranch(grpc::ServerContext* context,
 Result<void> BranchService::create(const grpc::ServerContext& context,
                                    const v1::CreateBranchRequest& request,
                                    v1::CreateBranchResponse& response) {
-  auto& catalog = store_.catalog();
-  PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.name()));
-  PFS_TRY(catalog.repo(ref.repo));
-  const auto existing = catalog.branch(ref);
-  if (!existing && existing.error().code != Code::kNotFound) return existing.error();
-
-  if (request.head().empty()) {
-    if (!existing) PFS_TRY(catalog.create_branch(ref, std::nullopt, false));
-    return {};
-  }
-  PFS_TRY_ASSIGN(const auto head, CommitRef::parse_in(ref.repo, request.head()));
-  if (existing) {
-    PFS_TRY_ASSIGN(const bool moved, catalog.retarget(ref, head));
-    response.set_head_moved(moved);
-    return {};
-  }
-  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-  PFS_TRY(create_at(ref, head, caller.name()));
-  response.set_head_moved(true);
-  return {};
-}
-
-Result<void> BranchService::create_at(const BranchRef& ref, const CommitRef& head,
-                                      const std::string& author) {
-  auto& catalog = store_.catalog();
-  if (head.branch) {
-    // as retargeting does (docs/semantics.md S46): what was written to the source a moment ago is
-    // meant, too
-    store::FinishOptions options;
-    options.author = author;
-    options.automatic = true;
-    PFS_TRY(catalog.finish(BranchRef{ref.repo, *head.branch}, options));
-  }
-  PFS_TRY_ASSIGN(const auto commit, catalog.resolve(head));
-  if (commit.repo != ref.repo) {
-    return Error{Code::kNotPermitted,
-                 fmt::format("branch {}: commit {} is of repo {}; a HEAD stays in its repo",
-                             ref.str(), commit.id.hex(), commit.repo.str())};
-  }
-  PFS_TRY(catalog.create_branch(ref, commit.id, false));
+  v1::RefRequest change;
+  *change.mutable_create_branch() = request;
+  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
+  response.set_head_moved(done.changed && !request.head().empty());
   return {};
 }
 
@@ -130,6 +92,20 @@ v1::BranchInfo BranchService::info_of(const store::Branch& branch) const {
   const auto policy = branch.policy.over(store_.catalog().default_policy());
   *info.mutable_policy() = policy_of({policy.when, policy.after, policy.max});
   *info.mutable_own_policy() = policy_of(branch.policy);
+  for (const auto& upstream : branch.provenance) {
+    auto* name = info.add_provenance();
+    name->set_repo(upstream.repo.str());
+    name->set_name(upstream.branch.str());
+  }
+  if (branch.trigger) {
+    auto& trigger = *info.mutable_trigger();
+    trigger.set_branch(branch.trigger->branch.str());
+    trigger.set_cron(branch.trigger->cron);
+    trigger.set_size(branch.trigger->size);
+    trigger.set_commits(branch.trigger->commits);
+    trigger.set_all(branch.trigger->all);
+    trigger.set_text(branch.trigger->str());
+  }
   return info;
 }
 
@@ -166,27 +142,12 @@ Result<void> BranchService::list(const v1::ListBranchesRequest& request,
 
 Result<void> BranchService::remove(const grpc::ServerContext& context,
                                    const v1::DeleteBranchRequest& request) {
-  auto& catalog = store_.catalog();
-  PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.name()));
-  PFS_TRY_ASSIGN(const auto branch, catalog.branch(ref));
-  PFS_TRY_ASSIGN(const auto open, catalog.open_commit(ref));
-  const bool manual = open.policy.when == store::CommitWhen::kManual && open.changed;
-  if ((branch.opened_by_hand || manual) && !request.force()) {
-    return Error{
-        Code::kBusy,
-        fmt::format(
-            "branch {}: commit {} is open; finish it first, or force and lose what is in it",
-            ref.str(), branch.open.hex())};
-  }
-  if (!branch.opened_by_hand && branch.output_of.empty()) {
-    // so that nothing is lost: the commit stays, by its id
-    PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-    store::FinishOptions options;
-    options.author = caller.name();
-    options.automatic = true;
-    PFS_TRY(catalog.finish(ref, options));
-  }
-  return catalog.delete_branch(ref, true);
+  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  v1::RefRequest change;
+  *change.mutable_delete_branch() = request;
+  change.set_author(caller.name());
+  PFS_TRY(changes_.carry_out(context, std::move(change)));
+  return {};
 }
 
 }  // namespace pfs::api

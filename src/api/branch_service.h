@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/internal/callers.h"
+#include "api/internal/transactions.h"
 #include "base/names.h"
 #include "base/result.h"
 #include "pfs/v1/branch.grpc.pb.h"
@@ -11,7 +12,7 @@ namespace pfs::api {
 /// Branches, over the wire. Thread-safe.
 class BranchService final : public v1::BranchService::Service {
  public:
-  BranchService(store::Store& store, const Callers& callers) : store_(store), callers_(callers) {}
+  BranchService(store::Store& store, const Callers& callers) : store_(store), callers_(callers), changes_(store) {}
 
   grpc::Status CreateBranch(grpc::ServerContext* context, const v1::CreateBranchRequest* request,
                             v1::CreateBranchResponse* response) override;
@@ -27,9 +28,6 @@ class BranchService final : public v1::BranchService::Service {
  private:
   Result<void> create(const grpc::ServerContext& context, const v1::CreateBranchRequest& request,
                       v1::CreateBranchResponse& response);
-  /// A branch that was not there, with its HEAD where `head` is once what is uncommitted there has
-  /// been committed.
-  Result<void> create_at(const BranchRef& ref, const CommitRef& head, const std::string& author);
   v1::BranchInfo info_of(const store::Branch& branch) const;
   Result<void> update(const v1::UpdateBranchRequest& request, v1::BranchInfo& response);
   Result<void> list(const v1::ListBranchesRequest& request,
@@ -38,6 +36,7 @@ class BranchService final : public v1::BranchService::Service {
 
   store::Store& store_;
   const Callers& callers_;
+  Transactions changes_;
 };
 
 }  // namespace pfs::api

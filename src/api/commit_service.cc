@@ -5,37 +5,14 @@
 #include <fmt/format.h>
 
 #include "api/internal/answer.h"
+#include "api/internal/commit_info.h"
 #include "api/internal/downstream.h"
 #include "api/internal/refs.h"
+#include "api/internal/waiting_commits.h"
 #include "api/wire/time.h"
 
 namespace pfs::api {
 namespace {
-
-v1::CommitInfo info_of(const store::Commit& commit, const Downstream& downstream) {
-  v1::CommitInfo info;
-  info.set_id(commit.id.hex());
-  info.set_repo(commit.repo.str());
-  info.set_branch(commit.branch.str());
-  if (commit.parent) info.set_parent(commit.parent->hex());
-  set_time(info.mutable_started(), commit.started);
-  set_time(info.mutable_finished(), commit.finished);
-  info.set_size(commit.root.totals.bytes);
-  info.set_files(commit.root.totals.files);
-  info.set_author(commit.author);
-  info.set_description(commit.description);
-  for (const auto& cause : commit.provenance) {
-    auto* out = info.add_provenance();
-    out->set_repo(cause.branch.repo.str());
-    out->set_branch(cause.branch.branch.str());
-    out->set_commit(cause.commit.hex());
-  }
-  const auto progress = downstream.progress(commit.id);
-  info.mutable_progress()->set_succeeded(progress.succeeded);
-  info.mutable_progress()->set_pending(progress.pending);
-  info.mutable_progress()->set_failed(progress.failed);
-  return info;
-}
 
 v1::CommitInfo info_of_open(const store::Branch& branch, const store::OpenCommit& open) {
   v1::CommitInfo info;
@@ -54,7 +31,7 @@ v1::CommitInfo info_of_open(const store::Branch& branch, const store::OpenCommit
 grpc::Status CommitService::StartCommit(grpc::ServerContext* context,
                                         const v1::StartCommitRequest* request,
                                         v1::StartCommitResponse* response) {
-  return answer(*context, start(*request, *response));
+  return answer(*context, start(*context, *request, *response));
 }
 
 grpc::Status CommitService::FinishCommit(grpc::ServerContext* context,
@@ -75,40 +52,62 @@ grpc::Status CommitService::ListCommits(grpc::ServerContext* context,
   return answer(*context, list(*request, *writer));
 }
 
-Result<void> CommitService::start(const v1::StartCommitRequest& request,
+Result<void> CommitService::start(const grpc::ServerContext& context,
+                                  const v1::StartCommitRequest& request,
                                   v1::StartCommitResponse& response) {
-  PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.branch()));
-  PFS_TRY_ASSIGN(const auto id, store_.catalog().start_commit(ref, request.description()));
-  response.set_id(id.hex());
+  v1::RefRequest change;
+  *change.mutable_start_commit() = request;
+  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
+  response.set_id(done.commit.hex());
   return {};
 }
 
 Result<void> CommitService::finish(const grpc::ServerContext& context,
                                    const v1::FinishCommitRequest& request,
                                    v1::FinishCommitResponse& response) {
-  auto& catalog = store_.catalog();
-  PFS_TRY_ASSIGN(const auto ref, commit_ref(request.repo(), request.ref()));
-  std::optional<BranchRef> branch;
-  if (ref.ancestry.direction == Ancestry::Direction::kNone) {
-    if (ref.branch) {
-      branch = BranchRef{ref.repo, *ref.branch};
-    } else {
-      PFS_TRY_ASSIGN(branch, branch_with_open(catalog, ref.repo, *ref.id));
-    }
-  }
-  if (!branch)
-    return Error{Code::kInvalid, fmt::format("commit {}: is not open; name its branch", ref.str())};
-
-  PFS_TRY_ASSIGN(const auto open, catalog.open_commit(*branch));
   PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-  store::FinishOptions options;
-  options.author = caller.name();
-  options.description = request.description().empty() ? open.description : request.description();
-  options.keep_unchanged = open.by_hand;
-  PFS_TRY_ASSIGN(const auto finished, catalog.finish(*branch, options));
-  if (finished.commit) response.set_id(finished.commit.hex());
-  response.set_made(finished.made);
+  v1::RefRequest change;
+  *change.mutable_finish_commit() = request;
+  change.set_author(caller.name());
+  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
+  if (!done.changed && !Transactions::named_by(context)) PFS_TRY(refuse_second_finish(request, done.commit));
+  if (done.commit) response.set_id(done.commit.hex());
+  response.set_made(done.changed);
   return {};
+}
+
+grpc::Status CommitService::DeleteCommit(grpc::ServerContext* context,
+                                         const v1::DeleteCommitRequest* request,
+                                         v1::DeleteCommitResponse* response) {
+  v1::RefRequest change;
+  *change.mutable_delete_commit() = *request;
+  const auto done = changes_.carry_out(*context, std::move(change));
+  if (done) response->set_id(done->commit.hex());
+  return answer(*context, done ? Result<void>() : done.error());
+}
+
+grpc::Status CommitService::FlushCommits(grpc::ServerContext* context,
+                                         const v1::FlushCommitsRequest* request,
+                                         grpc::ServerWriter<v1::CommitInfo>* writer) {
+  return answer(*context, flush_commits(store_.catalog(), pipelines_, *request, *context, *writer));
+}
+
+grpc::Status CommitService::SubscribeCommits(grpc::ServerContext* context,
+                                             const v1::SubscribeCommitsRequest* request,
+                                             grpc::ServerWriter<v1::CommitInfo>* writer) {
+  return answer(*context, subscribe_commits(store_.catalog(), *request, *context, *writer));
+}
+
+// A branch without changes has been committed by itself, which whoever asks for it wants to hear nothing of; but who has finished
+// a commit that was started by hand and finishes it again is mistaken. Only such a commit was started before it was finished.
+Result<void> CommitService::refuse_second_finish(const v1::FinishCommitRequest& request,
+                                                 const CommitId& head) {
+  PFS_TRY_ASSIGN(const auto ref, commit_ref(request.repo(), request.ref()));
+  if (!head || !ref.branch) return {};
+  PFS_TRY_ASSIGN(const auto commit, store_.catalog().commit(head));
+  if (commit.branch != *ref.branch || commit.started == commit.finished) return {};
+  return Error{Code::kInvalid, fmt::format("commit {}@{}: is finished already, and nothing has changed in {} since",
+                                           ref.repo.str(), head.hex(), ref.str())};
 }
 
 Result<void> CommitService::inspect(const v1::InspectCommitRequest& request, v1::CommitInfo& info) {
@@ -125,7 +124,8 @@ Result<void> CommitService::inspect(const v1::InspectCommitRequest& request, v1:
   }
   PFS_TRY_ASSIGN(const auto commit, catalog.resolve(ref));
   PFS_TRY_ASSIGN(const auto downstream, Downstream::of(pipelines_));
-  info = info_of(commit, downstream);
+  info = info_of(commit);
+  set_progress(downstream.progress(commit.id), info);
   return {};
 }
 
@@ -140,6 +140,14 @@ Result<void> CommitService::list(const v1::ListCommitsRequest& request,
     PFS_TRY(catalog.branch(BranchRef{repo, *branch}));
   }
 
+  std::optional<CommitId> from;
+  if (!request.from().empty()) {
+    if (!branch) return Error{Code::kInvalid, "commits from one on: name a branch, repo@branch"};
+    PFS_TRY_ASSIGN(const auto from_ref, CommitRef::parse_in(repo, request.from()));
+    PFS_TRY_ASSIGN(const auto commit, catalog.resolve(from_ref));
+    from = commit.id;
+  }
+
   std::uint64_t left =
       request.limit() == 0 ? std::numeric_limits<std::uint64_t>::max() : request.limit();
   PFS_TRY_ASSIGN(const auto open, open_commits(repo, branch));
@@ -150,7 +158,10 @@ Result<void> CommitService::list(const v1::ListCommitsRequest& request,
   PFS_TRY_ASSIGN(const auto commits, catalog.commits(repo, branch, left));
   PFS_TRY_ASSIGN(const auto downstream, Downstream::of(pipelines_));
   for (const auto& commit : commits) {
-    if (!writer.Write(info_of(commit, downstream))) break;
+    if (from && commit.id == *from) break;
+    auto info = info_of(commit);
+    set_progress(downstream.progress(commit.id), info);
+    if (!writer.Write(info)) break;
   }
   return {};
 }

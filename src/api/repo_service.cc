@@ -8,7 +8,25 @@ namespace pfs::api {
 grpc::Status RepoService::CreateRepo(grpc::ServerContext* context,
                                      const v1::CreateRepoRequest* request,
                                      v1::CreateRepoResponse*) {
-  return answer(*context, create(*request));
+  v1::RefRequest change;
+  *change.mutable_create_repo() = *request;
+  return carry_out(*context, std::move(change));
+}
+
+grpc::Status RepoService::UpdateRepo(grpc::ServerContext* context,
+                                     const v1::UpdateRepoRequest* request,
+                                     v1::UpdateRepoResponse*) {
+  v1::RefRequest change;
+  *change.mutable_update_repo() = *request;
+  return carry_out(*context, std::move(change));
+}
+
+grpc::Status RepoService::DeleteRepo(grpc::ServerContext* context,
+                                     const v1::DeleteRepoRequest* request,
+                                     v1::DeleteRepoResponse*) {
+  v1::RefRequest change;
+  *change.mutable_delete_repo() = *request;
+  return carry_out(*context, std::move(change));
 }
 
 grpc::Status RepoService::InspectRepo(grpc::ServerContext* context,
@@ -22,9 +40,9 @@ grpc::Status RepoService::ListRepos(grpc::ServerContext* context, const v1::List
   return answer(*context, list(*writer));
 }
 
-Result<void> RepoService::create(const v1::CreateRepoRequest& request) {
-  PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
-  return store_.catalog().create_repo(name, request.description());
+grpc::Status RepoService::carry_out(grpc::ServerContext& context, v1::RefRequest request) {
+  const auto done = changes_.carry_out(context, std::move(request));
+  return answer(context, done ? Result<void>() : done.error());
 }
 
 Result<void> RepoService::inspect(const std::string& name, v1::RepoInfo& info) {

@@ -24,6 +24,7 @@
 #include "api/job_service.h"
 #include "api/pipeline_service.h"
 #include "api/repo_service.h"
+#include "api/transaction_service.h"
 #include "store/store.h"
 
 namespace pfs::api {
@@ -57,6 +58,7 @@ class GrpcServer final : public Server {
         files_(*options.store, callers_),
         pipelines_(options.pipelines),
         jobs_(options.pipelines),
+        transactions_(*options.store),
         admin_(*options.store, options.pipelines, options.version),
         version_(options.version),
         tcp_(options.tcp) {}
@@ -74,6 +76,7 @@ class GrpcServer final : public Server {
     builder.RegisterService(&files_);
     builder.RegisterService(&pipelines_);
     builder.RegisterService(&jobs_);
+    builder.RegisterService(&transactions_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
@@ -132,6 +135,7 @@ class GrpcServer final : public Server {
   FileService files_;
   PipelineService pipelines_;
   JobService jobs_;
+  TransactionService transactions_;
   AdminService admin_;
   const std::string version_;
   TcpOptions tcp_;

@@ -1,8 +1,12 @@
 #include <memory>
 #include <optional>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "api/client/branches.h"
 #include "cli/commands.h"
+#include "cli/head_ref.h"
 #include "cli/output.h"
 
 namespace pfs::cli {
@@ -10,12 +14,24 @@ namespace {
 
 struct Arguments {
   BranchRef branch;
+  std::vector<std::string> names;
   std::string head;
+  std::vector<std::string> provenance;
+  client::BranchTrigger trigger;
   std::optional<RepoName> repo;
   bool force = false;
   client::CommitPolicy policy;
   OutputFlags output;
 };
+
+Json trigger_json(const std::optional<client::BranchTrigger>& trigger) {
+  if (!trigger) return nullptr;
+  return {{"branch", trigger->branch},
+          {"cron", trigger->cron},
+          {"size", trigger->size},
+          {"commits", trigger->commits},
+          {"all", trigger->all}};
+}
 
 Json json_of(const client::Branch& branch) {
   return {{"repo", branch.repo},
@@ -27,6 +43,8 @@ Json json_of(const client::Branch& branch) {
           {"commit", branch.policy.commit},
           {"commit_after", branch.policy.commit_after},
           {"commit_max", branch.policy.commit_max},
+          {"provenance", branch.provenance},
+          {"trigger", trigger_json(branch.trigger)},
           {"created", json_time(branch.created)}};
 }
 
@@ -37,29 +55,44 @@ std::string with_origin(const std::string& holds, const std::string& own) {
   return own.empty() && !holds.empty() ? holds + " (default)" : holds;
 }
 
-/// --head: a branch or a commit of the same repo, `repo@` in front or not; a bare `^3` or `.2` is
-/// of the branch itself.
-Result<CommitRef> parse_head(const BranchRef& branch, const std::string& text) {
-  const bool of_itself = text.find_first_of("^~.") == 0;
-  if (text.find('@') == std::string::npos) {
-    return CommitRef::parse_in(branch.repo, of_itself ? branch.branch.str() + text : text);
+Result<std::optional<client::BranchTrigger>> trigger_of(const Arguments& arguments) {
+  const auto& trigger = arguments.trigger;
+  if (!trigger.branch.empty()) {
+    PFS_TRY(BranchName::parse(trigger.branch));
+    return std::optional(trigger);
   }
-  PFS_TRY_ASSIGN(auto head, CommitRef::parse(text));
-  if (head.repo != branch.repo) {
-    return Error{Code::kNotPermitted, "branch " + branch.str() + ": head " + text +
-                                          " is of another repo; a HEAD stays in its repo"};
+  if (trigger.cron.empty() && trigger.size.empty() && trigger.commits == 0 && !trigger.all) {
+    return std::optional<client::BranchTrigger>();
   }
-  return head;
+  return Error{Code::kInvalid,
+               "branch " + arguments.branch.str() +
+                   ": a condition needs the branch that it is about; name it with --trigger"};
 }
 
-Result<void> create(Session& session, const Arguments& arguments) {
-  std::optional<CommitRef> head;
+/// `repo@branch`, or as it was written long ago, `repo branch`.
+Result<BranchRef> branch_named(const std::vector<std::string>& names) {
+  if (names.size() == 1) return BranchRef::parse(names.front());
+  const auto joined = names.front() + "@" + names.back();
+  PFS_TRY_ASSIGN(const auto ref, BranchRef::parse(joined));
+  fmt::print(stderr, "'{} {}' is an old form of '{}'\n", names.front(), names.back(), joined);
+  return ref;
+}
+
+Result<void> create(Session& session, Arguments& arguments) {
+  PFS_TRY_ASSIGN(arguments.branch, branch_named(arguments.names));
+  client::BranchSettings settings;
   if (!arguments.head.empty()) {
-    PFS_TRY_ASSIGN(head, parse_head(arguments.branch, arguments.head));
+    PFS_TRY_ASSIGN(settings.head, parse_head(arguments.branch, arguments.head));
   }
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY(client::Branches(*connection).create(arguments.branch, head));
-  return {};
+  for (const auto& name : arguments.provenance) {
+    PFS_TRY_ASSIGN(const auto upstream, BranchRef::parse(name));
+    settings.provenance.push_back(upstream);
+  }
+  PFS_TRY_ASSIGN(settings.trigger, trigger_of(arguments));
+  return session.change([&](const client::Connection& connection) -> Result<void> {
+    PFS_TRY(client::Branches(connection).create(arguments.branch, settings));
+    return {};
+  });
 }
 
 Result<void> list(Session& session, const Arguments& arguments) {
@@ -72,8 +105,8 @@ Result<void> list(Session& session, const Arguments& arguments) {
       continue;
     }
     const auto name = arguments.repo ? branch.name : branch.repo + "@" + branch.name;
-    const std::string trigger = "-";  // no branch can be given one yet
-    listing.add_row({name, or_dash(branch.head), trigger});
+    listing.add_row(
+        {name, or_dash(branch.head), branch.trigger ? branch.trigger->text : std::string("-")});
   }
   return {};
 }
@@ -85,8 +118,14 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
     print_object(arguments.output, json_of(branch));
     return {};
   }
+  std::string provenance;
+  for (const auto& upstream : branch.provenance) {
+    provenance += (provenance.empty() ? "" : " ") + upstream;
+  }
   print_labels({{"Name", branch.repo + "@" + branch.name},
                 {"Head Commit", branch.head},
+                {"Provenance", provenance},
+                {"Trigger", branch.trigger ? branch.trigger->text : ""},
                 {"Open Commit", branch.open_commit},
                 {"Opened By Hand", branch.opened_by_hand ? "yes" : ""},
                 {"Output Of", branch.output_of},
@@ -111,8 +150,9 @@ Result<void> update(Session& session, const Arguments& arguments) {
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  return client::Branches(*connection).remove(arguments.branch, arguments.force);
+  return session.change([&](const client::Connection& connection) {
+    return client::Branches(connection).remove(arguments.branch, arguments.force);
+  });
 }
 
 }  // namespace
@@ -121,9 +161,32 @@ void add_branch_commands(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& creates = grammar.command("create", "branch", "Make a branch, or move its HEAD",
                                   [&session, arguments] { return create(session, *arguments); });
-  add_parsed(creates, "branch", arguments->branch, "repo@branch")->required();
+  creates.add_option("branch", arguments->names, "repo@branch")
+      ->required()
+      ->expected(1, 2)
+      ->check([](const std::string& text) {
+        if (RepoName::parse(text)) return std::string();  // of an old form
+        const auto parsed = BranchRef::parse(text);
+        return parsed ? std::string() : parsed.error().message;
+      });
   creates.add_option("--head", arguments->head,
                      "A branch or commit of the same repo: staging, staging^3, staging.1, an id");
+  creates
+      .add_option("-p,--provenance", arguments->provenance,
+                  "A branch that its content is made from: repo@branch; several by several -p")
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) {
+        const auto parsed = BranchRef::parse(text);
+        return parsed ? std::string() : parsed.error().message;
+      });
+  auto& trigger = arguments->trigger;
+  creates.add_option("-t,--trigger", trigger.branch,
+                     "The branch of the same repo that HEAD follows, when:");
+  creates.add_option("--trigger-cron", trigger.cron,
+                     "the schedule says so: '0 3 * * *', @daily, '@every 10m'");
+  creates.add_option("--trigger-size", trigger.size, "it has so many bytes more: 1MB, 512KiB");
+  creates.add_option("--trigger-commits", trigger.commits, "it has so many commits more");
+  creates.add_flag("--trigger-all", trigger.all, "all of that holds; else one is enough");
 
   auto& lists = grammar.command("list", "branch", "List branches, newest first",
                                 [&session, arguments] { return list(session, *arguments); });
@@ -154,7 +217,8 @@ void add_branch_commands(Grammar& grammar, Session& session) {
                                   [&session, arguments] { return remove(session, *arguments); });
   add_parsed(removes, "branch", arguments->branch, "repo@branch")->required();
   removes.add_flag("-f,--force", arguments->force,
-                   "Also while a commit that was started by hand is open");
+                   "Also while a commit that was started by hand is open, a pipeline reads or writes "
+                   "it, or another branch is made from it");
 }
 
 }  // namespace pfs::cli

@@ -23,6 +23,7 @@ void add_commands(Grammar& grammar, Session& session) {
   add_repo_commands(grammar, session);
   add_branch_commands(grammar, session);
   add_commit_commands(grammar, session);
+  add_transaction_commands(grammar, session);
   add_file_commands(grammar, session);
   add_put_file_command(grammar, session);
   add_get_file_command(grammar, session);

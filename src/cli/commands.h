@@ -10,6 +10,7 @@ namespace pfs::cli {
 void add_repo_commands(Grammar& grammar, Session& session);
 void add_branch_commands(Grammar& grammar, Session& session);
 void add_commit_commands(Grammar& grammar, Session& session);
+void add_transaction_commands(Grammar& grammar, Session& session);
 void add_file_commands(Grammar& grammar, Session& session);
 void add_put_file_command(Grammar& grammar, Session& session);
 void add_get_file_command(Grammar& grammar, Session& session);

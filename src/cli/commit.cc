@@ -1,4 +1,7 @@
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -6,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/file_ref.h"
 #include "cli/format.h"
+#include "cli/head_ref.h"
 #include "cli/output.h"
 
 namespace pfs::cli {
@@ -16,6 +20,12 @@ struct Arguments {
   CommitRef commit;
   RepoOrBranch scope;
   std::string description;
+  std::string parent;
+  std::string target;
+  std::string from;
+  std::vector<std::string> commits;
+  std::vector<std::string> repos;
+  bool new_only = false;
   std::uint64_t number = 0;
   OutputFlags output;
 };
@@ -60,39 +70,126 @@ Cell progress_of(const client::Commit& commit) {
 }
 
 Result<void> start(Session& session, const Arguments& arguments) {
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto id,
-                 client::Commits(*connection).start(arguments.branch, arguments.description));
-  fmt::print("{}\n", id);
-  return {};
+  const auto& scope = arguments.scope;
+  if (!scope.branch) {
+    return Error{Code::kInvalid, fmt::format("repo {0}: a commit is made on a branch; say which: start commit {0}@master",
+                                             scope.repo.str())};
+  }
+  const BranchRef branch{scope.repo, *scope.branch};
+  std::optional<CommitRef> parent;
+  if (!arguments.parent.empty()) {
+    PFS_TRY_ASSIGN(parent, parse_head(branch, arguments.parent));
+  }
+  return session.change([&](const client::Connection& connection) -> Result<void> {
+    PFS_TRY_ASSIGN(const auto id, client::Commits(connection).start(branch, parent, arguments.description));
+    fmt::print("{}\n", id);
+    return {};
+  });
 }
 
 Result<void> finish(Session& session, const Arguments& arguments) {
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY(client::Commits(*connection).finish(arguments.commit, arguments.description));
-  return {};
+  return session.change([&](const client::Connection& connection) -> Result<void> {
+    PFS_TRY(client::Commits(connection).finish(arguments.commit, arguments.description));
+    return {};
+  });
 }
 
-Result<void> list(Session& session, const Arguments& arguments) {
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  const auto& scope = arguments.scope;
-  PFS_TRY_ASSIGN(const auto commits,
-                 client::Commits(*connection).list(scope.repo, scope.branch, arguments.number));
-  Listing listing(arguments.output, session.terminal(),
-                  {"REPO", "BRANCH", "COMMIT", "FINISHED", "SIZE", "PROGRESS", "DESCRIPTION"});
-  for (const auto& commit : commits) {
-    if (listing.json()) {
-      listing.add_object(json_of(commit));
-      continue;
+Result<void> remove(Session& session, const Arguments& arguments, bool squash) {
+  return session.change([&](const client::Connection& connection) -> Result<void> {
+    const client::Commits commits(connection);
+    if (arguments.target.find('@') == std::string::npos) {
+      PFS_TRY_ASSIGN(const auto id, CommitId::from_hex(arguments.target));
+      PFS_TRY(commits.remove(id, squash));
+      return {};
     }
-    const auto finished = commit.finished  ? arguments.output.time(*commit.finished)
+    PFS_TRY_ASSIGN(const auto ref, CommitRef::parse(arguments.target));
+    PFS_TRY(commits.remove(ref, squash));
+    return {};
+  });
+}
+
+/// Commits as they come, or a list of them.
+class CommitListing {
+ public:
+  CommitListing(const OutputFlags& output, Terminal terminal)
+      : output_(output),
+        listing_(output, terminal,
+                 {"REPO", "BRANCH", "COMMIT", "FINISHED", "SIZE", "PROGRESS", "DESCRIPTION"}) {}
+
+  void add(const client::Commit& commit) {
+    if (listing_.json()) {
+      listing_.add_object(json_of(commit));
+      return;
+    }
+    const auto finished = commit.finished  ? output_.time(*commit.finished)
                           : commit.by_hand ? "- (started by hand)"
                                            : "-";
     const auto size = commit.finished ? format_size(commit.size) : "-";
-    listing.add_row({commit.repo, commit.branch, commit.id, finished, size, progress_of(commit),
-                     commit.description});
+    listing_.add_row({commit.repo, commit.branch, commit.id, finished, size, progress_of(commit),
+                      commit.description});
   }
+  /// What was added is seen now.
+  void show() { listing_.show(); }
+
+ private:
+  const OutputFlags& output_;
+  Listing listing_;
+};
+
+Result<void> list(Session& session, const Arguments& arguments) {
+  const auto& scope = arguments.scope;
+  std::optional<CommitRef> from;
+  if (!arguments.from.empty()) {
+    if (!scope.branch) return Error{Code::kInvalid, "--from: name a branch, repo@branch"};
+    PFS_TRY_ASSIGN(from, parse_head({scope.repo, *scope.branch}, arguments.from));
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto commits, client::Commits(*connection)
+                                         .list(scope.repo, scope.branch, arguments.number, from));
+  CommitListing listing(arguments.output, session.terminal());
+  for (const auto& commit : commits) listing.add(commit);
   return {};
+}
+
+/// A list that goes on is not for the pager, which would wait for its end.
+Terminal as_they_come(Terminal terminal) {
+  terminal.pager = false;
+  return terminal;
+}
+
+Result<void> flush(Session& session, const Arguments& arguments) {
+  std::vector<CommitRef> commits;
+  for (const auto& text : arguments.commits) {
+    PFS_TRY_ASSIGN(const auto ref, CommitRef::parse(text));
+    commits.push_back(ref);
+  }
+  std::vector<RepoName> repos;
+  for (const auto& text : arguments.repos) {
+    PFS_TRY_ASSIGN(const auto repo, RepoName::parse(text));
+    repos.push_back(repo);
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  CommitListing listing(arguments.output, as_they_come(session.terminal()));
+  return client::Commits(*connection).flush(commits, repos, [&](const client::Commit& commit) {
+    listing.add(commit);
+    listing.show();
+    return Result<void>();
+  });
+}
+
+Result<void> subscribe(Session& session, const Arguments& arguments) {
+  std::optional<CommitRef> from;
+  if (!arguments.from.empty()) {
+    PFS_TRY_ASSIGN(from, parse_head(arguments.branch, arguments.from));
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  CommitListing listing(arguments.output, as_they_come(session.terminal()));
+  return client::Commits(*connection)
+      .subscribe(arguments.branch, from, arguments.new_only, [&](const client::Commit& commit) {
+        listing.add(commit);
+        listing.show();
+        return Result<void>();
+      });
 }
 
 Result<void> inspect(Session& session, const Arguments& arguments) {
@@ -127,7 +224,9 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   auto& starts = grammar.command("start", "commit",
                                  "Open a commit that ends with 'finish commit'; prints its id",
                                  [&session, arguments] { return start(session, *arguments); });
-  add_parsed(starts, "branch", arguments->branch, "repo@branch")->required();
+  add_parsed(starts, "branch", arguments->scope, "repo@branch")->required();
+  starts.add_option("-p,--parent", arguments->parent,
+                    "A branch or commit of the same repo that it goes on from: dev, master^, an id");
   starts.add_option("-m,--message,--description", arguments->description, "What it is about");
 
   auto& finishes = grammar.command("finish", "commit", "Finish a branch's open commit now",
@@ -140,6 +239,7 @@ void add_commit_commands(Grammar& grammar, Session& session) {
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "repo", arguments->scope, "repo, or repo@branch")->required();
   lists.add_option("-n,--number", arguments->number, "At most so many");
+  lists.add_option("-f,--from", arguments->from, "Down to this commit of the branch, without it");
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "commit", "Show a commit",
@@ -147,6 +247,36 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   add_parsed(inspects, "commit", arguments->commit, "repo@branch or repo@id, with ^N or .N")
       ->required();
   add_output_flags(inspects, arguments->output);
+
+  auto& removes =
+      grammar.command("delete", "commit", "Delete a commit, with what was made from it",
+                      [&session, arguments] { return remove(session, *arguments, false); });
+  removes.add_option("commit", arguments->target, "repo@branch (its HEAD), repo@id, or an id")
+      ->required();
+  auto& squashes = grammar.command(
+      "squash", "commit", "Delete a commit whose content the commits after it keep",
+      [&session, arguments] { return remove(session, *arguments, true); });
+  squashes.add_option("commit", arguments->target, "repo@id, or an id")->required();
+
+  for (const auto* verb : {"flush", "wait"}) {
+    auto& flushes = grammar.command(verb, "commit", "Wait for all jobs downstream of commits",
+                                    [&session, arguments] { return flush(session, *arguments); });
+    flushes.add_option("commits", arguments->commits, "repo@branch or repo@id, one or several")
+        ->required();
+    flushes.add_option("-r,--repos", arguments->repos, "Show commits of these repos only")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    add_output_flags(flushes, arguments->output);
+  }
+
+  auto& subscribes =
+      grammar.command("subscribe", "commit", "Show commits of a branch as they are made",
+                      [&session, arguments] { return subscribe(session, *arguments); });
+  add_parsed(subscribes, "branch", arguments->branch, "repo@branch")->required();
+  auto* from = subscribes.add_option("--from", arguments->from, "Only those after this one");
+  subscribes.add_flag("--new", arguments->new_only, "Only those that are still to come")
+      ->excludes(from);
+  add_output_flags(subscribes, arguments->output);
 }
 
 }  // namespace pfs::cli

@@ -75,6 +75,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 }
 
 Result<void> copy(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("copy file"));
   PFS_TRY_ASSIGN(const auto target, arguments.target.branch());
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY(client::Files(*connection)
@@ -83,6 +84,7 @@ Result<void> copy(Session& session, const Arguments& arguments) {
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("delete file"));
   if (!arguments.file.has_path) {
     return Error{Code::kInvalid,
                  arguments.file.commit.str() +

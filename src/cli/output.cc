@@ -57,6 +57,11 @@ void Listing::add_object(const Json& object) {
   first_ = false;
 }
 
+void Listing::show() {
+  if (table_) table_->flush();
+  std::fflush(stdout);
+}
+
 void print_labels(const std::vector<std::pair<std::string, std::string>>& lines) {
   for (const auto& [label, value] : lines) {
     if (!value.empty()) print(fmt::format("{}: {}\n", label, value));

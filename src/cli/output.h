@@ -46,6 +46,8 @@ class Listing {
   bool json() const { return !table_; }
   void add_row(std::vector<Cell> row) { table_->add(std::move(row)); }
   void add_object(const Json& object);
+  /// Prints what has been added, for lists that go on.
+  void show();
 
  private:
   const bool raw_;

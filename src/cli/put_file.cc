@@ -136,6 +136,7 @@ bool is_directory(const std::string& path) {
 }
 
 Result<void> put(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("put file"));
   PFS_TRY_ASSIGN(const auto branch, arguments.target.branch());
   PFS_TRY_ASSIGN(const auto sources, sources_of(arguments));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "base/duration.h"
 #include "cli/address.h"
 #include "cli/base64.h"
@@ -70,6 +72,34 @@ Result<const client::Connection*> Session::connection() {
   if (patience.call) patience.greeting = std::min(patience.greeting, *patience.call);
   PFS_TRY_ASSIGN(connection_, client::Connection::open(endpoint, patience));
   return connection_.get();
+}
+
+Result<std::string> Session::transaction() const {
+  const auto path = Config::path(real_surroundings());
+  if (!path) return std::string();
+  PFS_TRY_ASSIGN(const auto config, Config::load(*path));
+  return config.active_transaction();
+}
+
+Result<void> Session::change(const std::function<Result<void>(const client::Connection&)>& call) {
+  PFS_TRY_ASSIGN(const auto id, transaction());
+  PFS_TRY(connection());
+  connection_->set_transaction(id);
+  auto done = call(*connection_);
+  connection_->set_transaction("");
+  PFS_TRY(std::move(done));
+  // not on stdout, where scripts look for the ids of commits
+  if (!id.empty()) fmt::print(stderr, "added to transaction {}\n", id);
+  return {};
+}
+
+Result<void> Session::refuse_in_transaction(const std::string& command) const {
+  PFS_TRY_ASSIGN(const auto id, transaction());
+  if (id.empty()) return {};
+  return Error{Code::kUnsupported,
+               fmt::format("{}: cannot be a part of transaction {}; finish that first, or leave it "
+                           "with: pfs stop transaction",
+                           command, id)};
 }
 
 Terminal Session::terminal() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,15 @@ class Session {
   std::string request_id() const { return connection_ ? connection_->request_id() : std::string(); }
   /// What --timeout says, or else `otherwise`, for connections that are made from now on.
   void set_default_timeout(std::chrono::milliseconds otherwise) { default_timeout_ = otherwise; }
+
+  /// The transaction that commands are added to, by the configuration; empty: none. Errors: as
+  /// Config::load().
+  Result<std::string> transaction() const;
+  /// Connects, and has what `call` changes added to that transaction, which is told on stderr; or
+  /// carried out at once where there is none.
+  Result<void> change(const std::function<Result<void>(const client::Connection&)>& call);
+  /// A refusal while there is one: what `command` does cannot be a part of it.
+  Result<void> refuse_in_transaction(const std::string& command) const;
 
   Terminal terminal() const;
   bool verbose() const { return verbose_; }

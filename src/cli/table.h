@@ -36,9 +36,10 @@ class Table {
 
   /// As many cells as the header has. Shape: text is made printable here.
   void add(std::vector<Cell> row);
+  /// Prints the rows that it has kept for a block; the columns of later rows are no narrower.
+  void flush();
 
  private:
-  void flush();
   void print(const std::vector<Cell>& row) const;
 
   std::FILE* out_;

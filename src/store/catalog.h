@@ -15,6 +15,8 @@
 
 namespace pfs::store {
 
+enum class DeletionOf { kBranch, kRepo };
+
 /// Adds to a transaction that moves HEADs, so that what a move causes (a job) is part of the move itself.
 /// Called with the moves in the order of their log; may be called again for the same move when the transaction
 /// lost a race and is tried again. Must not call the Catalog's writers.
@@ -24,8 +26,10 @@ class PublishHook {
   virtual Result<void> on_moves(std::span<const HeadMove> moves, RefTxn& txn) = 0;
   /// After the transaction is durable. No locks held.
   virtual void after_moves(std::span<const HeadMove> moves) = 0;
-  /// A refusal to delete or rename the branch (kBusy: a pipeline reads or writes it).
-  virtual Result<void> on_delete(const BranchRef& branch) = 0;
+  /// A refusal to delete or rename the branch (kBusy: a pipeline reads it; of the branch alone, also: writes it).
+  virtual Result<void> on_delete(const BranchRef& branch, DeletionOf what) = 0;
+  /// Adds to a transaction that deletes commits what is to go with them (jobs). Errors: kBusy (a job works on one).
+  virtual Result<void> on_commits_deleted(std::span<const CommitId> commits, RefTxn& txn) = 0;
 };
 
 struct FinishOptions {
@@ -47,11 +51,23 @@ struct CreateRepo {
   RepoName name;
   std::string description;
 };
+struct UpdateRepo {
+  RepoName name;
+  std::string description;
+};
+/// The repo, its branches with what is not committed in them, their logs and its commits. Errors: kBusy (a pipeline reads a
+/// branch of it, or one of another repo is made from it; not where `force`).
+struct DeleteRepo {
+  RepoName name;
+  bool force = false;
+  std::vector<BranchRef> branches = {};  ///< filled in by the catalog
+};
 struct CreateBranch {
   BranchRef ref;
   std::optional<CommitRef> head;
   bool create_repo = false;
   PolicySettings policy = {};  ///< the branch's own
+  bool or_move = false;        ///< where it is there: as MoveHead, and without a head no change
 };
 /// Errors besides those of Catalog::retarget(): kConflict (HEAD is not `expected_head`).
 struct MoveHead {
@@ -59,9 +75,19 @@ struct MoveHead {
   CommitRef target;
   std::optional<CommitId> expected_head;
 };
+/// Says what a branch is made from or follows; what is not set stays. Errors: kInvalid (both at once; a loop; a trigger that
+/// cannot be), kNotFound (a branch of the provenance).
+struct RelateBranch {
+  BranchRef ref;
+  std::optional<std::vector<BranchRef>> provenance;
+  std::optional<BranchTrigger> trigger;
+};
+/// With a parent, HEAD is moved there first, of which no job comes. Errors: kBusy, kReadOnly; with a parent those of MoveHead.
 struct StartCommit {
   BranchRef ref;
   std::string description;
+  std::optional<CommitRef> parent = {};
+  std::optional<CommitId> id = {};  ///< of the commit, where it has been promised already
 };
 struct FinishCommit {
   BranchRef ref;
@@ -81,6 +107,16 @@ struct PublishTree {
 struct DeleteBranch {
   BranchRef ref;
   bool even_with_content = false;
+  bool force = false;  ///< also while a pipeline reads or writes it, or another branch is made from it
+};
+/// The commit is no more, nor are those that were made from it and their jobs. Its children's parent is its own, and HEADs that
+/// were at it are at that; what children hold stays as it is. Errors: kNotFound, kReadOnly (it was made by a job), kBusy (a job
+/// works on it; a branch at it has a commit open that ends on request only), kInvalid (`only_inner`, and nothing came after it).
+struct DeleteCommit {
+  RepoName repo;
+  CommitId id;
+  bool only_inner = false;
+  std::vector<BranchRef> branches = {};  ///< filled in by the catalog
 };
 /// The branch has another name: its HEAD, its log (after that of an earlier branch of the new name), its open commit and what is
 /// being changed in it go along, and the nodes of its live tree stay what they are. The old name keeps a log as after a deletion. Errors: kExists, kNotPermitted (another
@@ -89,8 +125,13 @@ struct RenameBranch {
   BranchRef ref;
   BranchRef to;
 };
+/// A record that somebody else keeps in the RefDb, and that is to go when the steps are carried out. Errors: kNotFound.
+struct EraseRecord {
+  std::string key;
+};
 using RefStep =
-    std::variant<CreateRepo, CreateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree, DeleteBranch, RenameBranch>;
+    std::variant<CreateRepo, UpdateRepo, DeleteRepo, CreateBranch, RelateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree,
+                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord>;
 
 struct StepResult {
   CommitId commit;       ///< the branch's HEAD after the step; of StartCommit the id of the open commit
@@ -187,6 +228,8 @@ class Catalog {
   /// All of the steps or none, in one transaction; each sees what those before it did. What is to become commits is frozen
   /// in one moment, at the beginning. Shape: a result for each step.
   virtual Result<std::vector<StepResult>> transact(std::span<const RefStep> steps) = 0;
+  /// What transact() would say now of what is committed already; nothing is changed, and nothing frozen.
+  virtual Result<std::vector<StepResult>> rehearse(std::span<const RefStep> steps) const = 0;
 };
 
 }  // namespace pfs::store

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/names.h"
+#include "store/branch_trigger.h"
 #include "store/commit_policy.h"
 
 namespace pfs::store {
@@ -166,6 +167,8 @@ struct Branch {
   std::uint64_t log_length = 0;  ///< how many HEAD moves its log holds
   Timestamp created;
   PolicySettings policy;         ///< its own; what it leaves open is the daemon's
+  std::vector<BranchRef> provenance;     ///< the branches that its content is made from, as somebody said
+  std::optional<BranchTrigger> trigger;  ///< never beside a provenance
 };
 
 /// One line of a branch's log: HEAD was moved.

@@ -52,7 +52,9 @@ class PfsSession {
     std::vector<char*> pointers;
     for (auto& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
-    auto variables = environment.empty() ? std::vector{"PFS_ADDRESS=unix:" + socket()} : environment;
+    auto variables = environment.empty() ? std::vector{"PFS_ADDRESS=unix:" + socket(),
+                                                         "PFS_CONFIG=" + path("config.json")}
+                                           : environment;
     std::vector<char*> variable_pointers;
     for (auto& variable : variables) variable_pointers.push_back(variable.data());
     variable_pointers.push_back(nullptr);

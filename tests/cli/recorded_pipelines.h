@@ -17,7 +17,8 @@ class RecordedPipelines final : public trigger::Pipelines {
 
   Result<void> on_moves(std::span<const store::HeadMove>, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
-  Result<void> on_delete(const BranchRef&) override { return {}; }
+  Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
+  Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 
   Result<void> start() override { return {}; }
   void stop() override {}

@@ -169,7 +169,7 @@ TEST_CASE("a branch that the API makes, deletes and makes again is what the root
   for (int i = 0; i < 50; ++i) {
     INFO(i);
     CHECK(error_of_stat(path) == ENOENT);
-    must(branches.create(dev, std::nullopt));
+    must(branches.create(dev, {}));
     CHECK(listed(path).empty());
     put(path + "/f", "x");
     must(branches.remove(dev, false));
@@ -194,7 +194,9 @@ TEST_CASE("a HEAD that the API moves is seen by the next look, by open files not
     INFO(i);
     const UniqueFd file(::open((world / "d/f").c_str(), O_RDONLY | O_CLOEXEC));
     const std::string before = contents(world / "d/f");
-    must(branches.create(branch_named("data@master"), i % 2 == 0 ? first : second));
+    client::BranchSettings settings;
+    settings.head = i % 2 == 0 ? first : second;
+    must(branches.create(branch_named("data@master"), settings));
     CHECK(about(world / "d/f").st_size == (i % 2 == 0 ? 5 : 10));
     CHECK(contents(world / "d/f") == (i % 2 == 0 ? "first" : "second one"));
     CHECK(error_of_stat(world / "d/only-second") == (i % 2 == 0 ? ENOENT : 0));

@@ -99,7 +99,8 @@ class Gate : public PublishHook {
     return {};
   }
   void after_moves(std::span<const HeadMove> moves) override { told += static_cast<int>(moves.size()); }
-  Result<void> on_delete(const BranchRef&) override { return {}; }
+  Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
+  Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 
   std::optional<BranchRef> refused;
   std::optional<BranchRef> held;

@@ -21,19 +21,38 @@ Branch branch_of(const v1::BranchInfo& info) {
   branch.output_of = info.output_of();
   branch.policy = policy_of(info.policy());
   branch.own_policy = policy_of(info.own_policy());
+  for (const auto& name : info.provenance()) branch.provenance.push_back(name.repo() + "@" + name.name());
+  if (info.has_trigger()) {
+    const auto& trigger = info.trigger();
+    branch.trigger = BranchTrigger{trigger.branch(), trigger.cron(), trigger.size(), trigger.commits(), trigger.all(), trigger.text()};
+  }
   branch.created = api::time_of(info.created());
   return branch;
 }
 
 }  // namespace
 
-Result<bool> Branches::create(const BranchRef& ref, const std::optional<CommitRef>& head) const {
+Result<bool> Branches::create(const BranchRef& ref, const BranchSettings& settings) const {
   v1::CreateBranchRequest request;
   request.set_repo(ref.repo.str());
   request.set_name(ref.branch.str());
-  if (head) request.set_head(head->name());
+  if (settings.head) request.set_head(settings.head->name());
+  for (const auto& upstream : settings.provenance) {
+    auto* name = request.add_provenance();
+    name->set_repo(upstream.repo.str());
+    name->set_name(upstream.branch.str());
+  }
+  if (settings.trigger) {
+    auto& trigger = *request.mutable_trigger();
+    trigger.set_branch(settings.trigger->branch);
+    trigger.set_cron(settings.trigger->cron);
+    trigger.set_size(settings.trigger->size);
+    trigger.set_commits(settings.trigger->commits);
+    trigger.set_all(settings.trigger->all);
+  }
   v1::CreateBranchResponse response;
   grpc::ClientContext context;
+  join_transaction(context, connection_);
   const auto stub = v1::BranchService::NewStub(connection_.wire().channel);
   PFS_TRY(outcome_of(stub->CreateBranch(&context, request, &response), context, connection_));
   return response.head_moved();
@@ -86,6 +105,7 @@ Result<void> Branches::remove(const BranchRef& ref, bool force) const {
   request.set_force(force);
   v1::DeleteBranchResponse response;
   grpc::ClientContext context;
+  join_transaction(context, connection_);
   const auto stub = v1::BranchService::NewStub(connection_.wire().channel);
   return outcome_of(stub->DeleteBranch(&context, request, &response), context, connection_);
 }

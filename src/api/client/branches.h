@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,16 @@ struct CommitPolicy {
   std::string commit_max;
 };
 
+/// What makes a branch follow another of its repo; what is empty is no condition.
+struct BranchTrigger {
+  std::string branch;
+  std::string cron;
+  std::string size;
+  std::uint64_t commits = 0;
+  bool all = false;
+  std::string text;  ///< as people read it; in answers
+};
+
 struct Branch {
   std::string repo;
   std::string name;
@@ -27,15 +38,24 @@ struct Branch {
   std::string output_of;  ///< the pipeline that alone writes it
   CommitPolicy policy;      ///< as it holds
   CommitPolicy own_policy;  ///< of that, what the branch has been given itself
+  std::vector<std::string> provenance;    ///< repo@branch
+  std::optional<BranchTrigger> trigger;
   Timestamp created;
+};
+
+/// What `create branch` sets; what is not set stays.
+struct BranchSettings {
+  std::optional<CommitRef> head;  ///< of the same repo
+  std::vector<BranchRef> provenance;
+  std::optional<BranchTrigger> trigger;
 };
 
 class Branches {
  public:
   explicit Branches(const Connection& connection) : connection_(connection) {}
 
-  /// Makes the branch, or moves its HEAD to `head` (of the same repo). Returns whether HEAD moved.
-  Result<bool> create(const BranchRef& ref, const std::optional<CommitRef>& head) const;
+  /// Makes the branch, or changes one that is there. Returns whether HEAD moved.
+  Result<bool> create(const BranchRef& ref, const BranchSettings& settings) const;
   Result<Branch> inspect(const BranchRef& ref) const;
   /// Of one repo or of all; newest first within a repo.
   Result<std::vector<Branch>> list(const std::optional<RepoName>& repo) const;

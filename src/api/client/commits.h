@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,16 +46,35 @@ class Commits {
  public:
   explicit Commits(const Connection& connection) : connection_(connection) {}
 
-  /// Returns the id.
-  Result<std::string> start(const BranchRef& ref, const std::string& description) const;
+  /// Returns the id. With a `parent`, of the same repo, HEAD is put there first.
+  Result<std::string> start(const BranchRef& ref, const std::optional<CommitRef>& parent,
+                            const std::string& description) const;
   /// `ref`: a branch, or the id of an open commit.
   Result<FinishedCommit> finish(const CommitRef& ref, const std::string& description) const;
   Result<Commit> inspect(const CommitRef& ref) const;
-  /// Of a branch or of a whole repo, open ones first, then newest first; `limit` 0: all.
+  /// Of a branch or of a whole repo, open ones first, then newest first; `limit` 0: all. `from`, of a
+  /// branch only: down to that commit, without it.
   Result<std::vector<Commit>> list(const RepoName& repo, const std::optional<BranchName>& branch,
-                                   std::uint64_t limit) const;
+                                   std::uint64_t limit, const std::optional<CommitRef>& from) const;
+  /// `squash`: only where a commit came after it. Returns the id.
+  Result<std::string> remove(const CommitRef& ref, bool squash) const;
+  /// A commit of any repo, by its id.
+  Result<std::string> remove(const CommitId& id, bool squash) const;
+
+  /// Told of each commit as it comes; an error ends the call and is its outcome.
+  using Visit = std::function<Result<void>(const Commit& commit)>;
+  /// Waits for all jobs downstream; tells of the commits that they make, in `repos` only where some
+  /// are named. Errors: kInvalid (a job failed).
+  Result<void> flush(const std::vector<CommitRef>& commits, const std::vector<RepoName>& repos,
+                     const Visit& visit) const;
+  /// Tells of what a branch's HEAD is and comes to be, oldest first, until it is stopped. `from`:
+  /// behind that commit; `new_only`: from now on.
+  Result<void> subscribe(const BranchRef& branch, const std::optional<CommitRef>& from, bool new_only,
+                         const Visit& visit) const;
 
  private:
+  Result<std::string> remove(const std::string& repo, const std::string& ref, bool squash) const;
+
   const Connection& connection_;
 };
 

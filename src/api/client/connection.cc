@@ -85,6 +85,8 @@ Connection::~Connection() = default;
 
 const std::string& Connection::request_id() const { return wire_->request_id; }
 
+void Connection::set_transaction(const std::string& id) { wire_->transaction = id; }
+
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
                                                      const Patience& patience) {
   // what fails is told in our own words, by outcome_of()

@@ -19,9 +19,39 @@ Result<void> Repos::create(const RepoName& name, const std::string& description)
   request.set_description(description);
   v1::CreateRepoResponse response;
   grpc::ClientContext context;
+  join_transaction(context, connection_);
   const auto status = v1::RepoService::NewStub(connection_.wire().channel)
                           ->CreateRepo(&context, request, &response);
   return outcome_of(status, context, connection_);
+}
+
+Result<void> Repos::update(const RepoName& name, const std::string& description) const {
+  v1::UpdateRepoRequest request;
+  request.set_name(name.str());
+  request.set_description(description);
+  v1::UpdateRepoResponse response;
+  grpc::ClientContext context;
+  join_transaction(context, connection_);
+  const auto stub = v1::RepoService::NewStub(connection_.wire().channel);
+  return outcome_of(stub->UpdateRepo(&context, request, &response), context, connection_);
+}
+
+Result<void> Repos::remove(const RepoName& name, bool force) const {
+  return remove(name.str(), false, force);
+}
+
+Result<void> Repos::remove_all(bool force) const { return remove("", true, force); }
+
+Result<void> Repos::remove(const std::string& name, bool all, bool force) const {
+  v1::DeleteRepoRequest request;
+  request.set_name(name);
+  request.set_all(all);
+  request.set_force(force);
+  v1::DeleteRepoResponse response;
+  grpc::ClientContext context;
+  join_transaction(context, connection_);
+  const auto stub = v1::RepoService::NewStub(connection_.wire().channel);
+  return outcome_of(stub->DeleteRepo(&context, request, &response), context, connection_);
 }
 
 Result<Repo> Repos::inspect(const RepoName& name) const {

@@ -23,11 +23,17 @@ class Repos {
   explicit Repos(const Connection& connection) : connection_(connection) {}
 
   Result<void> create(const RepoName& name, const std::string& description) const;
+  Result<void> update(const RepoName& name, const std::string& description) const;
+  /// With its branches and commits; `force`: whatever reads it or is made from it.
+  Result<void> remove(const RepoName& name, bool force) const;
+  Result<void> remove_all(bool force) const;
   Result<Repo> inspect(const RepoName& name) const;
   /// Newest first.
   Result<std::vector<Repo>> list() const;
 
  private:
+  Result<void> remove(const std::string& name, bool all, bool force) const;
+
   const Connection& connection_;
 };
 

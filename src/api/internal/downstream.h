@@ -12,7 +12,7 @@ namespace pfs::api {
 
 /// How the jobs went that a commit caused, and those that their outputs caused in turn.
 ///
-/// Made for one call, from the newest jobs there are; not thread-safe.
+/// Made for one call; not thread-safe.
 class Downstream {
  public:
   struct Progress {
@@ -21,12 +21,18 @@ class Downstream {
     std::uint64_t failed = 0;
   };
 
-  /// nullptr: nothing is downstream of anything.
+  /// From the newest thousand jobs of each pipeline. nullptr: nothing is downstream of anything.
   static Result<Downstream> of(const trigger::Pipelines* pipelines);
+  /// As of(), from all jobs that there are.
+  static Result<Downstream> of_all(const trigger::Pipelines* pipelines);
 
   Progress progress(const CommitId& commit) const;
+  /// Causes before what they caused.
+  std::vector<trigger::JobInfo> jobs(const CommitId& commit) const;
 
  private:
+  static Result<Downstream> of_newest(const trigger::Pipelines* pipelines, std::size_t limit);
+
   std::unordered_map<CommitId, std::vector<trigger::JobInfo>> by_input_;
 };
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kWithPolicy = 2;  // of a branch that has settings of its own for its commits
+constexpr std::uint8_t kWithRelations = 3;  // of one that has a provenance or a trigger: both, behind the settings
 
 void put_time(Encoder& out, Timestamp time) { out.signed_varint(time.nanoseconds); }
 Timestamp get_time(Decoder& in) { return Timestamp{in.signed_varint()}; }
@@ -63,6 +64,29 @@ PolicySettings get_policy(Decoder& in) {
   return policy;
 }
 
+void put_relations(Encoder& out, const Branch& branch) {
+  out.varint(branch.provenance.size());
+  for (const auto& ref : branch.provenance) put_ref(out, ref);
+  out.u8(branch.trigger ? 1 : 0);
+  if (!branch.trigger) return;
+  const auto& trigger = *branch.trigger;
+  out.bytes(trigger.branch.str()).bytes(trigger.cron).bytes(trigger.size).varint(trigger.commits).u8(trigger.all ? 1 : 0);
+}
+
+void get_relations(Decoder& in, Branch& branch) {
+  for (auto count = in.varint(); count > 0 && in.ok(); --count) branch.provenance.push_back(get_ref(in));
+  if (in.u8() == 0) return;
+  BranchTrigger trigger;
+  auto name = BranchName::parse(in.bytes());
+  if (name) trigger.branch = std::move(*name);
+  else in.fail();
+  trigger.cron = in.bytes();
+  trigger.size = in.bytes();
+  trigger.commits = in.varint();
+  trigger.all = in.u8() != 0;
+  branch.trigger = std::move(trigger);
+}
+
 Decoder open_record(std::string_view value) {
   Decoder in(value);
   if (in.u8() != kVersion) in.fail();
@@ -105,21 +129,23 @@ Result<Repo> decode_repo(std::string_view value) {
 
 std::string encode(const Branch& branch) {
   Encoder out;
-  out.u8(branch.policy.empty() ? kVersion : kWithPolicy);
+  const bool related = !branch.provenance.empty() || branch.trigger;
+  out.u8(related ? kWithRelations : branch.policy.empty() ? kVersion : kWithPolicy);
   put_ref(out, branch.ref);
   put_id(out, branch.head);
   out.raw(branch.open.bytes()).u8(branch.opened_by_hand ? 1 : 0);
   put_time(out, branch.opened);
   out.bytes(branch.open_description).bytes(branch.output_of).varint(branch.log_length);
   put_time(out, branch.created);
-  if (!branch.policy.empty()) put_policy(out, branch.policy);
+  if (related || !branch.policy.empty()) put_policy(out, branch.policy);
+  if (related) put_relations(out, branch);
   return std::move(out).str();
 }
 
 Result<Branch> decode_branch(std::string_view value) {
   Decoder in(value);
   const auto version = in.u8();
-  if (version != kVersion && version != kWithPolicy) in.fail();
+  if (version < kVersion || version > kWithRelations) in.fail();
   Branch branch;
   branch.ref = get_ref(in);
   branch.head = get_id(in);
@@ -130,7 +156,8 @@ Result<Branch> decode_branch(std::string_view value) {
   branch.output_of = in.bytes();
   branch.log_length = in.varint();
   branch.created = get_time(in);
-  if (version == kWithPolicy) branch.policy = get_policy(in);
+  if (version >= kWithPolicy) branch.policy = get_policy(in);
+  if (version >= kWithRelations) get_relations(in, branch);
   PFS_TRY(in.finish("branch record"));
   return branch;
 }

@@ -84,6 +84,9 @@ Result<RefSnapshot> take_ref_snapshot(const RefDb& refs, Seq since, std::size_t 
     for (const auto& event : events) {
       auto ref = BranchRef::parse(event.key);
       if (event.kind == "branch" && event.value == "created" && ref) moved.insert(*ref);  // a renamed one brings a log
+      if (event.kind == "commit") {  // one that has another parent now
+        if (const auto changed = CommitId::from_hex(event.key)) PFS_TRY(add_commit(refs, *changed, since, snapshot, known));
+      }
       if (event.kind != "head") continue;
       ++seen;
       const auto id = CommitId::from_hex(event.value);

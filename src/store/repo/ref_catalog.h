@@ -59,6 +59,7 @@ class RefCatalog final : public Catalog {
                               const std::function<Result<void>(const Commit&, RefTxn&)>& extend) override;
   Result<void> discard(const BranchRef& ref) override;
   Result<std::vector<StepResult>> transact(std::span<const RefStep> steps) override;
+  Result<std::vector<StepResult>> rehearse(std::span<const RefStep> steps) const override;
 
   /// Publishes, or folds if they were published, the branches that a killed process left frozen. Those that find no room
   /// stay as they are.
@@ -87,6 +88,7 @@ class RefCatalog final : public Catalog {
   Result<std::vector<StepResult>> run(std::span<const RefStep> steps, const RefSteps::Extend& extend);
   Result<std::optional<std::vector<StepResult>>> run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                              const std::set<BranchRef>& claimed, Outcome& outcome);
+  Result<bool> look_up_branches(std::vector<RefStep>& steps) const;
   Result<void> settle(std::vector<RefStep>& steps) const;
   Result<RefSteps::FrozenBranches> plan(std::span<const RefStep> steps) const;
   Result<void> plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const;

@@ -1,11 +1,7 @@
-#include <algorithm>
-#include <thread>
-
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/fault.h"
-#include "base/process_name.h"
 #include "store/repo/ref_catalog.h"
 
 // Every operation that changes a ref goes one way: claim the branches, freeze what is to become a commit, walk it, carry
@@ -17,30 +13,6 @@ namespace {
 
 // A transaction that loses a race is tried again this often; races are rare and short.
 constexpr int kAttempts = 20;
-constexpr auto kWaitForRelease = std::chrono::milliseconds(1000);
-constexpr auto kWaitStep = std::chrono::milliseconds(10);
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <class... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
-
-std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
-  std::set<BranchRef> refs;
-  for (const auto& step : steps) {
-    std::visit(Overloaded{[](const CreateRepo&) {},
-                          [&](const MoveHead& move) {
-                            refs.insert(move.ref);
-                            if (move.target.branch) refs.insert(BranchRef{move.target.repo, *move.target.branch});
-                          },
-                          [&](const RenameBranch& rename) { refs.insert({rename.ref, rename.to}); },
-                          [&](const auto& one) { refs.insert(one.ref); }},
-               step);
-  }
-  return refs;
-}
 
 }  // namespace
 
@@ -80,37 +52,34 @@ Result<std::vector<StepResult>> RefCatalog::transact(std::span<const RefStep> st
 Result<std::vector<StepResult>> RefCatalog::run(std::span<const RefStep> asked, const RefSteps::Extend& extend) {
   std::vector<RefStep> steps(asked.begin(), asked.end());
   PFS_TRY(settle(steps));
-  for (;;) {
+  for (int attempt = 1;; ++attempt) {
     Outcome outcome;
+    PFS_TRY_ASSIGN(const bool looked_up, look_up_branches(steps));
     auto claimed = claim(branches_of(steps));
     auto results = run_claimed(steps, extend, claimed.branches(), outcome);
     claimed.release();
     tell(outcome);
+    // which branches a deletion is about may have changed before they were claimed
+    if (!results && looked_up && results.error().code == Code::kConflict && attempt < kAttempts) continue;
     if (!results) return std::move(results).error();
     if (*results) return std::move(**results);
     // a rename joined another branch in between: once more, with that one claimed too
   }
 }
 
-// What has to be waited for, before anything is claimed: closes that are on their way, and what programs have stored through
-// shared mappings, which is in the kernel until it is asked for. The quiet rule needs no asking: a mapped file is released
-// when it is unmapped.
-Result<void> RefCatalog::settle(std::vector<RefStep>& steps) const {
-  for (auto& step : steps) {
-    if (auto* finish = std::get_if<FinishCommit>(&step); finish != nullptr && !finish->options.automatic) {
-      if (!write_back(finish->ref)) finish->options.description += "\n(without what was still in shared mappings)";
-    } else if (const auto* move = std::get_if<MoveHead>(&step)) {
-      if (move->target.repo != move->ref.repo) {
-        return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", move->ref.str(), move->target.repo.str())};
-      }
-      PFS_TRY(wait_for_writers(move->ref));
-      write_back(move->ref);
-      if (move->target.branch) write_back(BranchRef{move->target.repo, *move->target.branch});
-    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
-      PFS_TRY(wait_for_writers(discard->ref));
-    }
+Result<std::vector<StepResult>> RefCatalog::rehearse(std::span<const RefStep> asked) const {
+  std::vector<RefStep> steps(asked.begin(), asked.end());
+  PFS_TRY(look_up_branches(steps));
+  PFS_TRY(plan(steps));
+  ObjectWriter writer(*parts_.objects);  // never flushed
+  const RefSteps::FrozenBranches nothing;
+  RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, nothing, writer);
+  std::vector<StepResult> results;
+  for (const auto& step : steps) {
+    PFS_TRY_ASSIGN(auto result, run.apply(step));
+    results.push_back(std::move(result));
   }
-  return {};
+  return results;
 }
 
 // Nothing when a branch outside of `claimed` was joined meanwhile; nothing was done then.
@@ -149,89 +118,6 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
   }
   if (!results) return std::move(results).error();
   return std::optional(std::move(*results));
-}
-
-// Which branches are frozen for these steps, and under what; refuses what cannot be, before anything is done.
-Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps) const {
-  RefSteps::FrozenBranches frozen;
-  std::set<BranchRef> started;  // by hand, by these steps
-  const auto read = read_from(*parts_.refs);
-  // a branch that these steps make has nothing to freeze
-  const auto find = [&](const BranchRef& ref) -> Result<std::optional<Branch>> {
-    PFS_TRY_ASSIGN(const auto row, read(branch_key(ref)));
-    if (!row) return std::optional<Branch>();
-    PFS_TRY_ASSIGN(auto branch, decode_branch(*row));
-    return std::optional(std::move(branch));
-  };
-  for (const auto& step : steps) {
-    if (const auto* start = std::get_if<StartCommit>(&step)) {
-      started.insert(start->ref);
-    } else if (const auto* finish = std::get_if<FinishCommit>(&step)) {
-      PFS_TRY_ASSIGN(const auto branch, find(finish->ref));
-      if (!branch) continue;
-      PFS_TRY(refuse_output(*branch, "writes"));
-      PFS_TRY(plan_finish(*branch, finish->options, started.contains(finish->ref), frozen));
-    } else if (const auto* move = std::get_if<MoveHead>(&step)) {
-      FinishOptions automatic;
-      automatic.automatic = true;
-      for (const auto& ref : branches_of({&step, 1})) {
-        PFS_TRY_ASSIGN(const auto branch, find(ref));
-        if (!branch || (ref != move->ref && !branch->output_of.empty())) continue;
-        if (ref == move->ref) PFS_TRY(refuse_output(*branch, "moves"));
-        if (!frozen.contains(ref)) PFS_TRY(refuse_on_request(*branch));
-        PFS_TRY(plan_finish(*branch, automatic, false, frozen));
-      }
-    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
-      if (const auto joined = parts_.trees->joined(discard->ref); !joined.empty()) {
-        return Error{Code::kBusy, fmt::format("branch {}: files were moved between it and {}; finish that first", discard->ref.str(),
-                                              joined.begin()->str())};
-      }
-    } else if (const auto* rename = std::get_if<RenameBranch>(&step)) {
-      PFS_TRY(load_branch(read, rename->ref));
-      for (const auto& ref : branches_of({&step, 1})) {
-        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref));
-      }
-    } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
-      PFS_TRY_ASSIGN(const auto branch, load_branch(read, deletion->ref));
-      if (!deletion->even_with_content) PFS_TRY(refuse_by_hand(branch));
-      if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(deletion->ref));
-      PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(deletion->ref));
-      if (!empty && !deletion->even_with_content) {
-        return Error{Code::kNotEmpty, fmt::format("branch {}: it is not empty; remove its files first", deletion->ref.str())};
-      }
-    }
-  }
-  return frozen;
-}
-
-Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const {
-  const bool by_hand = branch.opened_by_hand || started;
-  if (frozen.contains(branch.ref) || (options.automatic && (by_hand || ends_on_request(branch)))) return {};
-  const bool keep = options.keep_unchanged || by_hand;
-  if (!parts_.trees->changed(branch.ref) && !keep) return {};
-
-  std::vector<BranchRef> next{branch.ref};
-  std::set<BranchRef> seen{branch.ref};
-  while (!next.empty()) {
-    const BranchRef ref = next.back();
-    next.pop_back();
-    auto record = load_branch(read_from(*parts_.refs), ref);
-    if (!record && record.error().code == Code::kNotFound) continue;  // deleted since it was joined
-    if (!record) return std::move(record).error();
-    // its rows are in the log before this branch's commit is: a commit that ends on request only is not asked for here
-    if (ref != branch.ref && ends_on_request(*record)) continue;
-    frozen[ref].leave_out_written = options.leave_out_written;
-    auto& under = frozen[ref].under;
-    under.commit = record->open;
-    under.next = new_commit_id();
-    under.author = options.author;
-    under.description = options.description.empty() ? record->open_description : options.description;
-    under.keep_unchanged = ref == branch.ref && keep;
-    for (const auto& other : parts_.trees->joined(ref)) {
-      if (seen.insert(other).second && !frozen.contains(other)) next.push_back(other);
-    }
-  }
-  return {};
 }
 
 // Frozen branches become trees, the steps one transaction; rows are folded after it. What was admitted must become a commit:
@@ -284,6 +170,9 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     RefTxn txn = run.take(new_commit_id().hex());
     if (txn.put.empty() && txn.erase.empty()) return done;
     if (PublishHook* hook = hook_; hook != nullptr && !done.effects.moves.empty()) PFS_TRY(hook->on_moves(done.effects.moves, txn));
+    if (PublishHook* hook = hook_; hook != nullptr && !done.effects.deleted_commits.empty()) {
+      PFS_TRY(hook->on_commits_deleted(done.effects.deleted_commits, txn));
+    }
     if (extend) {
       for (const auto& commit : done.effects.commits) PFS_TRY(extend(commit, txn));
     }
@@ -325,20 +214,6 @@ bool RefCatalog::write_back(const BranchRef& ref) const {
   if (observer == nullptr || observer->write_back(ref)) return true;
   spdlog::warn("branch {}: what is still in shared mappings stays out of the commit", ref.str());
   return false;
-}
-
-// A release is asynchronous: the kernel may still be on its way to tell of a close that has returned.
-Result<void> RefCatalog::wait_for_writers(const BranchRef& ref) const {
-  for (auto waited = std::chrono::milliseconds(0);; waited += kWaitStep) {
-    const auto writing = parts_.trees->activity(ref, parts_.idle_after).being_written;
-    if (writing.empty()) return {};
-    if (waited >= kWaitForRelease) {
-      const auto& [path, pid] = writing.front();
-      return Error{Code::kBusy, fmt::format("branch {}: {} is being written{}; close it first", ref.str(), path,
-                                            pid == 0 ? "" : " by process " + name_of_process(pid))};
-    }
-    std::this_thread::sleep_for(kWaitStep);
-  }
 }
 
 // Branches that are frozen and were not published, because a process was killed or there was no room.

@@ -1,5 +1,7 @@
 #include "store/repo/ref_steps.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "store/chunk/sha256.h"
@@ -54,6 +56,13 @@ Result<StepResult> RefSteps::apply_one(const CreateRepo& step) {
   return StepResult{};
 }
 
+Result<StepResult> RefSteps::apply_one(const UpdateRepo& step) {
+  PFS_TRY_ASSIGN(auto repo, load_repo(edit_.reader(), step.name));
+  repo.description = step.description;
+  edit_.put(repo_key(step.name), encode(repo));
+  return StepResult{};
+}
+
 Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo) {
   auto repo = load_repo(edit_.reader(), ref.repo);
   if (!repo && (repo.error().code != Code::kNotFound || !create_repo)) return std::move(repo).error();
@@ -67,10 +76,20 @@ Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo) {
   // the repo's record is written again, so that its deletion and a branch made in it exclude each other
   edit_.put(repo_key(ref.repo), encode(repo ? *repo : Repo{ref.repo, "", branch.created}));
   edit_.event("branch", ref.str(), "created");
+  made_.insert(ref);
   return branch;
 }
 
 Result<StepResult> RefSteps::apply_one(const CreateBranch& step) {
+  if (step.or_move) {
+    PFS_TRY_ASSIGN(const auto row, edit_.get(branch_key(step.ref)));
+    if (row && step.head) return apply_one(MoveHead{step.ref, *step.head, {}});
+    if (row) {
+      PFS_TRY_ASSIGN(const auto there, decode_branch(*row));
+      return StepResult{there.head.value_or(CommitId{}), false};
+    }
+    if (step.head && step.head->branch) PFS_TRY(publish(BranchRef{step.head->repo, *step.head->branch}));
+  }
   PFS_TRY_ASSIGN(auto branch, new_branch(step.ref, step.create_repo));
   branch.policy = step.policy;
   if (step.head) {
@@ -80,6 +99,43 @@ Result<StepResult> RefSteps::apply_one(const CreateBranch& step) {
   } else {
     put(branch);
   }
+  return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+Result<StepResult> RefSteps::apply_one(const RelateBranch& step) {
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY(refuse_output(branch, "relates"));
+  if (step.provenance) branch.provenance = *step.provenance;
+  if (step.trigger) branch.trigger = step.trigger;
+  if (branch.trigger && !branch.provenance.empty()) {
+    return Error{Code::kInvalid, fmt::format("branch {}: it cannot have both a provenance and a trigger; delete it and make it anew with one",
+                                             step.ref.str())};
+  }
+  if (step.trigger) {
+    PFS_TRY(step.trigger->check());
+    for (std::optional<BranchName> at = step.trigger->branch; at;) {
+      if (*at == step.ref.branch) {
+        return Error{Code::kInvalid, fmt::format("branch {}: its trigger on {} would be a loop", step.ref.str(), step.trigger->branch.str())};
+      }
+      PFS_TRY_ASSIGN(const auto row, edit_.get(branch_key({step.ref.repo, *at})));
+      if (!row) break;
+      PFS_TRY_ASSIGN(const auto next, decode_branch(*row));
+      at = next.trigger ? std::optional(next.trigger->branch) : std::nullopt;
+    }
+  }
+  if (step.provenance) {
+    std::vector<BranchRef> next(*step.provenance);
+    std::set<BranchRef> seen;
+    while (!next.empty()) {
+      const BranchRef ref = next.back();
+      next.pop_back();
+      if (ref == step.ref) return Error{Code::kInvalid, fmt::format("branch {}: its provenance would be a loop", step.ref.str())};
+      if (!seen.insert(ref).second) continue;
+      PFS_TRY_ASSIGN(const auto upstream, load_branch(edit_.reader(), ref));
+      next.insert(next.end(), upstream.provenance.begin(), upstream.provenance.end());
+    }
+  }
+  put(branch);
   return StepResult{branch.head.value_or(CommitId{}), true};
 }
 
@@ -112,6 +168,28 @@ Result<StepResult> RefSteps::apply_one(const StartCommit& step) {
   PFS_TRY(refuse_output(branch, "writes"));
   if (branch.opened_by_hand) {
     return Error{Code::kBusy, fmt::format("branch {}: commit {} is open; finish it first", step.ref.str(), branch.open.hex())};
+  }
+  if (step.parent) {
+    if (there) {
+      PFS_TRY(publish(step.ref));
+      PFS_TRY_ASSIGN(branch, load_branch(edit_.reader(), step.ref));
+    }
+    PFS_TRY_ASSIGN(const auto parent, resolve_commit(edit_.reader(), *step.parent));
+    if (branch.head != parent.id) {
+      move_head(branch, parent, "start commit", Moving::kQuiet);
+      effects_.trees.push_back({step.ref, parent, branch.open});
+    }
+  }
+  if (step.id && branch.open != *step.id) {
+    // rows of a live tree are told by the open commit's id: it changes only where they go, or where there is none yet
+    const auto replaced = std::find_if(effects_.trees.rbegin(), effects_.trees.rend(), [&](const TreeChange& change) { return change.ref == step.ref; });
+    if (replaced != effects_.trees.rend() && !replaced->deleted && !replaced->renamed_to) {
+      replaced->open = *step.id;
+    } else if (there && !made_.contains(step.ref)) {
+      return Error{Code::kConflict, fmt::format("branch {}: commit {} was promised, and the branch has been committed since", step.ref.str(),
+                                                step.id->hex())};
+    }
+    branch.open = *step.id;
   }
   branch.opened_by_hand = true;
   branch.opened = clock_.now();
@@ -173,13 +251,7 @@ Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
 
 Result<StepResult> RefSteps::apply_one(const DeleteBranch& step) {
   PFS_TRY_ASSIGN(const auto branch, load_branch(edit_.reader(), step.ref));
-  edit_.erase(branch_key(step.ref));
-  edit_.event("branch", step.ref.str(), "deleted");
-  effects_.changed.insert(step.ref);
-  TreeChange change;
-  change.ref = step.ref;
-  change.deleted = true;
-  effects_.trees.push_back(std::move(change));
+  erase_branch(step.ref);
   return StepResult{branch.head.value_or(CommitId{}), true};
 }
 
@@ -256,12 +328,8 @@ Result<Commit> RefSteps::add_commit(Branch& branch, Commit commit, const CommitI
   PFS_TRY(link_to_parent(edit_.reader(), commit));
   PFS_TRY_ASSIGN(const auto there, edit_.get(commit_key(commit.id)));
   if (there) return Error{Code::kExists, fmt::format("commit {}: exists", commit.id.hex())};
-  std::string bytes = encode(commit);
-  edit_.put(commit_key(commit.id), bytes);
+  PFS_TRY(put_commit(commit));
   edit_.put(repo_commit_key(commit), "");
-  // a commit is an object too, so that refs can be rebuilt from packs alone
-  const Digest digest = sha256_tagged("pfs.commit.1", bytes);
-  PFS_TRY(writer_.add({ObjectKind::kCommit, digest}, std::move(bytes)));
   branch.open = next_open;
   branch.opened_by_hand = false;
   branch.open_description.clear();
@@ -270,15 +338,23 @@ Result<Commit> RefSteps::add_commit(Branch& branch, Commit commit, const CommitI
   return commit;
 }
 
+// A commit is an object too, so that refs can be rebuilt from packs alone.
+Result<void> RefSteps::put_commit(const Commit& commit) {
+  std::string bytes = encode(commit);
+  edit_.put(commit_key(commit.id), bytes);
+  const Digest digest = sha256_tagged("pfs.commit.1", bytes);
+  return writer_.add({ObjectKind::kCommit, digest}, std::move(bytes));
+}
+
 // Everything that moving one HEAD changes: the branch, its log, the event.
-void RefSteps::move_head(Branch& branch, const Commit& head, const std::string& why) {
+void RefSteps::move_head(Branch& branch, const Commit& head, const std::string& why, Moving moving) {
   HeadMove move{branch.ref, branch.head, head, branch.log_length + 1};
   branch.log_length = move.log_number;
   branch.head = head.id;
   edit_.put(log_key(branch.ref, move.log_number), encode(LogEntry{move.log_number, move.old_head, head.id, clock_.now(), why}));
   edit_.event("head", branch.ref.str(), head.id.hex());
   put(branch);
-  effects_.moves.push_back(std::move(move));
+  if (moving == Moving::kTold) effects_.moves.push_back(std::move(move));
 }
 
 Result<std::optional<Commit>> RefSteps::head_of(const Branch& branch) {

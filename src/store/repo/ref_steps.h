@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -11,6 +12,22 @@
 #include "store/repo/delta_trees.h"
 
 namespace pfs::store {
+
+/// What deleting a commit comes to, as far as committed records tell.
+struct CommitDeletion {
+  std::set<CommitId> doomed;         ///< it, and what was made from it
+  std::vector<Commit> descendants;   ///< of those, not doomed themselves; parents before children
+  std::set<BranchRef> branches;      ///< whose HEAD is doomed
+};
+/// `made`: commits of the same transaction.
+Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std::span<const Commit> made);
+/// The branches of a repo, as they are committed.
+Result<std::vector<BranchRef>> branches_in(const RefDb& refs, const RepoName& repo);
+/// A refusal where a branch that is not of `gone` is said to be made from one of them.
+Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>& gone);
+
+/// The branches that steps are about: those that are claimed for them.
+std::set<BranchRef> branches_of(std::span<const RefStep> steps);
 
 /// Refusals that hold for every change of a branch. `verb` completes "only pipeline X … it".
 Result<void> refuse_output(const Branch& branch, std::string_view verb);
@@ -59,13 +76,16 @@ class RefSteps {
     std::set<BranchRef> published;   ///< frozen branches that have become commits; the others had nothing worth one
     std::set<BranchRef> changed;     ///< branches whose records were written
     std::vector<TreeChange> trees;
+    std::vector<CommitId> deleted_commits;
   };
   const Effects& effects() const { return effects_; }
   RefTxn take(std::string id) { return std::move(edit_).take(std::move(id)); }
 
  private:
   Result<StepResult> apply_one(const CreateRepo& step);
+  Result<StepResult> apply_one(const UpdateRepo& step);
   Result<StepResult> apply_one(const CreateBranch& step);
+  Result<StepResult> apply_one(const RelateBranch& step);
   Result<StepResult> apply_one(const MoveHead& step);
   Result<StepResult> apply_one(const StartCommit& step);
   Result<StepResult> apply_one(const FinishCommit& step);
@@ -73,11 +93,20 @@ class RefSteps {
   Result<StepResult> apply_one(const PublishTree& step);
   Result<StepResult> apply_one(const DeleteBranch& step);
   Result<StepResult> apply_one(const RenameBranch& step);
+  // ref_steps_delete.cc
+  Result<StepResult> apply_one(const DeleteRepo& step);
+  Result<StepResult> apply_one(const DeleteCommit& step);
+  Result<StepResult> apply_one(const EraseRecord& step);
+  void erase_branch(const BranchRef& ref);
+  void erase_commit(const Commit& commit);
+  Result<void> rewrite(Commit commit, const std::optional<CommitId>& parent);
 
   Result<Branch> new_branch(const BranchRef& ref, bool create_repo);
   Result<void> publish(const BranchRef& ref);
   Result<Commit> add_commit(Branch& branch, Commit commit, const CommitId& next_open);
-  void move_head(Branch& branch, const Commit& head, const std::string& why);
+  enum class Moving { kTold, kQuiet };  // quiet: no job comes of it
+  void move_head(Branch& branch, const Commit& head, const std::string& why, Moving moving = Moving::kTold);
+  Result<void> put_commit(const Commit& commit);
   Result<std::optional<Commit>> head_of(const Branch& branch);
   Result<void> copy_log(const BranchRef& from, Branch& branch);
   void put(const Branch& branch);
@@ -89,6 +118,7 @@ class RefSteps {
   ObjectWriter& writer_;
   RefEdit edit_;
   std::set<BranchRef> looked_at_;  // of `frozen_`
+  std::set<BranchRef> made_;       // have no live tree yet
   Effects effects_;
 };
 

@@ -1,6 +1,10 @@
 #include "trigger/internal/ledger.h"
 
 #include <algorithm>
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
 
 #include "trigger/internal/spec.h"
 
@@ -140,6 +144,28 @@ Result<void> Ledger::cause_jobs(const store::HeadMove& move, store::RefTxn& txn)
     // the job's id holds the version: an update that comes between must make this transaction start again
     expect(txn, pipeline_key(name), found->version);
     add_new_job(found->record, move.branch, move.new_head.id, move.log_number, txn);
+  }
+  return {};
+}
+
+Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const {
+  const std::set<CommitId> gone(commits.begin(), commits.end());
+  PFS_TRY_ASSIGN(const auto all, pipelines());
+  for (const PipelineRecord& record : all) {
+    PFS_TRY_ASSIGN(const auto done, jobs(record.name, std::numeric_limits<std::size_t>::max()));
+    for (const JobRecord& listed : done) {
+      if (!gone.contains(listed.input_commit)) continue;
+      PFS_TRY_ASSIGN(const auto now, job(listed.id));
+      if (!now) continue;
+      if (!now->record.ended()) {
+        return Error{Code::kBusy, fmt::format("commit {}@{}: job {} of pipeline {} works on it; wait for the job first",
+                                              listed.input_branch.repo.str(), listed.input_commit.hex(), listed.id.hex(), record.name.str())};
+      }
+      expect(txn, job_key(listed.id), now->version);
+      txn.erase.push_back(job_key(listed.id));
+      txn.erase.push_back(jobs_key(listed));
+      txn.events.push_back({{}, "job", listed.id.hex(), "deleted"});
+    }
   }
   return {};
 }

@@ -42,6 +42,8 @@ class Ledger {
 
   /// Adds the jobs that a HEAD's move causes to the transaction that moves it.
   Result<void> cause_jobs(const store::HeadMove& move, store::RefTxn& txn) const;
+  /// Erases, in the transaction that deletes commits, the jobs that were about them. Errors: kBusy (one has not ended).
+  Result<void> erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const;
   /// The job of the newest move of the input's HEAD, unless it is there: for moves older than the pipeline itself.
   Result<void> cause_newest_job(const PipelineRecord& pipeline);
 

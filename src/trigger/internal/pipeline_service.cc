@@ -61,7 +61,8 @@ Result<void> PipelineService::start() {
   }
   for (const PipelineRecord& pipeline : pipelines) {
     // a crash may have come between a pipeline's creation and its first job
-    PFS_TRY(ledger_.cause_newest_job(pipeline));
+    auto caused = ledger_.cause_newest_job(pipeline);
+    if (!caused && caused.error().code != Code::kNotFound) return caused;  // not found: its input was deleted by force
     drive(pipeline.name);
   }
   return {};
@@ -86,8 +87,13 @@ Result<void> PipelineService::mend_branches(const std::vector<PipelineRecord>& p
   std::set<BranchRef> outputs;
   for (const PipelineRecord& pipeline : pipelines) {
     PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline.spec_json));
-    PFS_TRY(make_branches(spec));
     outputs.insert(spec.output());
+    auto made = make_branches(spec);
+    if (!made && made.error().code == Code::kNotFound) {  // its input repo was deleted by force
+      spdlog::warn("pipeline {}: {}", spec.name.str(), made.error().message);
+      continue;
+    }
+    PFS_TRY(made);
   }
   PFS_TRY_ASSIGN(const auto branches, store_.catalog().branches(std::nullopt));
   for (const store::Branch& branch : branches) {
@@ -175,7 +181,10 @@ Result<bool> PipelineService::put_spec(const PipelineSpec& spec, bool update, bo
 /// Gives up what the old version had and the new one has not.
 Result<void> PipelineService::leave(const PipelineRecord& old, const PipelineRecord& now, const PipelineSpec& spec) {
   PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(old.spec_json));
-  if (before.output() != spec.output()) PFS_TRY(store_.catalog().set_output_of(before.output(), ""));
+  if (before.output() != spec.output()) {
+    auto freed = store_.catalog().set_output_of(before.output(), "");
+    if (!freed && freed.error().code != Code::kNotFound) return freed;  // not found: its repo was deleted
+  }
   if (old.salt == now.salt) return {};
   return DatumTable(store_.local(), clock_, old.name, old.salt).erase_all();
 }
@@ -243,7 +252,8 @@ Result<void> PipelineService::remove(const RepoName& name) {
   if (const DriverPtr driver = take_driver(name)) driver->stop();
   if (!found) return {};  // somebody else deleted it
   PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(found->record.spec_json));
-  PFS_TRY(store_.catalog().set_output_of(spec.output(), ""));
+  auto freed = store_.catalog().set_output_of(spec.output(), "");
+  if (!freed && freed.error().code != Code::kNotFound) return freed;  // not found: its repo was deleted before it
   PFS_TRY(DatumTable(store_.local(), clock_, name, found->record.salt).erase_all());
   logs_.remove(name);
   Lock lock(mutex_);
@@ -267,18 +277,24 @@ void PipelineService::after_moves(std::span<const store::HeadMove> moves) {
   }
 }
 
-Result<void> PipelineService::on_delete(const BranchRef& branch) {
+Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what) {
   PFS_TRY_ASSIGN(const auto readers, ledger_.readers(branch));
   if (!readers.empty()) {
     return Error{Code::kBusy, fmt::format("branch {}: read by pipeline {}; delete the pipeline first", branch.str(),
                                           readers.front().str())};
   }
+  // a pipeline whose repo is gone can still be deleted, or made again
+  if (what == store::DeletionOf::kRepo) return {};
   PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(branch.repo));
   if (!pipeline) return {};
   PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline->record.spec_json));
   if (spec.output() != branch) return {};
   return Error{Code::kBusy, fmt::format("branch {}: written by pipeline {}; delete the pipeline first", branch.str(),
                                         spec.name.str())};
+}
+
+Result<void> PipelineService::on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) {
+  return ledger_.erase_jobs_of(commits, txn);
 }
 
 }  // namespace pfs::trigger

@@ -39,7 +39,8 @@ class PipelineService final : public Pipelines {
 
   Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) override;
   void after_moves(std::span<const store::HeadMove> moves) override;
-  Result<void> on_delete(const BranchRef& branch) override;
+  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override;
+  Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override;
 
  private:
   using DriverPtr = std::shared_ptr<PipelineDriver>;  // shared: a request may still ask one that remove() has taken out

@@ -18,7 +18,14 @@ struct Connection::Wire {
   std::shared_ptr<grpc::Channel> channel;
   Endpoint endpoint;
   std::string request_id;
+  std::string transaction;  ///< that changes are added to; empty: none
 };
+
+/// Makes the call a part of the connection's transaction, if it has one.
+inline void join_transaction(grpc::ClientContext& context, const Connection& connection) {
+  const auto& id = connection.wire().transaction;
+  if (!id.empty()) context.AddMetadata("pfs-transaction", id);
+}
 
 /// Gives every call that is made from here on a deadline so far away; nullopt: none. Of the whole
 /// process, as gRPC has no other way to reach the calls of all resources.

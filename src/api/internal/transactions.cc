@@ -1,0 +1,154 @@
+#include "api/internal/transactions.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "api/internal/ref_requests.h"
+#include "api/wire/time.h"
+
+namespace pfs::api {
+namespace {
+
+// A queued request that loses a race against another is tried again this often.
+constexpr int kAttempts = 8;
+constexpr std::string_view kPrefix = "transaction/";
+
+std::string key_of(const std::string& id) { return std::string(kPrefix) + id; }
+
+/// A random number in the form of RFC 9562, as pachctl's users know them.
+std::string new_id() {
+  auto hex = new_commit_id().hex();
+  for (const std::size_t at : {8U, 13U, 18U, 23U}) hex.insert(at, "-");
+  return hex;
+}
+
+Error no_such(const std::string& id) {
+  return {Code::kNotFound,
+          fmt::format("transaction {}: no such transaction; it was finished or deleted, or never "
+                      "started. Leave it with: pfs stop transaction",
+                      printable(id))};
+}
+
+Result<v1::StoredTransaction> decode(const std::string& value) {
+  v1::StoredTransaction transaction;
+  if (!transaction.ParseFromString(value))
+    return Error{Code::kCorrupt, "transaction: damaged record"};
+  return transaction;
+}
+
+}  // namespace
+
+Result<store::StepResult> Transactions::carry_out(const grpc::ServerContext& context,
+                                                  v1::RefRequest request) {
+  const auto& metadata = context.client_metadata();
+  if (const auto named = metadata.find(kTransactionMetadata); named != metadata.end()) {
+    return queue(std::string(named->second.data(), named->second.size()), std::move(request));
+  }
+  PFS_TRY_ASSIGN(const auto planned, plan_request(store_.catalog(), request, {}));
+  if (planned.steps.empty()) return store::StepResult{};
+  PFS_TRY_ASSIGN(const auto results, store_.catalog().transact(planned.steps));
+  return results[planned.main];
+}
+
+Result<Transactions::Planned> Transactions::plan(const v1::StoredTransaction& transaction) {
+  Planned all;
+  const std::vector<v1::RefRequest> requests(transaction.requests().begin(),
+                                             transaction.requests().end());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    PFS_TRY_ASSIGN(auto planned, plan_request(store_.catalog(), requests[i],
+                                              std::span(requests).first(i)));
+    all.main = all.steps.size() + planned.main;
+    std::move(planned.steps.begin(), planned.steps.end(), std::back_inserter(all.steps));
+  }
+  return all;
+}
+
+Result<store::StepResult> Transactions::queue(const std::string& id, v1::RefRequest request) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    PFS_TRY_ASSIGN(const auto row, store_.refs().get(key_of(id)));
+    if (!row) return no_such(id);
+    PFS_TRY_ASSIGN(auto transaction, decode(row->value));
+    *transaction.add_requests() = request;
+    PFS_TRY_ASSIGN(const auto planned, plan(transaction));
+    store::StepResult result;
+    if (!planned.steps.empty()) {
+      PFS_TRY_ASSIGN(const auto results, store_.catalog().rehearse(planned.steps));
+      if (planned.main < results.size()) result = results[planned.main];
+    }
+    auto& queued = *transaction.mutable_requests(transaction.requests_size() - 1);
+    if (queued.has_start_commit()) queued.set_promised_id(result.commit.hex());
+    const auto done = put(transaction, row->version);
+    if (done) return result;
+    if (done.error().code != Code::kConflict) return done.error();
+  }
+  return Error{Code::kConflict, fmt::format("transaction {}: others add to it; try again", id)};
+}
+
+Result<void> Transactions::put(const v1::StoredTransaction& transaction,
+                               std::optional<store::Seq> version) {
+  store::RefTxn txn;
+  txn.id = new_commit_id().hex();
+  txn.expect.push_back({key_of(transaction.id()), version});
+  txn.put.push_back({key_of(transaction.id()), transaction.SerializeAsString()});
+  PFS_TRY(store_.refs().commit(std::move(txn)));
+  return {};
+}
+
+Result<v1::StoredTransaction> Transactions::start() {
+  v1::StoredTransaction transaction;
+  transaction.set_id(new_id());
+  set_time(transaction.mutable_started(), SystemClock().now());
+  PFS_TRY(put(transaction, std::nullopt));
+  return transaction;
+}
+
+Result<v1::StoredTransaction> Transactions::get(const std::string& id) const {
+  PFS_TRY_ASSIGN(const auto row, store_.refs().get(key_of(id)));
+  if (!row) return no_such(id);
+  return decode(row->value);
+}
+
+Result<std::vector<v1::StoredTransaction>> Transactions::list() const {
+  std::vector<v1::StoredTransaction> all;
+  Result<void> outcome;
+  PFS_TRY(store_.refs().scan(kPrefix, "", [&](std::string_view, const store::RefValue& row) {
+    auto transaction = decode(row.value);
+    if (transaction) all.push_back(*std::move(transaction));
+    else outcome = std::move(transaction).error();
+    return outcome.has_value();
+  }));
+  PFS_TRY(std::move(outcome));
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return time_of(a.started()).nanoseconds > time_of(b.started()).nanoseconds;
+  });
+  return all;
+}
+
+Result<v1::StoredTransaction> Transactions::finish(const std::string& id) {
+  PFS_TRY_ASSIGN(auto transaction, get(id));
+  auto planned = plan(transaction);
+  if (planned) {
+    planned->steps.emplace_back(store::EraseRecord{key_of(id)});
+    const auto done = store_.catalog().transact(planned->steps);
+    if (done) return transaction;
+    planned = done.error();
+  }
+  auto error = std::move(planned).error();
+  error.message += fmt::format(
+      "; nothing of transaction {} was done: mend what is in its way and finish it again, or delete "
+      "it with: pfs delete transaction {}",
+      id, id);
+  return error;
+}
+
+Result<void> Transactions::remove(const std::string& id) {
+  PFS_TRY(get(id));
+  store::RefTxn txn;
+  txn.id = new_commit_id().hex();
+  txn.erase.push_back(key_of(id));
+  PFS_TRY(store_.refs().commit(std::move(txn)));
+  return {};
+}
+
+}  // namespace pfs::api

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <grpcpp/server_context.h>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "pfs/v1/transaction.pb.h"
+#include "store/store.h"
+
+namespace pfs::api {
+
+/// The metadata by which a call names the transaction that it belongs to.
+inline constexpr char kTransactionMetadata[] = "pfs-transaction";
+
+/// Carries changes of refs out: each at once, or several together, by transactions that are kept in
+/// the store until they are finished or deleted.
+///
+/// Thread-safe; holds no state of its own. A queued change is rehearsed behind those before it, so
+/// that what cannot be is refused when it is said, and the ids that are returned are real. Finishing
+/// carries all of them out in one transaction of the store, which erases the record too: it happens
+/// once, or not at all.
+class Transactions {
+ public:
+  explicit Transactions(store::Store& store) : store_(store) {}
+
+  /// Whether the call is a part of a transaction.
+  static bool named_by(const grpc::ServerContext& context) {
+    return context.client_metadata().count(kTransactionMetadata) != 0;
+  }
+
+  /// Carries `request` out, or queues it where the call names a transaction. Returns what its main
+  /// step comes to. Errors: those of the steps; kNotFound (no such transaction).
+  Result<store::StepResult> carry_out(const grpc::ServerContext& context, v1::RefRequest request);
+
+  Result<v1::StoredTransaction> start();
+  Result<v1::StoredTransaction> get(const std::string& id) const;
+  /// Newest first.
+  Result<std::vector<v1::StoredTransaction>> list() const;
+  /// Returns what was carried out. Errors: those of the steps, of which none was done then.
+  Result<v1::StoredTransaction> finish(const std::string& id);
+  Result<void> remove(const std::string& id);
+
+ private:
+  struct Planned {
+    std::vector<store::RefStep> steps;
+    std::size_t main = 0;  ///< of the last request
+  };
+  Result<Planned> plan(const v1::StoredTransaction& transaction);
+  Result<store::StepResult> queue(const std::string& id, v1::RefRequest request);
+  /// `version`: of the record, of which there is none before it is put.
+  Result<void> put(const v1::StoredTransaction& transaction, std::optional<store::Seq> version);
+
+  store::Store& store_;
+};
+
+}  // namespace pfs::api

@@ -1,0 +1,157 @@
+#include "api/internal/waiting_commits.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "api/internal/commit_info.h"
+#include "api/internal/downstream.h"
+#include "api/internal/refs.h"
+
+namespace pfs::api {
+namespace {
+
+constexpr auto kLook = std::chrono::milliseconds(100);  // at the branch's log, one row of it
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
+bool has_ended(trigger::JobState state) {
+  switch (state) {
+    case trigger::JobState::kStarting:
+    case trigger::JobState::kRunning:
+    case trigger::JobState::kMerging: return false;
+    case trigger::JobState::kSuccess:
+    case trigger::JobState::kFailure:
+    case trigger::JobState::kKilled: return true;
+  }
+  return true;
+}
+
+Error failure_of(const trigger::JobInfo& job) {
+  return {Code::kInvalid,
+          fmt::format("job {} of pipeline {}: {}{}{}; see: pfs logs --job {}", job.id.hex(),
+                      job.pipeline.str(), trigger::name_of(job.state), job.reason.empty() ? "" : ": ",
+                      job.reason, job.id.hex())};
+}
+
+/// Sends each commit once.
+class Sender {
+ public:
+  Sender(const store::Catalog& catalog, grpc::ServerWriter<v1::CommitInfo>& writer)
+      : catalog_(catalog), writer_(writer) {}
+
+  /// False: the client has hung up. A commit that is deleted meanwhile is passed over.
+  Result<bool> send(const CommitId& id) {
+    if (!sent_.insert(id).second) return true;
+    const auto commit = catalog_.commit(id);
+    if (!commit && commit.error().code == Code::kNotFound) return true;
+    PFS_TRY(commit);
+    return writer_.Write(info_of(*commit));
+  }
+
+ private:
+  const store::Catalog& catalog_;
+  grpc::ServerWriter<v1::CommitInfo>& writer_;
+  std::set<CommitId> sent_;
+};
+
+Error hung_up() { return {Code::kCancelled, "the client has hung up"}; }
+
+}  // namespace
+
+Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelines* pipelines,
+                           const v1::FlushCommitsRequest& request,
+                           const grpc::ServerContext& context,
+                           grpc::ServerWriter<v1::CommitInfo>& writer) {
+  std::vector<CommitId> commits;
+  for (const auto& name : request.commits()) {
+    PFS_TRY_ASSIGN(const auto ref, commit_ref(name.repo(), name.ref()));
+    PFS_TRY_ASSIGN(const auto commit, catalog.resolve(ref));
+    commits.push_back(commit.id);
+  }
+  std::set<std::string> repos;
+  for (const auto& name : request.repos()) {
+    PFS_TRY_ASSIGN(const auto repo, RepoName::parse(name));
+    PFS_TRY(catalog.repo(repo));
+    repos.insert(name);
+  }
+  if (pipelines == nullptr) return {};
+
+  Sender sender(catalog, writer);
+  for (;;) {
+    // a job that ends publishes its output and causes the next jobs in one transaction: whoever sees
+    // it ended sees those, too
+    PFS_TRY_ASSIGN(const auto downstream, Downstream::of_all(pipelines));
+    std::optional<trigger::JobInfo> pending;
+    std::optional<trigger::JobInfo> failed;
+    for (const auto& commit : commits) {
+      for (const auto& job : downstream.jobs(commit)) {
+        if (!has_ended(job.state)) {
+          if (!pending) pending = job;
+          continue;
+        }
+        if (job.state != trigger::JobState::kSuccess && !failed) failed = job;
+        if (!job.output_commit || (!repos.empty() && !repos.contains(job.pipeline.str()))) continue;
+        PFS_TRY_ASSIGN(const bool sent, sender.send(*job.output_commit));
+        if (!sent) return hung_up();
+      }
+    }
+    if (!pending && failed) return failure_of(*failed);
+    if (!pending) return {};
+    const auto waited = pipelines->wait(pending->id, [&context] { return !context.IsCancelled(); });
+    // not found: its pipeline was deleted, and it with it
+    if (!waited && waited.error().code != Code::kNotFound) return waited.error();
+  }
+}
+
+Result<void> subscribe_commits(const store::Catalog& catalog,
+                               const v1::SubscribeCommitsRequest& request,
+                               const grpc::ServerContext& context,
+                               grpc::ServerWriter<v1::CommitInfo>& writer) {
+  PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.branch()));
+  PFS_TRY(catalog.repo(ref.repo));
+  if (request.new_only() && !request.from().empty()) {
+    return Error{Code::kInvalid, fmt::format("branch {}: from a commit on, or new ones: say one of the two", ref.str())};
+  }
+  std::optional<CommitId> from;
+  if (!request.from().empty()) {
+    PFS_TRY_ASSIGN(const auto from_ref, CommitRef::parse_in(ref.repo, request.from()));
+    PFS_TRY_ASSIGN(const auto commit, catalog.resolve(from_ref));
+    from = commit.id;
+  }
+
+  // the log's place first: what comes between is told by both, and sent once
+  PFS_TRY_ASSIGN(const auto newest, catalog.log(ref, 1));
+  std::uint64_t seen = newest.empty() ? 0 : newest.front().number;
+  Sender sender(catalog, writer);
+  auto existing = catalog.commits(ref.repo, ref.branch, kAll);
+  if (!existing && existing.error().code != Code::kNotFound) return existing.error();
+  if (existing) {
+    const auto end = std::find_if(existing->begin(), existing->end(),
+                                  [&](const store::Commit& commit) { return commit.id == from; });
+    for (auto it = std::make_reverse_iterator(end); !request.new_only() && it != existing->rend(); ++it) {
+      PFS_TRY_ASSIGN(const bool sent, sender.send(it->id));
+      if (!sent) return hung_up();
+    }
+  }
+  while (!context.IsCancelled()) {
+    PFS_TRY_ASSIGN(auto log, catalog.log(ref, 1));
+    if (log.empty() || log.front().number <= seen) {
+      std::this_thread::sleep_for(kLook);
+      continue;
+    }
+    PFS_TRY_ASSIGN(log, catalog.log(ref, log.front().number - seen));
+    for (auto it = log.rbegin(); it != log.rend(); ++it) {
+      if (it->number <= seen) continue;
+      PFS_TRY_ASSIGN(const bool sent, sender.send(it->new_head));
+      if (!sent) return hung_up();
+      seen = it->number;
+    }
+  }
+  return hung_up();
+}
+
+}  // namespace pfs::api

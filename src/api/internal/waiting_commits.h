@@ -1,0 +1,29 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include "base/result.h"
+#include "pfs/v1/commit.pb.h"
+#include "store/catalog.h"
+#include "trigger/pipelines.h"
+
+namespace pfs::api {
+
+// Calls that last until something happens: each holds a thread of gRPC's, and ends when its client
+// has gone.
+
+/// CommitService::FlushCommits. `pipelines` may be null. Errors: kCancelled, kNotFound, and kInvalid
+/// for a job that failed.
+Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelines* pipelines,
+                           const v1::FlushCommitsRequest& request,
+                           const grpc::ServerContext& context,
+                           grpc::ServerWriter<v1::CommitInfo>& writer);
+
+/// CommitService::SubscribeCommits. Errors: kNotFound (the repo, or `from`), kInvalid.
+Result<void> subscribe_commits(const store::Catalog& catalog,
+                               const v1::SubscribeCommitsRequest& request,
+                               const grpc::ServerContext& context,
+                               grpc::ServerWriter<v1::CommitInfo>& writer);
+
+}  // namespace pfs::api

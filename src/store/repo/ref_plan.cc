@@ -1,0 +1,236 @@
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/process_name.h"
+#include "store/repo/ref_catalog.h"
+
+// What is looked at before steps are carried out: which branches they are about, what is to be waited for, what is frozen, and
+// what is refused before anything is done.
+
+namespace pfs::store {
+
+namespace {
+
+constexpr auto kWaitForRelease = std::chrono::milliseconds(1000);
+constexpr auto kWaitStep = std::chrono::milliseconds(10);
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+/// The branch whose HEAD the step moves to what is asked for by name, if it does.
+std::optional<BranchRef> moved_by(const RefStep& step) {
+  if (const auto* move = std::get_if<MoveHead>(&step)) return move->ref;
+  const auto* creation = std::get_if<CreateBranch>(&step);
+  return creation != nullptr && creation->or_move && creation->head ? std::optional(creation->ref) : std::nullopt;
+}
+
+/// Where to, of a step that moves one.
+const CommitRef& target_of(const RefStep& step) {
+  const auto* move = std::get_if<MoveHead>(&step);
+  return move != nullptr ? move->target : *std::get<CreateBranch>(step).head;
+}
+
+}  // namespace
+
+std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
+  std::set<BranchRef> refs;
+  for (const auto& step : steps) {
+    std::visit(Overloaded{[](const CreateRepo&) {},
+                          [](const UpdateRepo&) {},
+                          [](const EraseRecord&) {},
+                          [&](const CreateBranch& creation) {
+                            refs.insert(creation.ref);
+                            // what is not committed there is meant, too
+                            if (creation.or_move && creation.head && creation.head->branch) {
+                              refs.insert(BranchRef{creation.head->repo, *creation.head->branch});
+                            }
+                          },
+                          [&](const DeleteRepo& deletion) { refs.insert(deletion.branches.begin(), deletion.branches.end()); },
+                          [&](const DeleteCommit& deletion) { refs.insert(deletion.branches.begin(), deletion.branches.end()); },
+                          [&](const MoveHead& move) {
+                            refs.insert(move.ref);
+                            if (move.target.branch) refs.insert(BranchRef{move.target.repo, *move.target.branch});
+                          },
+                          [&](const RenameBranch& rename) { refs.insert({rename.ref, rename.to}); },
+                          [&](const auto& one) { refs.insert(one.ref); }},
+               step);
+  }
+  return refs;
+}
+
+// The branches that deletions are about, which are to be claimed with those that are named. Whether there are such steps.
+Result<bool> RefCatalog::look_up_branches(std::vector<RefStep>& steps) const {
+  bool found = false;
+  for (auto& step : steps) {
+    if (auto* repo = std::get_if<DeleteRepo>(&step)) {
+      PFS_TRY_ASSIGN(repo->branches, branches_in(*parts_.refs, repo->name));
+      found = true;
+    } else if (auto* commit = std::get_if<DeleteCommit>(&step)) {
+      PFS_TRY_ASSIGN(const auto deletion, plan_deletion(*parts_.refs, commit->id, {}));
+      commit->branches.assign(deletion.branches.begin(), deletion.branches.end());
+      found = true;
+    }
+  }
+  return found;
+}
+
+// What has to be waited for, before anything is claimed: closes that are on their way, and what programs have stored through
+// shared mappings, which is in the kernel until it is asked for. The quiet rule needs no asking: a mapped file is released
+// when it is unmapped.
+Result<void> RefCatalog::settle(std::vector<RefStep>& steps) const {
+  for (auto& step : steps) {
+    if (auto* finish = std::get_if<FinishCommit>(&step); finish != nullptr && !finish->options.automatic) {
+      if (!write_back(finish->ref)) finish->options.description += "\n(without what was still in shared mappings)";
+    } else if (const auto moved = moved_by(step)) {
+      const auto& target = target_of(step);
+      if (target.repo != moved->repo) {
+        return Error{Code::kNotPermitted, fmt::format("branch {}: HEAD cannot come from repo {}", moved->str(), target.repo.str())};
+      }
+      PFS_TRY(wait_for_writers(*moved));
+      write_back(*moved);
+      if (target.branch) write_back(BranchRef{target.repo, *target.branch});
+    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
+      PFS_TRY(wait_for_writers(discard->ref));
+    } else if (const auto* start = std::get_if<StartCommit>(&step); start != nullptr && start->parent) {
+      PFS_TRY(wait_for_writers(start->ref));
+      write_back(start->ref);
+    }
+  }
+  return {};
+}
+
+// A release is asynchronous: the kernel may still be on its way to tell of a close that has returned.
+Result<void> RefCatalog::wait_for_writers(const BranchRef& ref) const {
+  for (auto waited = std::chrono::milliseconds(0);; waited += kWaitStep) {
+    const auto writing = parts_.trees->activity(ref, parts_.idle_after).being_written;
+    if (writing.empty()) return {};
+    if (waited >= kWaitForRelease) {
+      const auto& [path, pid] = writing.front();
+      return Error{Code::kBusy, fmt::format("branch {}: {} is being written{}; close it first", ref.str(), path,
+                                            pid == 0 ? "" : " by process " + name_of_process(pid))};
+    }
+    std::this_thread::sleep_for(kWaitStep);
+  }
+}
+
+// Which branches are frozen for these steps, and under what; refuses what cannot be, before anything is done.
+Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps) const {
+  RefSteps::FrozenBranches frozen;
+  std::set<BranchRef> started;  // by hand, by these steps
+  const auto read = read_from(*parts_.refs);
+  // a branch that these steps make has nothing to freeze
+  const auto find = [&](const BranchRef& ref) -> Result<std::optional<Branch>> {
+    PFS_TRY_ASSIGN(const auto row, read(branch_key(ref)));
+    if (!row) return std::optional<Branch>();
+    PFS_TRY_ASSIGN(auto branch, decode_branch(*row));
+    return std::optional(std::move(branch));
+  };
+  for (const auto& step : steps) {
+    if (const auto* start = std::get_if<StartCommit>(&step)) {
+      PFS_TRY_ASSIGN(const auto branch, find(start->ref));
+      if (branch && start->parent) {
+        FinishOptions automatic;
+        automatic.automatic = true;
+        PFS_TRY(refuse_on_request(*branch));
+        PFS_TRY(plan_finish(*branch, automatic, false, frozen));
+      }
+      started.insert(start->ref);
+    } else if (const auto* finish = std::get_if<FinishCommit>(&step)) {
+      PFS_TRY_ASSIGN(const auto branch, find(finish->ref));
+      if (!branch) continue;
+      PFS_TRY(refuse_output(*branch, "writes"));
+      PFS_TRY(plan_finish(*branch, finish->options, started.contains(finish->ref), frozen));
+    } else if (const auto moved = moved_by(step)) {
+      FinishOptions automatic;
+      automatic.automatic = true;
+      PFS_TRY_ASSIGN(const auto there, find(*moved));
+      for (const auto& ref : branches_of({&step, 1})) {
+        PFS_TRY_ASSIGN(const auto branch, find(ref));
+        if (!branch || (ref != *moved && !branch->output_of.empty())) continue;
+        if (ref == *moved) PFS_TRY(refuse_output(*branch, "moves"));
+        // a new branch may be made at HEAD of one whose next commit is still open
+        if (there && !frozen.contains(ref)) PFS_TRY(refuse_on_request(*branch));
+        PFS_TRY(plan_finish(*branch, automatic, false, frozen));
+      }
+    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
+      if (const auto joined = parts_.trees->joined(discard->ref); !joined.empty()) {
+        return Error{Code::kBusy, fmt::format("branch {}: files were moved between it and {}; finish that first", discard->ref.str(),
+                                              joined.begin()->str())};
+      }
+    } else if (const auto* rename = std::get_if<RenameBranch>(&step)) {
+      PFS_TRY(load_branch(read, rename->ref));
+      for (const auto& ref : branches_of({&step, 1})) {
+        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref, DeletionOf::kBranch));
+      }
+    } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
+      PFS_TRY_ASSIGN(const auto branch, find(deletion->ref));
+      if (!branch) continue;
+      if (!deletion->even_with_content) PFS_TRY(refuse_by_hand(*branch));
+      if (!deletion->force) {
+        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(deletion->ref, DeletionOf::kBranch));
+        PFS_TRY(refuse_with_dependants(*parts_.refs, {deletion->ref}));
+      }
+      PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(deletion->ref));
+      if (!empty && !deletion->even_with_content) {
+        return Error{Code::kNotEmpty, fmt::format("branch {}: it is not empty; remove its files first", deletion->ref.str())};
+      }
+    } else if (const auto* repo = std::get_if<DeleteRepo>(&step); repo != nullptr && !repo->force) {
+      for (const auto& ref : repo->branches) {
+        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref, DeletionOf::kRepo));
+      }
+      std::set<BranchRef> gone;  // with what goes by other steps, too
+      for (const auto& other : steps) {
+        if (const auto* one = std::get_if<DeleteRepo>(&other)) gone.insert(one->branches.begin(), one->branches.end());
+      }
+      PFS_TRY(refuse_with_dependants(*parts_.refs, gone));
+    } else if (const auto* commit = std::get_if<DeleteCommit>(&step)) {
+      FinishOptions automatic;
+      automatic.automatic = true;
+      for (const auto& ref : commit->branches) {
+        PFS_TRY_ASSIGN(const auto branch, find(ref));
+        if (!branch || !branch->output_of.empty()) continue;
+        PFS_TRY(refuse_on_request(*branch));
+        PFS_TRY(plan_finish(*branch, automatic, false, frozen));
+      }
+    }
+  }
+  return frozen;
+}
+
+Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const {
+  const bool by_hand = branch.opened_by_hand || started;
+  if (frozen.contains(branch.ref) || (options.automatic && (by_hand || ends_on_request(branch)))) return {};
+  const bool keep = options.keep_unchanged || by_hand;
+  if (!parts_.trees->changed(branch.ref) && !keep) return {};
+
+  std::vector<BranchRef> next{branch.ref};
+  std::set<BranchRef> seen{branch.ref};
+  while (!next.empty()) {
+    const BranchRef ref = next.back();
+    next.pop_back();
+    auto record = load_branch(read_from(*parts_.refs), ref);
+    if (!record && record.error().code == Code::kNotFound) continue;  // deleted since it was joined
+    if (!record) return std::move(record).error();
+    // its rows are in the log before this branch's commit is: a commit that ends on request only is not asked for here
+    if (ref != branch.ref && ends_on_request(*record)) continue;
+    frozen[ref].leave_out_written = options.leave_out_written;
+    auto& under = frozen[ref].under;
+    under.commit = record->open;
+    under.next = new_commit_id();
+    under.author = options.author;
+    under.description = options.description.empty() ? record->open_description : options.description;
+    under.keep_unchanged = ref == branch.ref && keep;
+    for (const auto& other : parts_.trees->joined(ref)) {
+      if (seen.insert(other).second && !frozen.contains(other)) next.push_back(other);
+    }
+  }
+  return {};
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "store/repo/ref_steps.h"
+
+// The steps that make commits go.
+
+namespace pfs::store {
+
+namespace {
+
+/// Of a commit, what is needed to see what hangs on it.
+struct Links {
+  std::optional<CommitId> parent;
+  std::vector<CommitId> causes;
+};
+
+Links links_of(const Commit& commit) {
+  Links links{commit.parent, {}};
+  for (const auto& cause : commit.provenance) links.causes.push_back(cause.commit);
+  return links;
+}
+
+template <class Visit>
+Result<void> each_branch(const RefDb& refs, const std::string& prefix, Visit visit) {
+  Result<void> outcome;
+  PFS_TRY(refs.scan(prefix, "", [&](std::string_view, const RefValue& row) {
+    auto branch = decode_branch(row.value);
+    if (branch) visit(*branch);
+    else outcome = std::move(branch).error();
+    return outcome.has_value();
+  }));
+  return outcome;
+}
+
+}  // namespace
+
+Result<std::vector<BranchRef>> branches_in(const RefDb& refs, const RepoName& repo) {
+  std::vector<BranchRef> branches;
+  PFS_TRY(each_branch(refs, fmt::format("{}{}/", kBranchPrefix, repo.str()), [&](const Branch& branch) { branches.push_back(branch.ref); }));
+  return branches;
+}
+
+Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>& gone) {
+  Result<void> refusal;
+  PFS_TRY(each_branch(refs, std::string(kBranchPrefix), [&](const Branch& branch) {
+    if (gone.contains(branch.ref) || !refusal) return;
+    for (const auto& upstream : branch.provenance) {
+      if (!gone.contains(upstream)) continue;
+      refusal = Error{Code::kBusy, fmt::format("branch {}: branch {} is made from it; delete that first, or force", upstream.str(), branch.ref.str())};
+      return;
+    }
+  }));
+  return refusal;
+}
+
+// One scan of all commits: a deletion is rare, and what was made from a commit is told by what was made alone.
+Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std::span<const Commit> made) {
+  std::map<CommitId, Links> all;
+  Result<void> outcome;
+  PFS_TRY(refs.scan("commit/", "", [&](std::string_view, const RefValue& row) {
+    auto commit = decode_commit(row.value);
+    if (commit) all[commit->id] = links_of(*commit);
+    else outcome = std::move(commit).error();
+    return outcome.has_value();
+  }));
+  PFS_TRY(std::move(outcome));
+  for (const auto& commit : made) all[commit.id] = links_of(commit);
+
+  std::map<CommitId, std::vector<CommitId>> children;
+  std::map<CommitId, std::vector<CommitId>> made_from;
+  for (const auto& [one, links] : all) {
+    if (links.parent) children[*links.parent].push_back(one);
+    for (const auto& cause : links.causes) made_from[cause].push_back(one);
+  }
+
+  CommitDeletion deletion;
+  std::vector<CommitId> next{id};
+  while (!next.empty()) {
+    const CommitId one = next.back();
+    next.pop_back();
+    if (!deletion.doomed.insert(one).second) continue;
+    const auto found = made_from.find(one);
+    if (found != made_from.end()) next.insert(next.end(), found->second.begin(), found->second.end());
+  }
+  std::set<CommitId> below;
+  next.assign(deletion.doomed.begin(), deletion.doomed.end());
+  while (!next.empty()) {
+    const CommitId one = next.back();
+    next.pop_back();
+    for (const auto& child : children[one]) {
+      if (below.insert(child).second) next.push_back(child);
+    }
+  }
+  const auto read = read_from(refs);
+  for (const auto& one : below) {
+    if (deletion.doomed.contains(one)) continue;
+    const auto own = std::find_if(made.begin(), made.end(), [&](const Commit& commit) { return commit.id == one; });
+    if (own != made.end()) {
+      deletion.descendants.push_back(*own);
+      continue;
+    }
+    PFS_TRY_ASSIGN(auto commit, load_commit(read, one));
+    deletion.descendants.push_back(std::move(commit));
+  }
+  std::stable_sort(deletion.descendants.begin(), deletion.descendants.end(),
+                   [](const Commit& a, const Commit& b) { return a.generation < b.generation; });
+  PFS_TRY(each_branch(refs, std::string(kBranchPrefix), [&](const Branch& branch) {
+    if (branch.head && deletion.doomed.contains(*branch.head)) deletion.branches.insert(branch.ref);
+  }));
+  return deletion;
+}
+
+void RefSteps::erase_branch(const BranchRef& ref) {
+  edit_.erase(branch_key(ref));
+  edit_.event("branch", ref.str(), "deleted");
+  effects_.changed.insert(ref);
+  TreeChange change;
+  change.ref = ref;
+  change.deleted = true;
+  effects_.trees.push_back(std::move(change));
+}
+
+void RefSteps::erase_commit(const Commit& commit) {
+  edit_.erase(commit_key(commit.id));
+  edit_.erase(repo_commit_key(commit));
+  edit_.event("commit", commit.id.hex(), "deleted");
+  effects_.deleted_commits.push_back(commit.id);
+}
+
+// Objects stay for the collection.
+Result<StepResult> RefSteps::apply_one(const DeleteRepo& step) {
+  PFS_TRY(load_repo(edit_.reader(), step.name));
+  PFS_TRY_ASSIGN(const auto branches, branches_in(refs_, step.name));
+  const std::set<BranchRef> claimed(step.branches.begin(), step.branches.end());
+  for (const auto& ref : effects_.changed) {
+    if (ref.repo == step.name && !claimed.contains(ref)) {
+      return Error{Code::kBusy, fmt::format("repo {}: branch {} is made by the same transaction", step.name.str(), ref.str())};
+    }
+  }
+  for (const auto& ref : branches) {
+    if (!claimed.contains(ref)) return Error{Code::kConflict, fmt::format("repo {}: branches are being made in it; try again", step.name.str())};
+  }
+  for (const auto& ref : branches) {
+    PFS_TRY_ASSIGN(const auto there, edit_.get(branch_key(ref)));
+    if (there) erase_branch(ref);
+  }
+  Result<void> outcome;
+  PFS_TRY(refs_.scan(repo_commit_prefix(step.name), "", [&](std::string_view key, const RefValue&) {
+    auto id = commit_of_repo_commit_key(key);
+    if (!id) {
+      outcome = std::move(id).error();
+      return false;
+    }
+    edit_.erase(std::string(key));
+    edit_.erase(commit_key(*id));
+    return true;
+  }));
+  PFS_TRY(std::move(outcome));
+  for (const auto& commit : effects_.commits) {
+    if (commit.repo == step.name) erase_commit(commit);
+  }
+  // the logs of branches that were deleted before, too: their commits are gone
+  PFS_TRY(refs_.scan(fmt::format("blog/{}/", step.name.str()), "", [&](std::string_view key, const RefValue&) {
+    edit_.erase(std::string(key));
+    return true;
+  }));
+  edit_.erase(repo_key(step.name));
+  edit_.event("repo", step.name.str(), "deleted");
+  return StepResult{{}, true};
+}
+
+Result<StepResult> RefSteps::apply_one(const DeleteCommit& step) {
+  for (const auto& ref : step.branches) PFS_TRY(publish(ref));
+  PFS_TRY_ASSIGN(const auto target, load_commit(edit_.reader(), step.id));
+  const auto name = fmt::format("commit {}@{}", step.repo.str(), step.id.hex());
+  if (target.repo != step.repo) return Error{Code::kNotFound, fmt::format("{}: it is of repo {}", name, target.repo.str())};
+  if (!target.provenance.empty()) {
+    const auto& cause = target.provenance.front();
+    return Error{Code::kReadOnly, fmt::format("{}: was made by a job; delete the commit that it was made from, {}@{}", name,
+                                              cause.branch.repo.str(), cause.commit.hex())};
+  }
+  PFS_TRY_ASSIGN(const auto deletion, plan_deletion(refs_, step.id, effects_.commits));
+  const bool has_child =
+      std::any_of(deletion.descendants.begin(), deletion.descendants.end(), [&](const Commit& one) { return one.parent == step.id; });
+  if (step.only_inner && !has_child) {
+    return Error{Code::kInvalid, fmt::format("{}: no commit came after it to keep its content; use delete commit", name)};
+  }
+  std::map<CommitId, std::optional<CommitId>> parent_of_doomed;
+  for (const auto& id : deletion.doomed) {
+    PFS_TRY_ASSIGN(const auto commit, load_commit(edit_.reader(), id));
+    parent_of_doomed[id] = commit.parent;
+    erase_commit(commit);
+  }
+  // whose parent is gone has that one's nearest ancestor that stays
+  for (const auto& commit : deletion.descendants) {
+    auto parent = commit.parent;
+    for (auto found = parent ? parent_of_doomed.find(*parent) : parent_of_doomed.end(); found != parent_of_doomed.end();
+         found = parent ? parent_of_doomed.find(*parent) : parent_of_doomed.end()) {
+      parent = found->second;
+    }
+    PFS_TRY(rewrite(commit, parent));
+  }
+  for (const auto& ref : deletion.branches) {
+    if (std::find(step.branches.begin(), step.branches.end(), ref) == step.branches.end()) {
+      return Error{Code::kConflict, fmt::format("{}: branch {} has just been moved to it; try again", name, ref.str())};
+    }
+    PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
+    if (!branch.head || !deletion.doomed.contains(*branch.head)) continue;  // it has moved on in this transaction
+    auto head = branch.head;
+    while (head && deletion.doomed.contains(*head)) head = parent_of_doomed[*head];
+    std::optional<Commit> commit;
+    if (head) {
+      PFS_TRY_ASSIGN(commit, load_commit(edit_.reader(), *head));
+      move_head(branch, *commit, "delete commit", Moving::kQuiet);
+    } else {
+      branch.head.reset();
+      put(branch);
+    }
+    effects_.trees.push_back({ref, std::move(commit), branch.open});
+  }
+  return StepResult{step.id, true};
+}
+
+Result<StepResult> RefSteps::apply_one(const EraseRecord& step) {
+  PFS_TRY_ASSIGN(const auto there, edit_.get(step.key));
+  if (!there) return Error{Code::kNotFound, fmt::format("{}: no such record", printable(step.key))};
+  edit_.erase(step.key);
+  return StepResult{};
+}
+
+Result<void> RefSteps::rewrite(Commit commit, const std::optional<CommitId>& parent) {
+  commit.parent = parent;
+  commit.generation = 1;
+  commit.skip.reset();
+  commit.skip_generation = 0;
+  PFS_TRY(link_to_parent(edit_.reader(), commit));
+  edit_.event("commit", commit.id.hex(), "changed");
+  return put_commit(commit);
+}
+
+}  // namespace pfs::store

@@ -1,0 +1,215 @@
+// Repos that go, branches that are made from others, commits that are deleted and waited for.
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "api/client/commits.h"
+#include "cli/pfs_session.h"
+#include "support/must.h"
+
+namespace pfs::test {
+namespace {
+
+std::string head_of(PfsSession& session, const std::string& branch) {
+  const auto text = session.ok({"inspect", "branch", branch});
+  const auto at = text.find("Head Commit: ");
+  return at == text.npos ? "" : text.substr(at + 13, 32);
+}
+
+std::string put(PfsSession& session, const std::string& branch, const std::string& text) {
+  session.ok({"put", "file", branch + ":/f"}, text);
+  return head_of(session, branch);
+}
+
+/// The ids of `list commit`, newest first, each shortened to its place in `made`.
+std::string listed(PfsSession& session, std::vector<std::string> arguments,
+                   const std::vector<std::string>& made) {
+  arguments.insert(arguments.begin(), {"list", "commit"});
+  std::istringstream lines(session.ok(arguments));
+  std::string line;
+  std::getline(lines, line);
+  std::string places;
+  while (std::getline(lines, line)) {
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (line.find(made[i]) != line.npos) places += std::to_string(i);
+    }
+  }
+  return places;
+}
+
+TEST_CASE("a repo's description is changed, and the list is narrowed by name", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "images"});
+  session.ok({"create", "repo", "edges"});
+  session.ok({"update", "repo", "images", "-d", "pictures"});
+  CHECK(session.ok({"inspect", "repo", "images"}).find("Description: pictures") != std::string::npos);
+  const auto some = session.ok({"list", "repo", "mag"});
+  CHECK(some.find("images") != some.npos);
+  CHECK(some.find("edges") == some.npos);
+  CHECK(session.pfs({"update", "repo", "none", "-d", "x"}).status == 1);
+}
+
+TEST_CASE("a deleted repo is gone, and programs are not asked whether they mean it", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "repo", "other"});
+  put(session, "data@master", "1");
+  CHECK(session.pfs({"delete", "repo"}).status == 1);
+  CHECK(session.pfs({"delete", "repo", "none"}).status == 1);
+  CHECK(session.ok({"delete", "repo", "data"}).empty());
+  CHECK(session.pfs({"list", "commit", "data"}).status == 1);
+  session.ok({"create", "repo", "data"});
+  CHECK(session.ok({"list", "branch", "data"}) == "BRANCH HEAD TRIGGER\n");
+  session.ok({"delete", "repo", "--all", "--split-txn"});
+  CHECK(session.ok({"list", "repo"}) == "NAME CREATED SIZE (MASTER) DESCRIPTION\n");
+}
+
+TEST_CASE("a branch's provenance is shown, kept by a plain create, and in the way of a deletion",
+          "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "repo", "out"});
+  session.ok({"create", "branch", "data@master"});
+  session.ok({"create", "branch", "data@dev"});
+  session.ok({"create", "branch", "out@master", "-p", "data@master", "-p", "data@dev"});
+  session.ok({"create", "branch", "out@master"});
+  CHECK(session.ok({"inspect", "branch", "out@master"}).find("Provenance: data@master data@dev\n") !=
+        std::string::npos);
+  const auto refused = session.pfs({"delete", "repo", "data"});
+  CHECK(refused.status == 1);
+  CHECK(refused.err.find("out@master") != refused.err.npos);
+  CHECK(session.pfs({"delete", "branch", "data@dev"}).status == 1);
+  session.ok({"delete", "branch", "data@dev", "-f"});
+  session.ok({"delete", "repo", "data", "-f"});
+  CHECK(session.pfs({"create", "branch", "out@x", "-p", "none@master"}).status == 1);
+  CHECK(session.pfs({"create", "branch", "out@x", "-p", "no"}).status == 2);
+}
+
+TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "branch", "data@master", "--trigger", "staging", "--trigger-cron", "@daily",
+              "--trigger-size", "1MB", "--trigger-commits", "7", "--trigger-all"});
+  session.ok({"create", "branch", "data@copy", "--trigger", "master"});
+  session.ok({"create", "branch", "data@copy"});
+  CHECK(session.ok({"list", "branch", "data"}) ==
+        "BRANCH HEAD TRIGGER\n"
+        "copy   -    master on Commits(1)\n"
+        "master -    staging on Cron(@daily) and Size(1MB) and Commits(7)\n");
+  CHECK(session.pfs({"create", "branch", "data@x", "--trigger-size", "1MB"}).status == 1);
+  CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "copy", "--trigger-size", "big"}).status == 1);
+  CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "x"}).status == 1);
+  CHECK(session.pfs({"create", "branch", "data@staging", "--trigger", "copy"}).status == 1);
+  CHECK(session.pfs({"create", "branch", "data@copy", "-p", "data@master"}).status == 1);
+  CHECK(session.pfs({"inspect", "branch", "data@x"}).status == 1);  // nothing was made by half
+}
+
+TEST_CASE("old spellings of a branch are understood, with a hint", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto said = session.pfs({"create-branch", "data", "master"});
+  CHECK(said.status == 0);
+  CHECK(said.err.find("'create branch'") != said.err.npos);
+  CHECK(said.err.find("data@master") != said.err.npos);
+  CHECK(head_of(session, "data@master").empty());
+}
+
+TEST_CASE("commits are listed from one on, and begun at another", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  std::vector<std::string> made;
+  for (const auto* text : {"1", "2", "3", "4"}) made.push_back(put(session, "data@master", text));
+  CHECK(listed(session, {"data@master", "--from", "data@master^2"}, made) == "32");
+  CHECK(listed(session, {"data@master", "-f", made[0], "-n", "2"}, made) == "32");
+  CHECK(session.pfs({"list", "commit", "data", "-f", made[0]}).status == 1);
+
+  session.ok({"start", "commit", "data@master", "-p", "master^2"});
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "2");
+  session.ok({"finish", "commit", "data@master"});
+  CHECK(session.ok({"inspect", "commit", "data@master"}).find("Parent: " + made[1]) != std::string::npos);
+  CHECK(session.pfs({"start", "commit", "data"}).status == 1);
+}
+
+TEST_CASE("a deleted commit's place is taken by its parent, a squashed one's content stays", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  std::vector<std::string> made;
+  for (const auto* text : {"1", "2", "3"}) made.push_back(put(session, "data@master", text));
+  CHECK(session.pfs({"squash", "commit", "data@master"}).status == 1);
+  session.ok({"squash", "commit", made[1]});
+  CHECK(listed(session, {"data@master"}, made) == "20");
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "3");
+  session.ok({"delete", "commit", "data@master"});
+  CHECK(listed(session, {"data"}, made) == "0");
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "1");
+  CHECK(session.pfs({"inspect", "commit", "data@" + made[2]}).status == 1);
+  CHECK(session.pfs({"delete", "commit", "data@" + made[2]}).status == 1);
+}
+
+TEST_CASE("a commit that was started by hand is dropped by deleting it", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto first = put(session, "data@master", "1");
+  session.ok({"start", "commit", "data@master"});
+  session.ok({"put", "file", "data@master:/f"}, "2");
+  session.ok({"delete", "commit", "data@master"});
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "1");
+  CHECK(head_of(session, "data@master") == first);
+  session.ok({"start", "commit", "data@master"});
+}
+
+TEST_CASE("finishing twice is refused, and a branch that has been committed by itself can be finished", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"start", "commit", "data@master"});
+  session.ok({"finish", "commit", "data@master"});
+  const auto said = session.pfs({"finish", "commit", "data@master"});
+  CHECK(said.status == 1);
+  CHECK(said.err.find("is finished already") != said.err.npos);
+  put(session, "data@master", "1");
+  session.ok({"finish", "commit", "data@master"});
+}
+
+TEST_CASE("a commit with nothing downstream is flushed at once", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  put(session, "data@master", "1");
+  for (const auto* verb : {"flush", "wait"}) {
+    CHECK(session.ok({verb, "commit", "data@master"}) ==
+          "REPO BRANCH COMMIT FINISHED SIZE PROGRESS DESCRIPTION\n");
+  }
+  CHECK(session.pfs({"flush", "commit", "data@none"}).status == 1);
+}
+
+TEST_CASE("a subscription tells of commits that are there, and of those that come", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  std::vector<std::string> made;
+  for (const auto* text : {"1", "2"}) made.push_back(put(session, "data@master", text));
+  const auto connection = must(client::Connection::to_socket(session.socket()));
+  const auto ref = *BranchRef::parse("data@master");
+  const auto until = [&](std::size_t count, const std::optional<CommitRef>& from, bool new_only) {
+    std::vector<std::string> seen;
+    const auto ended = client::Commits(*connection).subscribe(ref, from, new_only, [&](const client::Commit& commit) -> Result<void> {
+      seen.push_back(commit.id);
+      if (seen.size() == count) return Error{Code::kCancelled, "enough"};
+      return {};
+    });
+    CHECK(ended.error().code == Code::kCancelled);
+    return seen;
+  };
+  CHECK(until(2, {}, false) == made);
+  CHECK(until(1, *CommitRef::parse("data@" + made[0]), false) == std::vector{made[1]});
+
+  std::vector<std::string> seen;
+  std::thread subscriber([&] { seen = until(4, {}, false); });
+  made.push_back(put(session, "data@master", "3"));
+  made.push_back(put(session, "data@master", "4"));
+  subscriber.join();
+  CHECK(seen == made);
+  CHECK(session.pfs({"subscribe", "commit", "data@master", "--new", "--from", made[0]}).status == 2);
+  CHECK(session.pfs({"subscribe", "commit", "none@master"}).status == 1);
+}
+
+}  // namespace
+}  // namespace pfs::test
