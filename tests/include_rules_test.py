@@ -39,7 +39,7 @@ THIRD_PARTIES = {
     r"rocksdb/.*": ["src/store"],
     r"zstd.*\.h": ["src/store"],
     r"xxhash\.h": ["src/store", "src/fs"],
-    r"openssl/.*": ["src/store", "src/auth", "src/trigger", "src/cli"],
+    r"openssl/.*": ["src/store", "src/auth", "src/trigger", "src/api", "src/cli"],
     r"curl/.*": ["src/cli"],
     r"pcre2\.h": ["src/store", "src/trigger"],
     r"fuse.*": ["src/fs/fuse"],

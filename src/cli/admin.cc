@@ -19,12 +19,19 @@ struct Arguments {
 };
 
 Result<void> version(Session& session, const Arguments& arguments) {
-  Table table(stdout, session.terminal(), {"COMPONENT", "VERSION"});
-  table.add({Cell("pfs"), Cell(PFS_VERSION)});
+  Listing listing(arguments.output, session.terminal(), {"COMPONENT", "VERSION"});
+  const auto add = [&listing](const std::string& component, const std::string& its_version) {
+    if (listing.json()) {
+      listing.add_object({{"component", component}, {"version", its_version}});
+    } else {
+      listing.add_row({component, its_version});
+    }
+  };
+  add("pfs", PFS_VERSION);
   if (arguments.client_only) return {};
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto daemon, client::Admin(*connection).version());
-  table.add({Cell("pfsd"), Cell(daemon)});
+  add("pfsd", daemon);
   return {};
 }
 
@@ -110,7 +117,7 @@ Result<void> status(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(pipelines, client::Pipelines(*connection).list());
   }
   if (arguments.output.json()) {
-    print_json(json_of(found, pipelines));
+    print_object(arguments.output, json_of(found, pipelines));
     return {};
   }
   print_labels(
@@ -134,6 +141,7 @@ void add_admin_commands(Grammar& grammar, Session& session) {
   auto& versions = grammar.command("version", "Show the versions of this program and of the daemon",
                                    [&session, arguments] { return version(session, *arguments); });
   versions.add_flag("--client-only", arguments->client_only, "Do not ask the daemon");
+  add_output_flags(versions, arguments->output);
 
   auto& statuses = grammar.command(
       "status", "Show what is going on: open commits, files being written, pipelines",

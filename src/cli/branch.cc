@@ -115,7 +115,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto branch, client::Branches(*connection).inspect(arguments.branch));
   if (arguments.output.json()) {
-    print_json(json_of(branch));
+    print_object(arguments.output, json_of(branch));
     return {};
   }
   std::string provenance;

@@ -10,6 +10,13 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kInterrupted = 130;
 
+/// What -v adds: the kind of error, and what to look for in the daemon's log.
+std::string more_about(const Error& error, const Session& session) {
+  const auto id = session.request_id();
+  if (id.empty()) return fmt::format(" ({})", name_of(error.code));
+  return fmt::format(" ({}), request {} in the daemon's log", name_of(error.code), id);
+}
+
 }  // namespace
 
 void add_commands(Grammar& grammar, Session& session) {
@@ -26,7 +33,9 @@ void add_commands(Grammar& grammar, Session& session) {
   add_job_commands(grammar, session);
   add_logs_command(grammar, session);
   add_admin_commands(grammar, session);
+  add_config_commands(grammar, session);
   add_doctor_command(grammar, session);
+  add_help_commands(grammar, session);
 }
 
 int exit_status(Code code) {
@@ -64,6 +73,10 @@ int run(const std::string& program, std::vector<std::string> arguments) {
   Grammar grammar(program);
   Session session(grammar);
   add_commands(grammar, session);
+  if (!arguments.empty() && arguments.front() == "__complete") {
+    print_completions(grammar, session, {arguments.begin() + 1, arguments.end()});
+    return 0;
+  }
   const auto outcome = grammar.parse(std::move(arguments));
   if (!outcome.action) return outcome.status;
 
@@ -72,8 +85,8 @@ int run(const std::string& program, std::vector<std::string> arguments) {
   const bool printed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (!done) {
     const auto& error = done.error();
-    const auto kind = session.verbose() ? fmt::format(" ({})", name_of(error.code)) : std::string();
-    fmt::print(stderr, "{}: {}{}\n", program, error.message, kind);
+    fmt::print(stderr, "{}: {}{}\n", program, error.message,
+               session.verbose() ? more_about(error, session) : std::string());
     return exit_status(error.code);
   }
   if (!printed) fmt::print(stderr, "{}: stdout: what was printed could not be written\n", program);

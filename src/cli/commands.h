@@ -20,7 +20,12 @@ void add_pipeline_commands(Grammar& grammar, Session& session);
 void add_job_commands(Grammar& grammar, Session& session);
 void add_logs_command(Grammar& grammar, Session& session);
 void add_admin_commands(Grammar& grammar, Session& session);
+void add_config_commands(Grammar& grammar, Session& session);
 void add_doctor_command(Grammar& grammar, Session& session);
+void add_help_commands(Grammar& grammar, Session& session);
+
+/// What the shell asks at the prompt: one completion of `words`' last a line.
+void print_completions(Grammar& grammar, Session& session, const std::vector<std::string>& words);
 
 /// All of them.
 void add_commands(Grammar& grammar, Session& session);

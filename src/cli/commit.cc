@@ -155,6 +155,12 @@ Result<void> list(Session& session, const Arguments& arguments) {
   return {};
 }
 
+/// A list that goes on is not for the pager, which would wait for its end.
+Terminal as_they_come(Terminal terminal) {
+  terminal.pager = false;
+  return terminal;
+}
+
 Result<void> flush(Session& session, const Arguments& arguments) {
   std::vector<CommitRef> commits;
   for (const auto& text : arguments.commits) {
@@ -167,7 +173,7 @@ Result<void> flush(Session& session, const Arguments& arguments) {
     repos.push_back(repo);
   }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  CommitListing listing(arguments.output, session.terminal());
+  CommitListing listing(arguments.output, as_they_come(session.terminal()));
   return client::Commits(*connection).flush(commits, repos, [&](const client::Commit& commit) {
     listing.add(commit);
     listing.show();
@@ -181,7 +187,7 @@ Result<void> subscribe(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(from, parse_head(arguments.branch, arguments.from));
   }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  CommitListing listing(arguments.output, session.terminal());
+  CommitListing listing(arguments.output, as_they_come(session.terminal()));
   return client::Commits(*connection)
       .subscribe(arguments.branch, from, arguments.new_only, [&](const client::Commit& commit) {
         listing.add(commit);
@@ -194,7 +200,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto commit, client::Commits(*connection).inspect(arguments.commit));
   if (arguments.output.json()) {
-    print_json(json_of(commit));
+    print_object(arguments.output, json_of(commit));
     return {};
   }
   std::string provenance;

@@ -1,98 +1,107 @@
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <sstream>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
 
 #include <fmt/format.h>
 
 #include "api/client/admin.h"
-#include "base/file.h"
 #include "cli/commands.h"
+#include "cli/doctor_checks.h"
+#include "cli/output.h"
 
 namespace pfs::cli {
 namespace {
 
-/// What a check found; `advice` says what to do where it is not well.
-struct Finding {
-  enum class Verdict { kWell, kNote, kBad };
-  Verdict verdict;
-  std::string object;
-  std::string found;
-  std::string advice;
+using Verdict = Finding::Verdict;
+
+constexpr std::chrono::seconds kPatience{5};
+
+struct Arguments {
+  std::string store;
+  OutputFlags output;
 };
 
-Finding fuse_device() {
-  const UniqueFd fd(open("/dev/fuse", O_RDWR | O_CLOEXEC));
-  if (fd) return {Finding::Verdict::kWell, "/dev/fuse", "can be opened", ""};
-  return {Finding::Verdict::kBad, "/dev/fuse", std::strerror(errno),
-          "load the kernel module (modprobe fuse), or give the container the device"};
-}
-
-/// Whether people other than the one who mounts may use the mount, when that one is not root.
-Finding allow_other() {
-  const auto text = read_file("/etc/fuse.conf");
-  std::istringstream lines(text ? *text : std::string());
-  for (std::string line; std::getline(lines, line);) {
-    if (line == "user_allow_other")
-      return {Finding::Verdict::kWell, "/etc/fuse.conf", "user_allow_other is set", ""};
+/// Where `make run` and the service have it.
+std::string default_store() {
+  if (const char* said = std::getenv("PFS_STORE")) return said;
+  if (geteuid() != 0) {
+    if (const char* data = std::getenv("XDG_DATA_HOME")) return std::string(data) + "/pfs";
+    const char* home = std::getenv("HOME");
+    return std::string(home != nullptr ? home : "") + "/.local/share/pfs";
   }
-  return {Finding::Verdict::kNote, "/etc/fuse.conf", "user_allow_other is not set",
-          "set it if pfsd runs as an ordinary user and others shall see the mount"};
+  const std::string of_the_service = "/var/lib/pfs/store";
+  return access((of_the_service + "/FORMAT").c_str(), F_OK) == 0 ? of_the_service : "/var/lib/pfs";
 }
 
 void ask_daemon(Session& session, std::vector<Finding>& findings) {
+  session.set_default_timeout(kPatience);
   const auto connection = session.connection();
   if (!connection) {
-    findings.push_back({Finding::Verdict::kBad, "daemon", connection.error().message, ""});
+    findings.push_back({Verdict::kError, "daemon", connection.error().message, ""});
     return;
   }
   const auto status = client::Admin(**connection).status();
   if (!status) {
-    findings.push_back({Finding::Verdict::kBad, "daemon", status.error().message, ""});
+    findings.push_back({Verdict::kError, "daemon", status.error().message, ""});
     return;
   }
   findings.push_back(
-      {Finding::Verdict::kWell, "daemon", "pfsd " + status->version + " answers", ""});
+      {Verdict::kOk, "daemon", fmt::format("pfsd {} answers", status->version), ""});
+  findings.push_back(judge_space("daemon's disk", status->free_bytes, status->total_bytes));
   if (status->container_runtime.empty()) {
-    findings.push_back(
-        {Finding::Verdict::kNote, "containers", "this daemon runs no pipelines", ""});
+    findings.push_back({Verdict::kWarning, "daemon's containers", "this daemon runs no pipelines", ""});
   } else {
-    findings.push_back({Finding::Verdict::kWell, "containers", status->container_runtime, ""});
+    findings.push_back({Verdict::kOk, "daemon's containers", status->container_runtime, ""});
   }
 }
 
-const char* word_of(Finding::Verdict verdict) {
+Cell word_of(Verdict verdict) {
   switch (verdict) {
-    case Finding::Verdict::kWell: return "ok";
-    case Finding::Verdict::kNote: return "note";
-    case Finding::Verdict::kBad: return "bad";
+    case Verdict::kOk: return Cell("ok", Colour::kGreen);
+    case Verdict::kWarning: return Cell("warning", Colour::kYellow);
+    case Verdict::kError: return Cell("error", Colour::kRed);
   }
-  return "";
+  return Cell("");
 }
 
-Result<void> doctor(Session& session) {
-  std::vector<Finding> findings{fuse_device(), allow_other()};
+Result<void> doctor(Session& session, const Arguments& arguments) {
+  auto findings = check_machine();
+  for (auto& finding :
+       check_store(arguments.store.empty() ? default_store() : arguments.store))
+    findings.push_back(std::move(finding));
   ask_daemon(session, findings);
-  std::size_t bad = 0;
-  for (const auto& finding : findings) {
-    fmt::print("{:<5}{}: {}{}{}\n", word_of(finding.verdict), finding.object, finding.found,
-               finding.advice.empty() ? "" : "; ", finding.advice);
-    if (finding.verdict == Finding::Verdict::kBad) ++bad;
+  std::size_t errors = 0;
+  {
+    Listing listing(arguments.output, session.terminal(), {"STATE", "WHAT", "FOUND", "MEND WITH"});
+    for (const auto& finding : findings) {
+      const auto word = word_of(finding.verdict);
+      if (listing.json()) {
+        listing.add_object({{"state", word.text},
+                            {"what", finding.object},
+                            {"found", finding.found},
+                            {"mend_with", finding.command}});
+      } else {
+        listing.add_row({word, finding.object, finding.found, finding.command});
+      }
+      if (finding.verdict == Verdict::kError) ++errors;
+    }
   }
-  if (bad != 0)
-    return Error{Code::kUnavailable,
-                 fmt::format("doctor: {} of {} checks found trouble", bad, findings.size())};
-  return {};
+  if (errors == 0) return {};
+  return Error{Code::kUnavailable, fmt::format("doctor: {} of {} checks ended with an error",
+                                               errors, findings.size())};
 }
 
 }  // namespace
 
 void add_doctor_command(Grammar& grammar, Session& session) {
-  grammar.command("doctor", "Check what pfs needs on this machine",
-                  [&session] { return doctor(session); });
+  const auto arguments = std::make_shared<Arguments>();
+  auto& command = grammar.command("doctor", "Check what pfs needs on this machine, and the store",
+                                  [&session, arguments] { return doctor(session, *arguments); });
+  command.add_option("--store", arguments->store,
+                     "The store's directory (default: $PFS_STORE, then where `make run` has it)");
+  add_output_flags(command, arguments->output);
 }
 
 }  // namespace pfs::cli

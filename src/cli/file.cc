@@ -139,7 +139,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   const client::Files files(*connection);
   PFS_TRY_ASSIGN(const auto file, files.inspect(arguments.file.commit, arguments.file.path));
   if (arguments.output.json()) {
-    print_json(json_of(file));
+    print_object(arguments.output, json_of(file));
     return {};
   }
   print_labels(

@@ -1,28 +1,56 @@
 #include "cli/grammar.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "base/names.h"
+#include "cli/near_miss.h"
 
 namespace pfs::cli {
 namespace {
 
-const std::map<std::string, std::string>& plurals() {
-  static const std::map<std::string, std::string> kPlurals = {
-      {"repo", "repos"},     {"branch", "branches"},
-      {"commit", "commits"}, {"transaction", "transactions"},
-      {"file", "files"},     {"pipeline", "pipelines"},
-      {"job", "jobs"},
-  };
-  return kPlurals;
+std::string plural_of(const std::string& noun) {
+  return noun + (noun.ends_with("ch") ? "es" : "s");
 }
 
-std::string names_of_subcommands(const CLI::App& command) {
-  std::string names;
+std::vector<std::string> names_of_subcommands(const CLI::App& command) {
+  std::vector<std::string> names;
   for (const auto* sub : command.get_subcommands([](const CLI::App*) { return true; })) {
-    names += (names.empty() ? "" : ", ") + sub->get_name();
+    names.push_back(sub->get_name());
   }
   return names;
+}
+
+/// Of the command and of those above it, whose options it takes as well.
+std::vector<std::string> flags_of(const CLI::App& command) {
+  std::vector<std::string> flags;
+  for (const auto* level = &command; level != nullptr; level = level->get_parent()) {
+    for (const auto* option : level->get_options()) {
+      for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+    }
+  }
+  return flags;
+}
+
+CLI::App* subcommand(const CLI::App& command, const std::string& name) {
+  for (auto* sub : const_cast<CLI::App&>(command).get_subcommands([](CLI::App*) { return true; })) {
+    if (sub->get_name() == name) return sub;
+  }
+  return nullptr;
+}
+
+void hint(const std::string& program, const std::string& old_form, const std::string& now) {
+  fmt::print(stderr, "{}: '{}' is an old form of '{}'\n", program, old_form, now);
+}
+
+// CLI11 says most of it well, but begins with a capital
+std::string lower_first(std::string text) {
+  if (text.size() > 1 && text[1] >= 'a' && text[1] <= 'z' && text[0] >= 'A' && text[0] <= 'Z')
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
 }
 
 }  // namespace
@@ -34,25 +62,31 @@ Grammar::Grammar(const std::string& program)
 }
 
 CLI::App& Grammar::verb(const std::string& name) {
-  auto& verb = verbs_[name];
-  if (verb == nullptr) {
-    verb = app_.add_subcommand(name);
-    verb->require_subcommand(1);
-    verb->fallthrough();
+  CLI::App* verb = &app_;
+  std::size_t begin = 0;
+  while (begin < name.size()) {
+    const auto end = std::min(name.find(' ', begin), name.size());
+    const auto word = name.substr(begin, end - begin);
+    auto* next = subcommand(*verb, word);
+    if (next == nullptr) {
+      next = verb->add_subcommand(word);
+      next->require_subcommand(1);
+      next->fallthrough();
+    }
+    verb = next;
+    begin = end + 1;
   }
   return *verb;
 }
 
 CLI::App& Grammar::command(const std::string& verb_name, const std::string& noun,
                            const std::string& description, Action action) {
-  auto& command = *verb(verb_name).add_subcommand(noun, description);
+  auto& about = verb(verb_name);
+  auto& command = *about.add_subcommand(noun, description);
   command.fallthrough();
   command.callback([this, action = std::move(action)] { chosen_ = action; });
-  const auto plural = plurals().find(noun);
-  if (plural != plurals().end()) command.alias(plural->second);
-  hyphened_[verb_name + "-" + noun] = {verb_name, noun};
+  verbs_of_[noun].push_back(verb_name);
   // what help says of the verb
-  auto& about = *verbs_[verb_name];
   const auto known = about.get_description();
   about.description(known.empty() ? noun : known + ", " + noun);
   return command;
@@ -66,7 +100,8 @@ CLI::App& Grammar::command(const std::string& word, const std::string& descripti
 }
 
 Grammar::Outcome Grammar::parse(std::vector<std::string> arguments) {
-  split_hyphened(arguments);
+  modernise(arguments);
+  const Words as_given = arguments;
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
     app_.parse(std::move(arguments));
@@ -75,43 +110,128 @@ Grammar::Outcome Grammar::parse(std::vector<std::string> arguments) {
       app_.exit(error);  // prints the help
       return {};
     }
-    explain(error);
+    explain(error, as_given);
     return {nullptr, kUsage};
   }
   return {chosen_, 0};
 }
 
-void Grammar::split_hyphened(std::vector<std::string>& arguments) const {
-  for (auto it = arguments.begin(); it != arguments.end(); ++it) {
-    if (verbs_.count(*it) != 0) return;
-    const auto found = hyphened_.find(*it);
-    if (found == hyphened_.end()) continue;
-    const auto [verb_name, noun] = found->second;
-    fmt::print(stderr, "{}: '{}' is an old form of '{} {}'\n", app_.get_name(), *it, verb_name,
-               noun);
-    *it = verb_name;
-    arguments.insert(it + 1, noun);
+std::size_t Grammar::next_word(const Words& arguments, std::size_t from) const {
+  while (from < arguments.size() && arguments[from].starts_with('-')) {
+    const auto& flag = arguments[from];
+    const auto* option = app_.get_option_no_throw(flag);
+    const bool has_value = option != nullptr && option->get_items_expected_max() > 0;
+    from += has_value && flag.find('=') == flag.npos ? 2 : 1;
+  }
+  return std::min(from, arguments.size());
+}
+
+void Grammar::modernise(Words& arguments) const {
+  const auto program = app_.get_name();
+  auto at = next_word(arguments, 0);
+  if (at == arguments.size()) return;
+  // create-repo
+  if (const auto hyphen = arguments[at].find('-');
+      hyphen != std::string::npos && subcommand(app_, arguments[at]) == nullptr) {
+    const auto old_form = arguments[at];
+    const auto verb_name = old_form.substr(0, hyphen);
+    auto noun = old_form.substr(hyphen + 1);
+    const auto* verb = subcommand(app_, verb_name);
+    if (verb == nullptr) return;
+    for (const auto& known : names_of_subcommands(*verb)) {
+      if (noun != known && noun != plural_of(known)) continue;
+      hint(program, old_form, verb_name + " " + known);
+      arguments[at] = verb_name;
+      arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1, known);
+      return;
+    }
     return;
+  }
+  const CLI::App* command = &app_;
+  while (at < arguments.size()) {
+    const auto names = names_of_subcommands(*command);
+    if (names.empty()) return;
+    auto& word = arguments[at];
+    const auto* next = subcommand(*command, word);
+    for (const auto& known : names) {
+      if (next != nullptr) break;
+      if (command != &app_ && word == plural_of(known)) {
+        hint(program, word, known);
+        next = subcommand(*command, word = known);
+      } else if (const auto hyphen = known.find('-');
+                 hyphen != known.npos && word == known.substr(0, hyphen) &&
+                 at + 1 < arguments.size() && arguments[at + 1] == known.substr(hyphen + 1)) {
+        // "active context"
+        arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+        next = subcommand(*command, arguments[at] = known);
+      }
+    }
+    if (next == nullptr) return;
+    command = next;
+    at = next_word(arguments, at + 1);
   }
 }
 
-void Grammar::explain(const CLI::ParseError& error) const {
+std::string Grammar::meant(const CLI::App& command, const std::string& unknown,
+                           const Words& arguments) const {
+  if (unknown.starts_with('-')) {
+    const auto flag = unknown.substr(0, unknown.find('='));
+    const auto near = near_miss(flag, flags_of(command));
+    return near ? fmt::format("; did you mean '{}'?", *near) : "";
+  }
+  if (&command == &app_) {
+    // "repo list", or a noun alone
+    for (const auto& [noun, verbs] : verbs_of_) {
+      if (unknown != noun && unknown != plural_of(noun)) continue;
+      const auto at = next_word(arguments, next_word(arguments, 0) + 1);
+      if (at < arguments.size()) {
+        const auto near = near_miss(arguments[at], verbs);
+        if (near) return fmt::format("; did you mean '{} {}'?", *near, noun);
+      }
+      std::string all;
+      for (const auto& verb : verbs) all += fmt::format("{}{} {}", all.empty() ? "" : ", ", verb, noun);
+      return "; say one of: " + all;
+    }
+    if (const auto hyphen = unknown.find('-'); hyphen != unknown.npos) {
+      const auto verb = near_miss(unknown.substr(0, hyphen), names_of_subcommands(app_));
+      if (verb) {
+        const auto noun =
+            near_miss(unknown.substr(hyphen + 1), names_of_subcommands(*subcommand(app_, *verb)));
+        if (noun) return fmt::format("; did you mean '{} {}'?", *verb, *noun);
+      }
+    }
+  }
+  const auto names = names_of_subcommands(command);
+  const auto near = near_miss(unknown, names);
+  return near ? fmt::format("; did you mean '{}'?", *near)
+              : fmt::format("; say one of: {}", fmt::join(names, ", "));
+}
+
+void Grammar::explain(const CLI::ParseError& error, const Words& arguments) const {
   std::string said = app_.get_name();
   const CLI::App* command = &app_;
-  while (!command->get_subcommands().empty()) {
+  auto unknown = app_.remaining(true);
+  const auto first = next_word(arguments, 0);
+  // CLI11 looks for a verb behind a word that is none
+  const bool no_verb =
+      first < arguments.size() && subcommand(app_, arguments[first]) == nullptr;
+  if (no_verb) unknown = {arguments[first]};
+  while (!no_verb && !command->get_subcommands().empty()) {
     command = command->get_subcommands().front();
     said += " " + command->get_name();
   }
-  const auto words = names_of_subcommands(*command);
-  if (words.empty()) {
-    fmt::print(stderr, "{}: {}\nSee '{} --help'\n", said, error.what(), said);
-    return;
+  const auto names = names_of_subcommands(*command);
+  std::string trouble;
+  if (!unknown.empty() && (!names.empty() || unknown.front().starts_with('-'))) {
+    trouble = fmt::format("'{}' is not known{}", printable(unknown.front()),
+                          meant(*command, unknown.front(), arguments));
+  } else if (!names.empty()) {
+    // CLI11 says no more than that a subcommand is required
+    trouble = fmt::format("a word is missing; say one of: {}", fmt::join(names, ", "));
+  } else {
+    trouble = lower_first(error.what());
   }
-  // CLI11 says no more than that a subcommand is required
-  const auto unknown = command->remaining();
-  const auto trouble =
-      unknown.empty() ? "a word is missing" : fmt::format("'{}' is not known", unknown.front());
-  fmt::print(stderr, "{}: {}; say one of: {}\nSee '{} --help'\n", said, trouble, words, said);
+  fmt::print(stderr, "{}: {}\nSee '{} --help'\n", said, trouble, said);
 }
 
 }  // namespace pfs::cli

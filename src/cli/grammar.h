@@ -19,8 +19,8 @@ using Action = std::function<Result<void>()>;
 
 /// The language of `pfs`: VERB NOUN ARGUMENTS, and a few words that stand alone.
 ///
-/// Nouns are known in the plural, too. The hyphened forms of old (`create-repo`) still work, with a
-/// hint on stderr.
+/// Old spellings still work, with a hint on stderr: nouns in the plural, verb and noun joined by a
+/// hyphen (`create-repo`). What is not known is refused with what was probably meant.
 class Grammar {
  public:
   /// `program`: the name that it was called by.
@@ -28,7 +28,9 @@ class Grammar {
 
   /// For options that every command takes.
   CLI::App& app() { return app_; }
-  /// Adds `verb noun`; the caller adds its options. `action` runs when that command was given.
+  const CLI::App& app() const { return app_; }
+  /// Adds `verb noun`; the caller adds its options. `action` runs when that command was given. A verb
+  /// may be two words (`config get`), and a noun joined by a hyphen is known as two words as well.
   CLI::App& command(const std::string& verb, const std::string& noun,
                     const std::string& description, Action action);
   CLI::App& command(const std::string& word, const std::string& description, Action action);
@@ -45,15 +47,21 @@ class Grammar {
   static constexpr int kUsage = 2;
 
  private:
+  using Words = std::vector<std::string>;
+
+  /// Makes it at its first use, the words above it, too.
   CLI::App& verb(const std::string& name);
-  /// Splits the first argument that is a known `verb-noun`.
-  void split_hyphened(std::vector<std::string>& arguments) const;
-  void explain(const CLI::ParseError& error) const;
+  /// Turns old spellings of the command into today's, and tells so.
+  void modernise(Words& arguments) const;
+  /// Where the next word of the command is, behind options; `arguments.size()`: nowhere.
+  std::size_t next_word(const Words& arguments, std::size_t from) const;
+  void explain(const CLI::ParseError& error, const Words& arguments) const;
+  /// `; did you mean …?`, or nothing.
+  std::string meant(const CLI::App& command, const std::string& unknown,
+                    const Words& arguments) const;
 
   CLI::App app_;
-  std::map<std::string, CLI::App*> verbs_;
-  std::map<std::string, std::pair<std::string, std::string>>
-      hyphened_;  // create-repo: create, repo
+  std::map<std::string, Words> verbs_of_;  // noun: the verbs that it has
   Action chosen_;
 };
 

@@ -17,7 +17,6 @@ struct Arguments {
   std::optional<RepoName> pipeline;
   std::uint64_t number = 0;
   bool block = false;
-  bool no_pager = false;
   OutputFlags output;
 };
 
@@ -81,7 +80,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto job,
                  client::Jobs(*connection).inspect(arguments.id.id, arguments.block));
   if (arguments.output.json()) {
-    print_json(json_of(job));
+    print_object(arguments.output, json_of(job));
     return {};
   }
   print_labels(
@@ -111,7 +110,6 @@ void add_job_commands(Grammar& grammar, Session& session) {
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "-p,--pipeline", arguments->pipeline, "Of this pipeline only");
   lists.add_option("-n,--number", arguments->number, "At most so many");
-  lists.add_flag("--no-pager", arguments->no_pager, "Print all at once (this is always so)");
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "job", "Show a job",

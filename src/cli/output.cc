@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/format.h"
+#include "cli/yaml.h"
 
 namespace pfs::cli {
 namespace {
@@ -23,25 +24,36 @@ std::string OutputFlags::time(Timestamp time) const {
 }
 
 void add_output_flags(CLI::App& command, OutputFlags& flags) {
-  command.add_flag("--raw", flags.raw, "Print JSON objects, one after another");
-  command.add_option("-o,--output", flags.format, "table or json")
-      ->check(CLI::IsMember({"table", "json"}));
+  command.add_flag("--raw", flags.raw, "Print JSON objects (or YAML documents), one after another");
+  command.add_option("-o,--output", flags.format, "table, json or yaml")
+      ->check(CLI::IsMember({"table", "json", "yaml"}));
   command.add_flag("--full-timestamps", flags.full_timestamps, "Print times in full");
 }
 
 Listing::Listing(const OutputFlags& flags, Terminal terminal, std::vector<std::string> header)
-    : array_(!flags.raw && flags.format == "json") {
-  if (!flags.json()) table_.emplace(stdout, terminal, std::move(header));
+    : raw_(flags.raw), yaml_(flags.yaml()) {
+  if (flags.json()) return;
+  if (terminal.pager) pager_.emplace();
+  table_.emplace(stdout, terminal, std::move(header));
 }
 
 Listing::~Listing() {
-  if (array_) print(first_ ? "[]\n" : "\n]\n");
+  if (table_ || raw_) return;
+  if (yaml_) {
+    if (first_) print("[]\n");
+  } else {
+    print(first_ ? "[]\n" : "\n]\n");
+  }
 }
 
 void Listing::add_object(const Json& object) {
-  if (array_) print(first_ ? "[\n" : ",\n");
-  print(dumped(object));
-  if (!array_) print("\n");
+  if (yaml_) {
+    print(raw_ ? "---\n" + yaml_of(object) : yaml_of(Json::array({object})));
+  } else if (raw_) {
+    print(dumped(object) + "\n");
+  } else {
+    print((first_ ? "[\n" : ",\n") + dumped(object));
+  }
   first_ = false;
 }
 
@@ -57,6 +69,14 @@ void print_labels(const std::vector<std::pair<std::string, std::string>>& lines)
 }
 
 void print_json(const Json& object) { print(dumped(object) + "\n"); }
+
+void print_object(const OutputFlags& flags, const Json& object) {
+  if (flags.yaml()) {
+    print(yaml_of(object));
+  } else {
+    print_json(object);
+  }
+}
 
 Json json_time(const std::optional<Timestamp>& time) {
   if (!time) return nullptr;

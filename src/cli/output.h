@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "cli/pager.h"
 #include "cli/table.h"
 
 namespace pfs::cli {
@@ -19,10 +20,12 @@ using Json = nlohmann::ordered_json;
 /// How a command was asked to print what it found.
 struct OutputFlags {
   bool raw = false;              ///< JSON objects, one after another
-  std::string format = "table";  ///< -o: `table`, or `json`: one array (of `inspect`: one object)
+  std::string format = "table";  ///< -o: `table`, or `json` or `yaml`: one array (of `inspect`: one object)
   bool full_timestamps = false;
 
-  bool json() const { return raw || format == "json"; }
+  bool yaml() const { return format == "yaml"; }
+  /// Whether objects are wanted and no table.
+  bool json() const { return raw || format != "table"; }
   /// A time as tables show it: how long ago, or in full.
   std::string time(Timestamp time) const;
 };
@@ -30,7 +33,8 @@ struct OutputFlags {
 /// --raw, -o/--output, --full-timestamps. `flags` must live as long as the command.
 void add_output_flags(CLI::App& command, OutputFlags& flags);
 
-/// A list on stdout, as a table or as JSON. Complete when it is destroyed.
+/// A list on stdout, as a table, as JSON or as YAML. Complete when it is destroyed; a table on a
+/// terminal goes through the pager, unless `terminal` says otherwise.
 class Listing {
  public:
   Listing(const OutputFlags& flags, Terminal terminal, std::vector<std::string> header);
@@ -38,7 +42,7 @@ class Listing {
   Listing(const Listing&) = delete;
   Listing& operator=(const Listing&) = delete;
 
-  /// Whether rows are to be given as JSON; else as cells.
+  /// Whether rows are to be given as objects; else as cells.
   bool json() const { return !table_; }
   void add_row(std::vector<Cell> row) { table_->add(std::move(row)); }
   void add_object(const Json& object);
@@ -46,14 +50,18 @@ class Listing {
   void show();
 
  private:
-  const bool array_;
+  const bool raw_;
+  const bool yaml_;
   bool first_ = true;
+  std::optional<Pager> pager_;
   std::optional<Table> table_;
 };
 
 /// Labelled lines, `Name: value`, of what `inspect` found; those with an empty value are left out.
 void print_labels(const std::vector<std::pair<std::string, std::string>>& lines);
+/// Prints an object as JSON, or as the flags say.
 void print_json(const Json& object);
+void print_object(const OutputFlags& flags, const Json& object);
 /// RFC 3339, or null.
 Json json_time(const std::optional<Timestamp>& time);
 

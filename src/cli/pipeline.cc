@@ -78,7 +78,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto pipeline, client::Pipelines(*connection).inspect(arguments.name));
   if (arguments.output.json()) {
-    print_json(json_of(pipeline));
+    print_object(arguments.output, json_of(pipeline));
     return {};
   }
   print_labels({{"Name", pipeline.name},

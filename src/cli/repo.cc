@@ -75,7 +75,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto repo, client::Repos(*connection).inspect(arguments.name));
   if (arguments.output.json()) {
-    print_json(json_of(repo));
+    print_object(arguments.output, json_of(repo));
     return {};
   }
   print_labels({{"Name", repo.name},

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/client/connection.h"
@@ -14,13 +16,18 @@ namespace pfs::cli {
 /// What the commands of one run share: the global options, and the connection to the daemon.
 class Session {
  public:
-  /// Adds --address, --verbose, --no-color. Must live as long as the grammar is used.
+  /// Adds --address, --timeout, --verbose, --no-color, --no-pager. Must live as long as the grammar is used.
   explicit Session(Grammar& grammar);
 
-  /// The socket that the options and the environment name. Errors: as socket_path().
-  Result<std::string> socket() const;
-  /// Connects at the first call. Errors: as client::Connection::to_socket().
+  /// Where the options, the environment and the configuration say that the daemon is. Errors: as
+  /// daemon_endpoint().
+  Result<client::Endpoint> endpoint() const;
+  /// Connects at the first call. Errors: as client::Connection::open().
   Result<const client::Connection*> connection();
+  /// The id of this run in the daemon's log; empty before connection().
+  std::string request_id() const { return connection_ ? connection_->request_id() : std::string(); }
+  /// What --timeout says, or else `otherwise`, for connections that are made from now on.
+  void set_default_timeout(std::chrono::milliseconds otherwise) { default_timeout_ = otherwise; }
 
   /// The transaction that commands are added to, by the configuration; empty: none. Errors: as
   /// Config::load().
@@ -36,8 +43,11 @@ class Session {
 
  private:
   std::string address_;
+  std::string timeout_;
+  std::optional<std::chrono::milliseconds> default_timeout_;
   bool verbose_ = false;
   bool no_color_ = false;
+  bool no_pager_ = false;
   std::unique_ptr<client::Connection> connection_;
 };
 

@@ -21,6 +21,7 @@ struct Cell {
 struct Terminal {
   bool interactive = false;  ///< a person is looking
   bool colour = false;
+  bool pager = false;  ///< a list may be shown page by page; not for one that goes on as things happen
 };
 
 /// A table in columns, padded with single spaces. Rows are printed in blocks, so that a listing of

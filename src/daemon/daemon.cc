@@ -82,6 +82,7 @@ Result<void> Daemon::open() {
   services_options.store_path = options_.store_path;
   services_options.mount_path = session_->path();
   services_options.socket_path = options_.socket_path;
+  services_options.tcp = options_.tcp;
   PFS_TRY_ASSIGN(services_, Services::open(services_options));
   // commits that a killed daemon was finishing; the services' hook must see them
   PFS_TRY(store_->resume());

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "api/log_format.h"
 #include "daemon/daemon.h"
 #include "daemon/launcher.h"
 #include "daemon/options.h"
@@ -20,7 +21,7 @@ int fail(const pfs::Error& error) {
 
 void start_log(const std::string& level) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("pfsd"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l [%t] %v");
+  spdlog::set_formatter(pfs::api::log_formatter());
   spdlog::set_level(spdlog::level::from_str(level));
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/duration.h"
 #include "base/names.h"
+#include "daemon/network_options.h"
 
 namespace pfs::daemon {
 
@@ -45,6 +46,7 @@ struct Words {
   std::string new_commit;
   std::string new_commit_after;
   std::string new_commit_max;
+  NetworkWords network;
   bool foreground = false;
 };
 
@@ -67,6 +69,7 @@ void describe(CLI::App& app, Words& words) {
   text("mount", options.mount_path, "DIR", "an existing directory to mount it on");
   text("socket", options.socket_path, "PATH",
        "the API's socket (root: /run/pfs/pfsd.sock; others: $XDG_RUNTIME_DIR/pfs/pfsd.sock)");
+  describe_network(app, words.network);
   text("log-level", options.log_level, "LEVEL", "debug, info, warn or error (info)");
   app.add_flag("--daemonize", options.daemonize,
                "return when the mount answers; then log to STORE/pfsd.log");
@@ -170,6 +173,9 @@ Result<Options> checked(Words words) {
   PFS_TRY_ASSIGN(options.commit_after, duration("commit-after", words.commit_after));
   PFS_TRY_ASSIGN(options.commit_max, duration("commit-max", words.commit_max));
   PFS_TRY_ASSIGN(options.new_branches, policy_of_new_branches(words));
+  for (auto* path : {&words.network.certificate, &words.network.key, &words.network.client_ca})
+    *path = absolute(*path);
+  PFS_TRY_ASSIGN(options.tcp, checked_network(words.network));
   PFS_TRY(check(options));
   return std::move(options);
 }

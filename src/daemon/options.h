@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/tcp_options.h"
 #include "base/result.h"
 #include "fs/vfs.h"
 #include "store/commit_policy.h"
@@ -18,6 +19,7 @@ struct Options {
   std::string socket_path;
   std::string log_level = "info";
   bool daemonize = false;
+  api::TcpOptions tcp;
   int ready_fd = -1;  ///< set by the launcher: where to say that the mount answers
 
   // the mount

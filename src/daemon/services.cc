@@ -55,6 +55,7 @@ class JobsAndApi final : public Services {
     PFS_TRY(pipelines_->start());
     api::ServerOptions server;
     server.socket_path = options_.socket_path;
+    server.tcp = options_.tcp;
     server.store = options_.store;
     server.pipelines = pipelines_.get();
     server.version = PFS_VERSION;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "api/tcp_options.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "fs/views.h"
@@ -17,6 +18,7 @@ struct ServicesOptions {
   std::string store_path;
   std::string mount_path;  ///< absolute
   std::string socket_path;
+  api::TcpOptions tcp;
 };
 
 /// What runs beside the mount on the same store: pipelines and the API.

@@ -52,9 +52,12 @@ class PfsSession {
     std::vector<char*> pointers;
     for (auto& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
-    auto address = "PFS_ADDRESS=unix:" + socket();
-    auto config = "PFS_CONFIG=" + path("config.json");
-    char* environment[] = {address.data(), config.data(), nullptr};
+    auto variables = environment.empty() ? std::vector{"PFS_ADDRESS=unix:" + socket(),
+                                                         "PFS_CONFIG=" + path("config.json")}
+                                           : environment;
+    std::vector<char*> variable_pointers;
+    for (auto& variable : variables) variable_pointers.push_back(variable.data());
+    variable_pointers.push_back(nullptr);
 
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
@@ -65,7 +68,7 @@ class PfsSession {
                                        O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t pid = 0;
     const int failed =
-        ::posix_spawn(&pid, PFS_BINARY, &actions, nullptr, pointers.data(), environment);
+        ::posix_spawn(&pid, PFS_BINARY, &actions, nullptr, pointers.data(), variable_pointers.data());
     ::posix_spawn_file_actions_destroy(&actions);
     if (failed != 0) throw std::runtime_error("cannot start " PFS_BINARY);
     int status = 0;
@@ -87,6 +90,12 @@ class PfsSession {
     return said.out;
   }
 
+  /// What `pfs` gets as its whole environment; empty: the address of the socket.
+  std::vector<std::string> environment;
+  /// For the next open().
+  api::TcpOptions tcp;
+
+  api::Server& server() { return *server_; }
   store::Store& store() { return *store_; }
   std::string socket() const { return directory_ / "pfsd.sock"; }
   /// A path for the test's own files.
@@ -111,6 +120,7 @@ class PfsSession {
   api::ServerOptions server_options() {
     api::ServerOptions options;
     options.socket_path = socket();
+    options.tcp = tcp;
     options.store = store_.get();
     options.pipelines = pipelines_;
     options.version = "9.9.9";

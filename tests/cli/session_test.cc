@@ -44,7 +44,7 @@ TEST_CASE("errors name the object on stderr, and the status says what kind of fa
   CHECK(session.pfs({"inspect", "repo", "nothing"}).status == 1);
   CHECK(session.pfs({"create", "repo", "no/name"}).status == 2);
   CHECK(session.pfs({"create", "repo"}).status == 2);
-  CHECK(session.pfs({"-v", "inspect", "repo", "nothing"}).err.find("(not found)") !=
+  CHECK(session.pfs({"-v", "inspect", "repo", "nothing"}).err.find("(not found), request ") !=
         std::string::npos);
 }
 

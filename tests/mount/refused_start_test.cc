@@ -25,6 +25,25 @@ TEST_CASE("without /dev/fuse the start is refused before a store is made", "[mou
   }
 }
 
+TEST_CASE("on the network anything less than TLS with clients' certificates is refused", "[mount]") {
+  const Start start;
+  const auto refused = [&start](const std::string& flags, const std::vector<std::string>& words) {
+    const auto refusal = Start::run(start.pfsd() + " " + flags);
+    INFO(flags << ": " << refusal.text);
+    CHECK(refusal.status == 1);
+    CHECK(refusal.is_one_line_with(words));
+    CHECK_FALSE(start.made_a_store());
+  };
+  refused("--listen 127.0.0.1:0", {"--listen", "--tls-cert", "--tls-client-ca", "--insecure"});
+  refused("--listen 127.0.0.1:0 --tls-cert c --tls-key k", {"needs --tls-client-ca", "--insecure"});
+  refused("--listen 127.0.0.1:0 --tls-cert c", {"--tls-key"});
+  refused("--listen 127.0.0.1:0 --tls-client-ca c", {"--tls-cert"});
+  refused("--listen 127.0.0.1:0 --tls-cert c --tls-key k --tls-client-ca a --insecure", {"--insecure: contradicts"});
+  refused("--listen nonsense:port --insecure", {"--listen", "HOST:PORT"});
+  refused("--insecure", {"--insecure", "--listen"});
+  refused("--tls-cert c --tls-key k", {"--tls-cert", "--listen"});
+}
+
 TEST_CASE("a root that may not mount is told which capability it lacks", "[mount]") {
   if (::geteuid() != 0) return;
   const Start start;

@@ -1,58 +1,81 @@
 #include "api/client/connection.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <random>
+#include <utility>
+#include <vector>
 
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <grpc/support/log.h>
+#include <grpcpp/create_channel.h>
 #include <grpcpp/create_channel_posix.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
 
+#include "api/client/internal/socket.h"
 #include "api/client/internal/wire.h"
-#include "api/wire/code.h"
-#include "base/file.h"
+#include "api/wire/metadata.h"
 
 namespace pfs::client {
 namespace {
 
-Error no_connection(const std::string& path, int error_number) {
-  const auto object = fmt::format("daemon at unix:{}", path);
-  switch (error_number) {
-    case ENOENT:
-      return {
-          Code::kUnavailable,
-          fmt::format("{}: is not running; start it with: pfsd --store DIR --mount DIR --socket {}",
-                      object, path)};
-    case ECONNREFUSED:
-      return {Code::kUnavailable, fmt::format("{}: has ended without removing its socket; start it "
-                                              "with: pfsd --store DIR --mount DIR --socket {}",
-                                              object, path)};
-    case EACCES:
-      return {Code::kDenied,
-              fmt::format("{}: you may not connect; ask for access to the socket", object)};
-    default: return error_from_errno(error_number, object);
-  }
+using grpc::experimental::ClientInterceptorFactoryInterface;
+
+// a peer that is gone without a word is noticed
+constexpr int kKeepaliveMs = 30'000;
+
+std::string random_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
 }
 
-Result<UniqueFd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Error{Code::kNameTooLong, fmt::format("socket {}: a path of over {} bytes", path,
-                                                 sizeof address.sun_path - 1)};
+/// Puts the id into every call's metadata.
+class RequestIdSender final : public grpc::experimental::Interceptor {
+ public:
+  explicit RequestIdSender(const std::string& id) : id_(id) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* batch) override {
+    if (batch->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA))
+      batch->GetSendInitialMetadata()->emplace(api::kRequestIdKey, id_);
+    batch->Proceed();
   }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return error_from_errno(errno, "socket");
-  // blocks while the backlog is full: a busy daemon is waited for
-  while (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno != EINTR) return no_connection(path, errno);
+
+ private:
+  const std::string& id_;
+};
+
+class RequestIdSenders final : public ClientInterceptorFactoryInterface {
+ public:
+  explicit RequestIdSenders(std::string id) : id_(std::move(id)) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo*) override {
+    return new RequestIdSender(id_);  // gRPC's to delete
   }
-  if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
-    return error_from_errno(errno, "fcntl");  // as gRPC wants it
-  return fd;
+
+ private:
+  const std::string id_;
+};
+
+std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors(
+    const std::string& id) {
+  std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> all;
+  all.push_back(std::make_unique<RequestIdSenders>(id));
+  return all;
+}
+
+grpc::ChannelArguments arguments_on_network() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  return arguments;
+}
+
+std::shared_ptr<grpc::Channel> tls_channel(const Endpoint& endpoint, const std::string& id) {
+  grpc::SslCredentialsOptions files;
+  files.pem_root_certs = endpoint.tls->authorities;
+  files.pem_cert_chain = endpoint.tls->certificate;
+  files.pem_private_key = endpoint.tls->key;
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      endpoint.host.str(), grpc::SslCredentials(files), arguments_on_network(), interceptors(id));
 }
 
 }  // namespace
@@ -60,40 +83,36 @@ Result<UniqueFd> connect_to(const std::string& path) {
 Connection::Connection(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 Connection::~Connection() = default;
 
+const std::string& Connection::request_id() const { return wire_->request_id; }
+
 void Connection::set_transaction(const std::string& id) { wire_->transaction = id; }
 
-Result<std::unique_ptr<Connection>> Connection::to_socket(const std::string& path) {
-  // connected here and not by gRPC: the errors are exact, and its resolver and back-off are not
-  // waited for
-  PFS_TRY_ASSIGN(auto fd, connect_to(path));
+Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
+                                                     const Patience& patience) {
+  // what fails is told in our own words, by outcome_of()
+  gpr_set_log_function([](gpr_log_func_args*) {});
+  bound_calls(patience.call);
+  PFS_TRY_ASSIGN(auto fd, connect_to(endpoint, patience));
   auto wire = std::make_unique<Wire>();
-  wire->address = "unix:" + path;
-  wire->channel = grpc::CreateInsecureChannelFromFd("pfsd", fd.release());
+  wire->endpoint = endpoint;
+  wire->request_id = random_id();
+  if (endpoint.tls) {
+    fd.reset();  // somebody listens; gRPC makes TLS on a connection of its own
+    wire->channel = tls_channel(endpoint, wire->request_id);
+  } else {
+    PFS_TRY(expect_greeting(fd, endpoint, patience));
+    const auto arguments =
+        endpoint.socket_path.empty() ? arguments_on_network() : grpc::ChannelArguments();
+    wire->channel = grpc::experimental::CreateCustomInsecureChannelWithInterceptorsFromFd(
+        "pfsd", fd.release(), arguments, interceptors(wire->request_id));
+  }
   return std::unique_ptr<Connection>(new Connection(std::move(wire)));
 }
 
-Result<void> outcome_of(const grpc::Status& status, const grpc::ClientContext& context,
-                        const Connection& connection) {
-  if (status.ok()) return {};
-  const auto& trailers = context.GetServerTrailingMetadata();
-  if (const auto found = trailers.find(api::kCodeTrailer); found != trailers.end()) {
-    const auto code = api::code_named({found->second.data(), found->second.size()});
-    return Error{code.value_or(api::from_grpc(status.error_code())), status.error_message()};
-  }
-  // not the daemon's own answer, but gRPC's at either end
-  const auto& address = connection.wire().address;
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    return Error{Code::kUnavailable, fmt::format("daemon at {}: the connection was lost before it "
-                                                 "answered ({}); see its log, and try again",
-                                                 address, status.error_message())};
-  }
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
-    return Error{
-        Code::kUnsupported,
-        fmt::format("daemon at {}: does not know this call; it is of another version", address)};
-  }
-  return Error{api::from_grpc(status.error_code()),
-               fmt::format("daemon at {}: {}", address, status.error_message())};
+Result<std::unique_ptr<Connection>> Connection::to_socket(const std::string& path) {
+  Endpoint endpoint;
+  endpoint.socket_path = path;
+  return open(endpoint);
 }
 
 }  // namespace pfs::client

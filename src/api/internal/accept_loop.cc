@@ -74,7 +74,7 @@ bool AcceptLoop::accept_one() {
     spdlog::error("api: socket {}: SO_PEERCRED: {}", listener_.path(), std::strerror(errno));
     return true;
   }
-  callers_.add(connection.get(), Caller{peer.uid, peer.gid, peer.pid});
+  callers_.add(connection.get(), Caller{peer.uid, peer.gid, peer.pid, {}});
   grpc::AddInsecureChannelFromFd(&server_, connection.release());
   return true;
 }

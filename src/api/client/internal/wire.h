@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <grpcpp/channel.h>
@@ -14,7 +16,8 @@ namespace pfs::client {
 
 struct Connection::Wire {
   std::shared_ptr<grpc::Channel> channel;
-  std::string address;      ///< for messages
+  Endpoint endpoint;
+  std::string request_id;
   std::string transaction;  ///< that changes are added to; empty: none
 };
 
@@ -23,6 +26,10 @@ inline void join_transaction(grpc::ClientContext& context, const Connection& con
   const auto& id = connection.wire().transaction;
   if (!id.empty()) context.AddMetadata("pfs-transaction", id);
 }
+
+/// Gives every call that is made from here on a deadline so far away; nullopt: none. Of the whole
+/// process, as gRPC has no other way to reach the calls of all resources.
+void bound_calls(std::optional<std::chrono::milliseconds> patience);
 
 /// The outcome of a call: the daemon's error as it was there, or what became of the connection.
 Result<void> outcome_of(const grpc::Status& status, const grpc::ClientContext& context,

@@ -1,0 +1,99 @@
+// What is different when a person looks: colours, the pager, headers that come again.
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include <catch2/catch.hpp>
+
+#include "base/file.h"
+#include "cli/pfs_session.h"
+
+namespace pfs::test {
+namespace {
+
+/// Runs `pfs` on a terminal of its own; returns what is on the screen, without carriage returns.
+std::string on_terminal(const PfsSession& session, std::vector<std::string> arguments,
+                        std::vector<std::string> variables = {}) {
+  const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(::grantpt(master.get()) == 0);
+  REQUIRE(::unlockpt(master.get()) == 0);
+  std::array<char, 64> name{};
+  REQUIRE(::ptsname_r(master.get(), name.data(), name.size()) == 0);
+  UniqueFd slave(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+
+  arguments.insert(arguments.begin(), PFS_BINARY);
+  variables.push_back("PFS_ADDRESS=unix:" + session.socket());
+  variables.push_back("PATH=/usr/bin:/bin");
+  if (std::none_of(variables.begin(), variables.end(),
+                   [](const auto& one) { return one.starts_with("TERM="); }))
+    variables.push_back("TERM=xterm");
+  const auto pointers_of = [](std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (auto& text : texts) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+  };
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  for (int fd = 0; fd < 3; ++fd) ::posix_spawn_file_actions_adddup2(&actions, slave.get(), fd);
+  pid_t pid = 0;
+  REQUIRE(::posix_spawn(&pid, PFS_BINARY, &actions, nullptr, pointers_of(arguments).data(),
+                        pointers_of(variables).data()) == 0);
+  ::posix_spawn_file_actions_destroy(&actions);
+  slave.reset();
+  std::string screen;
+  std::array<char, 4096> buffer{};
+  for (ssize_t got = 0; (got = ::read(master.get(), buffer.data(), buffer.size())) > 0;)
+    screen.append(buffer.data(), static_cast<std::size_t>(got));
+  ::waitpid(pid, nullptr, 0);
+  screen.erase(std::remove(screen.begin(), screen.end(), '\r'), screen.end());
+  return screen;
+}
+
+std::size_t times(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST_CASE("a list goes through the pager on a terminal, and not with --no-pager or TERM=dumb",
+          "[cli][session][terminal]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const std::vector<std::string> pager = {"PAGER=sed 's/^/page: /'"};
+  CHECK(on_terminal(session, {"list", "repo"}, pager).starts_with("page: NAME"));
+  CHECK(on_terminal(session, {"list", "repo", "--no-pager"}, pager).starts_with("NAME"));
+  CHECK(on_terminal(session, {"list", "repo", "--raw"}, pager).starts_with("{"));
+  CHECK(on_terminal(session, {"list", "repo"}, {pager[0], "TERM=dumb"}).starts_with("NAME"));
+  CHECK(session.ok({"list", "repo"}).starts_with("NAME"));
+}
+
+TEST_CASE("the header comes again every 50 rows on a terminal only", "[cli][session][terminal]") {
+  PfsSession session;
+  for (int i = 0; i < 101; ++i)
+    REQUIRE(session.store().catalog().create_repo(*RepoName::parse("r" + std::to_string(i)), ""));
+  CHECK(times(on_terminal(session, {"list", "repo", "--no-pager"}), "SIZE (MASTER)") == 3);
+  CHECK(times(session.ok({"list", "repo"}), "SIZE (MASTER)") == 1);
+}
+
+TEST_CASE("lists are YAML with -o yaml, one document or one for each object",
+          "[cli][session]") {
+  PfsSession session;
+  CHECK(session.ok({"list", "repo", "-o", "yaml"}) == "[]\n");
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "repo", "other"});
+  const auto list = session.ok({"list", "repo", "-o", "yaml"});
+  CHECK(list.starts_with("- name: other\n  description: \"\"\n"));
+  CHECK(list.find("\n- name: data\n") != list.npos);
+  CHECK(times(session.ok({"list", "repo", "--raw", "-o", "yaml"}), "---\nname: ") == 2);
+  CHECK(session.ok({"inspect", "repo", "data", "-o", "yaml"}).starts_with("name: data\n"));
+}
+
+}  // namespace
+}  // namespace pfs::test
