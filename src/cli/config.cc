@@ -67,7 +67,8 @@ std::optional<std::string> Config::path(const Surroundings& surroundings) {
 Result<Config> Config::load(const std::string& path) {
   Config config;
   struct stat found {};
-  if (stat(path.c_str(), &found) != 0 && errno == ENOENT) return config;
+  // a home that we may not enter, as after setpriv(1), is somebody else's: so is what lies in it
+  if (stat(path.c_str(), &found) != 0 && (errno == ENOENT || errno == EACCES)) return config;
   PFS_TRY_ASSIGN(const auto text, read_file(path));
   config.root_ = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (config.root_.is_discarded()) {
