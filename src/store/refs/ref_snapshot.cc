@@ -128,7 +128,7 @@ std::vector<std::string> RefSnapshot::encode() const {
     rows.clear();
     size = 0;
   };
-  const auto add = [&](Row kind, Encoder fields) {
+  const auto add = [&](Row kind, const Encoder& fields) {
     rows.push_back(Encoder().u8(static_cast<std::uint8_t>(kind)).raw(fields.str()).str());
     size += rows.back().size();
     if (size >= kMaxPart) close(false);
