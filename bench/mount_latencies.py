@@ -194,7 +194,7 @@ class Latencies:
             self.start()
 
         rows = {
-            "ls -U | head -1": (lambda at: first_line(f"ls -U '{at}' | head -n 1")[0], at_most(50, "ms")),
+            "ls -U, first line,": (lambda at: first_line(f"ls -U '{at}' | head -n 1")[0], at_most(50, "ms")),
             "one getdents, no process": (first_names, at_most(50, "ms")),
             "ls (sorted), to its end": (lambda at: first_line(f"ls '{at}'")[1], None),
         }
