@@ -72,6 +72,9 @@ CLI::App& Grammar::verb(const std::string& name) {
       next = verb->add_subcommand(word);
       next->require_subcommand(1);
       next->fallthrough();
+      // of two words: help says what may follow the first
+      const auto known = verb->get_description();
+      if (verb != &app_) verb->description(known.empty() ? word : known + ", " + word);
     }
     verb = next;
     begin = end + 1;

@@ -53,6 +53,7 @@ Session::Session(Grammar& grammar) {
   app.add_flag("-v,--verbose", verbose_, "Say more about errors");
   app.add_flag("--no-color", no_color_, "Print no colours (as with NO_COLOR)");
   app.add_flag("--no-pager", no_pager_, "Print lists all at once, also on a terminal");
+  app.set_version_flag("--version", app.get_name() + " " PFS_VERSION, "Print this program's version and exit");
 }
 
 Result<client::Endpoint> Session::endpoint() const {

@@ -92,6 +92,8 @@ TEST_CASE("a socket that a killed daemon left is replaced, one that answers is n
 TEST_CASE("the versions of both ends are shown", "[cli][session]") {
   PfsSession session;
   CHECK(session.ok({"version"}).find("pfsd      9.9.9\n") != std::string::npos);
+  CHECK(session.ok({"--version"}).find("pfs ") == 0);
+  CHECK(session.ok({"--help"}).find("config                      set, get") != std::string::npos);
   const auto status = session.ok({"status"});
   CHECK(status.find("Daemon: pfsd 9.9.9\n") == 0);
 }
