@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxOrphansTold = 4000;
 constexpr std::size_t kMaxOrphansLookedAt = 2 * kMaxOrphansTold;
+constexpr std::size_t kMaxLookedAtBelow = 2000;  // below the top: for walks that do not begin there
 constexpr Epoch kNewest{~std::uint64_t{0}};
 
 }  // namespace
@@ -52,14 +53,16 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
 std::vector<NodePtr> DeltaTrees::loaded_below(const NodePtr& root) const {
   std::vector<NodePtr> found;
   std::size_t looked_at = 0;
+  std::size_t bound = kMaxOrphansLookedAt;
   const auto look_into = [&](const LiveNode& directory) {
     for (const auto& [name, weak] : directory.children) {
-      if (found.size() == kMaxOrphansTold || ++looked_at > kMaxOrphansLookedAt) return;
+      if (found.size() == kMaxOrphansTold || ++looked_at > bound) return;
       auto child = weak.lock();
       if (child && (&directory == root.get() || child->is_directory())) found.push_back(std::move(child));
     }
   };
   look_into(*root);
+  bound = std::min(bound, looked_at + kMaxLookedAtBelow);
   for (std::size_t next = 0; next < found.size(); ++next) {
     if (found[next]->is_directory()) look_into(*found[next]);
   }
