@@ -90,8 +90,8 @@ TEST_CASE("a big file goes through little memory, at both ends", "[cli][session]
   const auto got = session.pfs({"get", "file", "data@master:/big", "-o", session.path("out")});
   REQUIRE(got.status == 0);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  CHECK(max_rss_kib() - before < 96 * 1024);
-  CHECK(got.max_rss_kib - before < 96 * 1024);
+  CHECK(max_rss_kib() - before < 48 * 1024);
+  CHECK(got.max_rss_kib - before < 48 * 1024);
 #endif
   CHECK(listed(session, "data@master") == "/big file 256MiB\n");
   std::ifstream file(session.path("out"), std::ios::binary);
