@@ -25,6 +25,7 @@
 #include "api/pipeline_service.h"
 #include "api/repo_service.h"
 #include "api/transaction_service.h"
+#include "api/wire/flow.h"
 #include "store/store.h"
 
 namespace pfs::api {
@@ -79,6 +80,8 @@ class GrpcServer final : public Server {
     builder.RegisterService(&transactions_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> watches;

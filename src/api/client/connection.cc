@@ -14,6 +14,7 @@
 
 #include "api/client/internal/socket.h"
 #include "api/client/internal/wire.h"
+#include "api/wire/flow.h"
 #include "api/wire/metadata.h"
 
 namespace pfs::client {
@@ -69,6 +70,13 @@ grpc::ChannelArguments arguments_on_network() {
   return arguments;
 }
 
+grpc::ChannelArguments arguments_on_this_machine() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, api::kWindowBytes);
+  return arguments;
+}
+
 std::shared_ptr<grpc::Channel> tls_channel(const Endpoint& endpoint, const std::string& id) {
   grpc::SslCredentialsOptions files;
   files.pem_root_certs = endpoint.tls->authorities;
@@ -102,7 +110,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
   } else {
     PFS_TRY(expect_greeting(fd, endpoint, patience));
     const auto arguments =
-        endpoint.socket_path.empty() ? arguments_on_network() : grpc::ChannelArguments();
+        endpoint.socket_path.empty() ? arguments_on_network() : arguments_on_this_machine();
     wire->channel = grpc::experimental::CreateCustomInsecureChannelWithInterceptorsFromFd(
         "pfsd", fd.release(), arguments, interceptors(wire->request_id));
   }
