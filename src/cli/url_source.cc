@@ -1,11 +1,11 @@
 #include "cli/url_source.h"
 
-#include <curl/curl.h>
-
 #include <cctype>
 #include <memory>
 
 #include <fmt/format.h>
+
+#include "cli/curl_library.h"
 
 namespace pfs::cli {
 namespace {
@@ -16,7 +16,6 @@ constexpr long kStalledSeconds = 60;  // without a byte
 
 struct Transfer {
   const std::function<Result<void>(std::string_view)>* data = nullptr;
-  CURL* curl = nullptr;
   Result<void> outcome;
 };
 
@@ -65,31 +64,34 @@ Result<void> read_url(const std::string& url,
                     "https://",
                     url, scheme)};
   }
-  static const auto started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
-                                                                 curl_easy_cleanup);
-  if (started != CURLE_OK || !curl) return Error{Code::kInternal, "libcurl did not start"};
-  Transfer transfer{&data, curl.get(), {}};
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_MAXREDIRS, kMaxRedirects);
-  curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, kStalledSeconds);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, pfs_take_url_bytes);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
-  const auto code = curl_easy_perform(curl.get());
+  PFS_TRY_ASSIGN(const auto* lib, curl_library());
+  const std::unique_ptr<CURL, decltype(lib->easy_cleanup)> curl(lib->easy_init(),
+                                                                lib->easy_cleanup);
+  if (!curl) return Error{Code::kInternal, "libcurl did not start"};
+  Transfer transfer{&data, {}};
+  const auto set = [&](CURLoption option, auto value) {
+    lib->easy_setopt(curl.get(), option, value);
+  };
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_FOLLOWLOCATION, 1L);
+  set(CURLOPT_MAXREDIRS, kMaxRedirects);
+  set(CURLOPT_FAILONERROR, 1L);
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(CURLOPT_LOW_SPEED_TIME, kStalledSeconds);
+  set(CURLOPT_WRITEFUNCTION, pfs_take_url_bytes);
+  set(CURLOPT_WRITEDATA, &transfer);
+  const auto code = lib->easy_perform(curl.get());
   PFS_TRY(std::move(transfer.outcome));
   if (code == CURLE_OK) return {};
   long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  lib->easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   if (code == CURLE_HTTP_RETURNED_ERROR)
     return Error{code_of_http(status), fmt::format("{}: the server answers {}", url, status)};
-  return Error{Code::kUnavailable, fmt::format("{}: {}", url, curl_easy_strerror(code))};
+  return Error{Code::kUnavailable, fmt::format("{}: {}", url, lib->easy_strerror(code))};
 }
 
 }  // namespace pfs::cli
