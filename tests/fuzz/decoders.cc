@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(again && again->children == inner->children);
       }
       break;
-    case 2: (void)decode_frame(bytes); break;
+    case 2: (void)decode_frame({nullptr, bytes}); break;
     case 3: (void)decode_footer(bytes); break;
     case 4:
       if (const auto state = FileState::decode(bytes)) {

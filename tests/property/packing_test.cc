@@ -99,9 +99,9 @@ std::map<store::ObjectId, std::string> objects_in_packs(const std::string& store
       for (std::size_t at = store::kPackHeaderSize; at < bytes->size();) {
         const auto rest = std::string_view(*bytes).substr(at);
         const auto header = store::decode_frame_header(rest);
-        const auto frame = store::decode_frame(rest);
+        const auto frame = store::decode_frame({nullptr, rest});
         if (!header || !frame) break;  // the footer
-        for (const auto& entry : frame->entries) objects[entry.id] = frame->raw.substr(entry.inner, entry.length);
+        for (const auto& entry : frame->entries) objects[entry.id] = frame->raw.bytes.substr(entry.inner, entry.length);
         at += header->frame_length();
       }
     }

@@ -23,7 +23,10 @@ Result<void> FileSender::send(const store::NodePtr& node, const RepoPath& path,
   if (stat.attributes.kind == store::Kind::kSymlink) {
     PFS_TRY_ASSIGN(*message_.mutable_file()->mutable_link_target(), trees_.read_link(node));
   }
-  if (stat.attributes.kind != store::Kind::kFile) return flush();
+  if (stat.attributes.kind != store::Kind::kFile) {
+    message_.clear_data();
+    return flush();
+  }
   if (offset > stat.size) {
     return Error{Code::kInvalid, fmt::format("{}: has {} bytes, and offset {} is past its end",
                                              printable(path.str()), stat.size, offset)};
@@ -60,8 +63,7 @@ Result<void> FileSender::send_bytes(const store::NodePtr& file, const RepoPath& 
 
 Result<void> FileSender::flush() {
   const bool sent = writer_.Write(message_);
-  message_.clear_file();
-  message_.clear_data();
+  message_.clear_file();  // and not the data: a buffer that is as long as the next piece is not zeroed for it
   if (!sent) return Error{Code::kCancelled, "get file: the client hung up"};
   return {};
 }

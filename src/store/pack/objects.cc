@@ -18,14 +18,14 @@ constexpr std::size_t kReadAtOnce = std::size_t{1} << 20U;
 // The packer puts an object's index row and erases its `hot` row in one batch, so whoever misses the one and looks for the
 // other afterwards finds it: first `hot`, then the index, never the other way round. A repack points the index to the new
 // pack before the old one goes: whoever finds no pack asks the index again, as long as it names another place.
-Result<ObjectBytes> Objects::read(const ObjectId& id) const {
+Result<SharedBytes> Objects::read(const ObjectId& id) const {
   const std::string key = object_key(id);
   PFS_TRY_ASSIGN(auto row, local_.get(Family::kHot, key));
   if (row) {
     PFS_TRY_ASSIGN(const auto decoded, HotRows::decode(*row));
     const auto head = row->size() - decoded.bytes.size();
     auto owner = std::make_shared<const std::string>(std::move(*row));
-    return ObjectBytes{owner, std::string_view(*owner).substr(head)};
+    return SharedBytes{owner, std::string_view(*owner).substr(head)};
   }
   std::optional<Location> tried;
   for (;;) {
@@ -41,11 +41,10 @@ Result<ObjectBytes> Objects::read(const ObjectId& id) const {
       continue;
     }
     if (!frame) return std::move(frame).error();
-    if (std::uint64_t{location.inner} + location.length > (*frame)->size()) {
+    if (std::uint64_t{location.inner} + location.length > frame->bytes.size()) {
       return Error{Code::kCorrupt, fmt::format("object {}: its index row points past its frame", id.digest.hex())};
     }
-    const std::string_view bytes = std::string_view(**frame).substr(location.inner, location.length);
-    return ObjectBytes{std::move(*frame), bytes};
+    return frame->part(location.inner, location.length);
   }
 }
 
@@ -68,12 +67,12 @@ Result<bool> Objects::contains(const ObjectId& id) const {
 }
 
 // Each frame once, with as few reads as they allow.
-Result<std::vector<std::pair<Location, Objects::Frame>>> Objects::frames_of(std::vector<Location> locations) const {
+Result<std::vector<std::pair<Location, SharedBytes>>> Objects::frames_of(std::vector<Location> locations) const {
   const auto place = [](const Location& at) { return std::pair(at.pack, at.frame_offset); };
   std::sort(locations.begin(), locations.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   locations.erase(std::unique(locations.begin(), locations.end(), [&](const auto& a, const auto& b) { return place(a) == place(b); }),
                   locations.end());
-  std::vector<std::pair<Location, Frame>> frames;
+  std::vector<std::pair<Location, SharedBytes>> frames;
   for (auto first = locations.begin(); first != locations.end();) {
     auto last = first;
     std::uint64_t end = std::uint64_t{first->frame_offset} + first->frame_length;
@@ -84,16 +83,16 @@ Result<std::vector<std::pair<Location, Objects::Frame>>> Objects::frames_of(std:
     }
     PFS_TRY_ASSIGN(const auto stored, packs_.read_range(first->pack, first->frame_offset, end - first->frame_offset));
     for (auto it = first; it != std::next(last); ++it) {
-      auto decoded = decode_frame(std::string_view(stored).substr(it->frame_offset - first->frame_offset, it->frame_length));
+      auto decoded = decode_frame(stored.part(it->frame_offset - first->frame_offset, it->frame_length));
       if (!decoded) return std::move(decoded).error().within(fmt::format("pack {} at {}", it->pack.value(), it->frame_offset));
-      frames.emplace_back(*it, std::make_shared<const std::string>(std::move(decoded->raw)));
+      frames.emplace_back(*it, std::move(decoded->raw));
     }
     first = std::next(last);
   }
   return frames;
 }
 
-Result<std::vector<ObjectBytes>> Objects::read_together(std::span<const ObjectId> ids) const {
+Result<std::vector<SharedBytes>> Objects::read_together(std::span<const ObjectId> ids) const {
   std::vector<std::optional<Location>> where;
   std::vector<Location> packed;
   for (const auto& id : ids) {
@@ -103,26 +102,26 @@ Result<std::vector<ObjectBytes>> Objects::read_together(std::span<const ObjectId
   }
   // a pack that went since is no error: each object is then looked for by itself
   const auto frames = frames_of(std::move(packed));
-  std::vector<ObjectBytes> objects;
+  std::vector<SharedBytes> objects;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto* frame = static_cast<const Frame*>(nullptr);
+    const SharedBytes* frame = nullptr;
     if (frames && where[i]) {
       const auto found = std::lower_bound(frames->begin(), frames->end(), *where[i], [](const auto& a, const Location& b) {
         return std::pair(a.first.pack, a.first.frame_offset) < std::pair(b.pack, b.frame_offset);
       });
       frame = &found->second;
     }
-    if (frame == nullptr || std::uint64_t{where[i]->inner} + where[i]->length > (*frame)->size()) {
+    if (frame == nullptr || std::uint64_t{where[i]->inner} + where[i]->length > frame->bytes.size()) {
       PFS_TRY_ASSIGN(auto object, read(ids[i]));
       objects.push_back(std::move(object));
       continue;
     }
-    objects.push_back({*frame, std::string_view(**frame).substr(where[i]->inner, where[i]->length)});
+    objects.push_back(frame->part(where[i]->inner, where[i]->length));
   }
   return objects;
 }
 
-Result<Objects::Frame> Objects::frame_of(const Location& location) const {
+Result<SharedBytes> Objects::frame_of(const Location& location) const {
   {
     Lock lock(mutex_);
     for (auto it = frames_.begin(); it != frames_.end(); ++it) {
@@ -137,15 +136,14 @@ Result<Objects::Frame> Objects::frame_of(const Location& location) const {
   if (!decoded) {
     return std::move(decoded).error().within(fmt::format("pack {} at {}", location.pack.value(), location.frame_offset));
   }
-  auto raw = std::make_shared<const std::string>(std::move(decoded->raw));
   Lock lock(mutex_);
-  frames_.push_front({location.pack, location.frame_offset, raw});
-  frame_bytes_ += raw->size();
+  frames_.push_front({location.pack, location.frame_offset, decoded->raw});
+  frame_bytes_ += decoded->raw.bytes.size();
   while (frame_bytes_ > kFrameBytes && frames_.size() > 1) {
-    frame_bytes_ -= frames_.back().raw->size();
+    frame_bytes_ -= frames_.back().raw.bytes.size();
     frames_.pop_back();
   }
-  return raw;
+  return decoded->raw;
 }
 
 }  // namespace pfs::store

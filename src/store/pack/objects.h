@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shared_bytes.h"
 #include "base/sync.h"
 #include "store/local_db.h"
 #include "store/pack/footer_cache.h"
@@ -19,12 +20,6 @@
 
 namespace pfs::store {
 
-/// An object's bytes; `owner` keeps the frame they lie in.
-struct ObjectBytes {
-  std::shared_ptr<const void> owner;
-  std::string_view bytes;
-};
-
 /// Content-addressed objects, wherever they are: `hot` rows of small commits, or packs through the index.
 ///
 /// Thread-safe. Source: docs/format.md "Objects".
@@ -32,14 +27,14 @@ class Objects {
  public:
   Objects(LocalDb& local, PackSet& packs) : local_(local), packs_(packs), footers_(packs), hot_(packs.clock()) {}
 
-  /// The object's bytes. Frames are proved by their checksum, everything but chunks by SHA-256 too (by the caller that
+  /// The object's bytes; their owner is the frame they lie in. Frames are proved by their checksum, everything but chunks by SHA-256 too (by the caller that
   /// knows the tag). Errors: kCorrupt (it is nowhere, or damaged), kIo.
-  Result<ObjectBytes> read(const ObjectId& id) const;
+  Result<SharedBytes> read(const ObjectId& id) const;
   Result<bool> contains(const ObjectId& id) const;
 
   /// Chunks that are wanted together, as neighbours in a file are: frames that lie side by side are read at once. What was
   /// decoded goes to the caller alone. Shape: as long as `ids`, in their order. Errors: as read().
-  Result<std::vector<ObjectBytes>> read_together(std::span<const ObjectId> ids) const;
+  Result<std::vector<SharedBytes>> read_together(std::span<const ObjectId> ids) const;
 
   /// A pack is going, or what is in it is: from now on nothing counts as stored because it is in there.
   void forget_pack(PackNumber pack) { footers_.forget(pack); }
@@ -51,15 +46,14 @@ class Objects {
 
  private:
   friend class ObjectWriter;
-  using Frame = std::shared_ptr<const std::string>;
   struct CachedFrame {
     PackNumber pack;
     std::uint32_t offset = 0;
-    Frame raw;
+    SharedBytes raw;
   };
 
-  Result<Frame> frame_of(const Location& location) const;
-  Result<std::vector<std::pair<Location, Frame>>> frames_of(std::vector<Location> locations) const;
+  Result<SharedBytes> frame_of(const Location& location) const;
+  Result<std::vector<std::pair<Location, SharedBytes>>> frames_of(std::vector<Location> locations) const;
   /// Where a packed object is; nullopt when it is in none.
   Result<std::optional<Location>> locate(const ObjectId& id) const;
 

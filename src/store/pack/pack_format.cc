@@ -175,7 +175,8 @@ Result<FrameHeader> decode_frame_header(std::string_view bytes) {
   return header;
 }
 
-Result<DecodedFrame> decode_frame(std::string_view frame, bool with_raw) {
+Result<DecodedFrame> decode_frame(const SharedBytes& shared, bool with_raw) {
+  const auto frame = shared.bytes;
   PFS_TRY_ASSIGN(const auto header, decode_frame_header(frame));
   if (frame.size() < header.frame_length()) return damaged("frame: it is cut short");
   const auto stored = frame.substr(kFrameHeaderSize, header.stored);
@@ -198,13 +199,14 @@ Result<DecodedFrame> decode_frame(std::string_view frame, bool with_raw) {
   const auto payload = stored.substr(header.objects * kTableEntrySize);
   if (!header.compressed) {
     if (payload.size() != header.raw) return damaged("frame");
-    decoded.raw = payload;
+    decoded.raw = {shared.owner, payload};
     return decoded;
   }
-  decoded.raw.resize(header.raw);
-  const std::size_t size = ZSTD_decompressDCtx(decompression_context(), decoded.raw.data(), decoded.raw.size(),
-                                               payload.data(), payload.size());
+  ByteRoom room(header.raw);
+  const std::size_t size =
+      ZSTD_decompressDCtx(decompression_context(), room.span().data(), header.raw, payload.data(), payload.size());
   if (ZSTD_isError(size) != 0 || size != header.raw) return damaged("frame: zstd");
+  decoded.raw = std::move(room).share();
   return decoded;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "base/shared_bytes.h"
 #include "store/types.h"
 
 namespace pfs::store {
@@ -99,12 +100,12 @@ Result<FrameHeader> decode_frame_header(std::string_view bytes);
 
 struct DecodedFrame {
   std::vector<FrameEntry> entries;
-  std::string raw;
+  SharedBytes raw;  ///< of all objects: a part of the stored frame where that is not compressed
 };
 
 /// Proves the checksum (XXH3-64 over the header's fields and everything stored) and decompresses.
 /// `with_raw` false: the table only. Errors: kCorrupt.
-Result<DecodedFrame> decode_frame(std::string_view frame, bool with_raw = true);
+Result<DecodedFrame> decode_frame(const SharedBytes& frame, bool with_raw = true);
 
 /// The footer that seals a pack: sorted table of its objects.
 struct FooterEntry {

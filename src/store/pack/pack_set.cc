@@ -115,7 +115,7 @@ Result<void> PackSet::recover(const std::string& file_name) {
     if (!header || pack->size_ + header->frame_length() > size) break;
     frame.resize(header->frame_length());
     PFS_TRY(pack->file_.read_exactly(pack->size_, std::as_writable_bytes(std::span(frame))));
-    const auto decoded = decode_frame(frame, false);
+    const auto decoded = decode_frame({nullptr, frame}, false);
     if (!decoded) break;
     sequence_ = std::max(sequence_.load(), header->sequence + 1);
     for (const auto& entry : decoded->entries) {
@@ -288,11 +288,11 @@ Result<void> PackSet::seal(const OpenPackPtr& pack) {
   return {};
 }
 
-Result<std::string> PackSet::read_frame(const Location& location) const {
+Result<SharedBytes> PackSet::read_frame(const Location& location) const {
   return read_range(location.pack, location.frame_offset, location.frame_length);
 }
 
-Result<std::string> PackSet::read_range(PackNumber number, std::uint64_t offset, std::size_t length) const {
+Result<SharedBytes> PackSet::read_range(PackNumber number, std::uint64_t offset, std::size_t length) const {
   OpenPackPtr pack;
   BlobName blob;
   {
@@ -305,17 +305,16 @@ Result<std::string> PackSet::read_range(PackNumber number, std::uint64_t offset,
       return Error{Code::kNotFound, fmt::format("pack {}: the index names it and it is not there", number.value())};
     }
   }
-  std::string bytes(length, '\0');
-  const auto out = std::as_writable_bytes(std::span(bytes));
+  ByteRoom room(length);
   if (pack) {
-    PFS_TRY(pack->file_.read_exactly(offset, out));
-    return bytes;
+    PFS_TRY(pack->file_.read_exactly(offset, room.span()));
+    return std::move(room).share();
   }
-  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, offset, out));
+  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, offset, room.span()));
   if (got != length) {
     return Error{Code::kCorrupt, fmt::format("pack {}: ends inside a frame at {}", number.value(), offset)};
   }
-  return bytes;
+  return std::move(room).share();
 }
 
 Result<std::optional<std::vector<FooterEntry>>> PackSet::footer(PackNumber number) const {
@@ -328,10 +327,10 @@ Result<std::optional<std::vector<FooterEntry>>> PackSet::footer(PackNumber numbe
   }
   const auto tail_size = std::min<std::uint64_t>(size, kFooterTailSize);
   PFS_TRY_ASSIGN(const auto tail, read_range(number, size - tail_size, tail_size));
-  PFS_TRY_ASSIGN(const auto length, footer_size(tail));
+  PFS_TRY_ASSIGN(const auto length, footer_size(tail.bytes));
   if (length > size) return Error{Code::kCorrupt, fmt::format("pack {}: damaged footer", number.value())};
   PFS_TRY_ASSIGN(const auto footer, read_range(number, size - length, length));
-  auto entries = decode_footer(footer);
+  auto entries = decode_footer(footer.bytes);
   if (!entries) return std::move(entries).error().within(fmt::format("pack {}", number.value()));
   return std::optional(std::move(*entries));
 }

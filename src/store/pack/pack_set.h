@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/shared_bytes.h"
 #include "base/sync.h"
 #include "store/blob_store.h"
 #include "store/local_db.h"
@@ -60,9 +61,9 @@ class PackSet {
 
   /// The stored frame, unverified (decode_frame proves it).
   /// Errors: kNotFound (the pack is gone: ask the index again), kCorrupt (too short), kIo.
-  Result<std::string> read_frame(const Location& location) const;
+  Result<SharedBytes> read_frame(const Location& location) const;
   /// `length` stored bytes from `offset` on: several frames that lie side by side, with one read.
-  Result<std::string> read_range(PackNumber number, std::uint64_t offset, std::size_t length) const;
+  Result<SharedBytes> read_range(PackNumber number, std::uint64_t offset, std::size_t length) const;
 
   /// What a sealed pack holds, sorted by digest; nullopt while it is open. Whoever finds an object here can rely on it:
   /// the pack is durable, and so are the index rows of everything in it. Errors: kCorrupt, kIo.
@@ -89,7 +90,7 @@ class PackSet {
   /// In the order of their numbers, without those that somebody holds.
   std::vector<SealedPack> sealed_packs() const;
   /// Bytes of a sealed pack. Shape: exactly `size` of them. Errors: kNotFound, kCorrupt (shorter), kIo.
-  Result<std::string> read_sealed(PackNumber number, std::uint64_t offset, std::size_t size) const;
+  Result<SharedBytes> read_sealed(PackNumber number, std::uint64_t offset, std::size_t size) const;
   /// Takes sealed packs away: no index row points to them, and nobody holds them. Syncs the rows that say so first.
   Result<void> remove(const std::vector<PackNumber>& packs);
 

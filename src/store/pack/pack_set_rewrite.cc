@@ -63,7 +63,7 @@ std::vector<PackSet::SealedPack> PackSet::sealed_packs() const {
   return packs;
 }
 
-Result<std::string> PackSet::read_sealed(PackNumber number, std::uint64_t offset, std::size_t size) const {
+Result<SharedBytes> PackSet::read_sealed(PackNumber number, std::uint64_t offset, std::size_t size) const {
   BlobName blob;
   {
     Lock lock(mutex_);
@@ -71,10 +71,10 @@ Result<std::string> PackSet::read_sealed(PackNumber number, std::uint64_t offset
     if (sealed == sealed_.end()) return Error{Code::kNotFound, fmt::format("pack {}: it is gone", number.value())};
     blob = sealed->second.blob;
   }
-  std::string bytes(size, '\0');
-  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, offset, std::as_writable_bytes(std::span(bytes))));
+  ByteRoom room(size);
+  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, offset, room.span()));
   if (got != size) return Error{Code::kCorrupt, fmt::format("pack {}: ends at {}", number.value(), offset + got)};
-  return bytes;
+  return std::move(room).share();
 }
 
 void PackSet::put_next_number(LocalBatch& batch) const {

@@ -156,7 +156,7 @@ Result<bool> Repack::trial_gains(const Source& source) {
       before += frames[i].length;
       for (const auto& entry : frame->entries) {
         if (bytes + entry.length > kDataFrame) close();
-        objects.push_back({entry.id, frame->raw.substr(entry.inner, entry.length)});
+        objects.push_back({entry.id, std::string(frame->raw.bytes.substr(entry.inner, entry.length))});
         bytes += entry.length;
       }
     }
@@ -183,7 +183,7 @@ Result<void> Repack::rewrite_in_order(Source& source, Output& output) {
       const auto from = source.reader.location(frame, entry);
       PFS_TRY_ASSIGN(const bool named, is_named(entry.id, from));
       if (!named) continue;
-      const auto bytes = std::string_view(decoded->raw).substr(entry.inner, entry.length);
+      const auto bytes = decoded->raw.bytes.substr(entry.inner, entry.length);
       if (const auto proved = prove_object(entry.id, bytes); !proved) {
         spdlog::error("repack: pack {}: {}; the pack stays", source.pack.number.value(), proved.error().message);
         source.damaged = true;
@@ -228,7 +228,7 @@ Result<void> Repack::rewrite_by_likeness(std::vector<Source>& group, Output& out
         if (!named) continue;
         // commits and snapshots stay in the order of their making
         const bool of_tree = entry.id.kind == ObjectKind::kNode || entry.id.kind == ObjectKind::kList;
-        const auto like = of_tree ? likeness(std::string_view(decoded->raw).substr(entry.inner, entry.length)) : 0;
+        const auto like = of_tree ? likeness(decoded->raw.bytes.substr(entry.inner, entry.length)) : 0;
         places.push_back({like, number, static_cast<std::uint16_t>(i), static_cast<std::uint8_t>(entry.id.kind)});
       }
     }
@@ -249,10 +249,10 @@ Result<void> Repack::rewrite_by_likeness(std::vector<Source>& group, Output& out
         frame.source->damaged = true;
         continue;
       }
-      cached_bytes += decoded->raw.size();
+      cached_bytes += decoded->raw.bytes.size();
       cache.emplace_front(place.frame, std::move(*decoded));
       while (cached_bytes > kFrameCacheBytes && cache.size() > 1) {
-        cached_bytes -= cache.back().second.raw.size();
+        cached_bytes -= cache.back().second.raw.bytes.size();
         cache.pop_back();
       }
     } else {
@@ -260,7 +260,7 @@ Result<void> Repack::rewrite_by_likeness(std::vector<Source>& group, Output& out
     }
     const auto& decoded = cache.front().second;
     const auto& entry = decoded.entries[place.object];
-    const auto bytes = std::string_view(decoded.raw).substr(entry.inner, entry.length);
+    const auto bytes = decoded.raw.bytes.substr(entry.inner, entry.length);
     if (const auto proved = prove_object(entry.id, bytes); !proved) {
       spdlog::error("repack: pack {}: {}; the pack stays", frame.source->pack.number.value(), proved.error().message);
       frame.source->damaged = true;

@@ -310,7 +310,7 @@ Result<std::size_t> ContentReader::read(const Content& content, std::uint64_t of
   Result<void> failure;
   PFS_TRY(runs(content, offset, [&](std::uint64_t begin, const ChunkRun& run) {
     auto ahead = reader ? ahead_.take(reader, offset + done, run.digest) : std::nullopt;
-    auto object = ahead ? Result<ObjectBytes>(std::move(*ahead)) : objects_.read({ObjectKind::kChunk, run.digest});
+    auto object = ahead ? Result<SharedBytes>(std::move(*ahead)) : objects_.read({ObjectKind::kChunk, run.digest});
     if (object && object->bytes.size() != run.length) {
       object = Error{Code::kCorrupt, fmt::format("chunk {}: {} bytes long where its list says {}", run.digest.hex(),
                                                  object->bytes.size(), run.length)};

@@ -21,7 +21,7 @@ struct ReadAhead::Group {
   enum class Stage { kWaiting, kWorked, kDone };
   std::vector<Run> runs;
   Stage stage = Stage::kWaiting;
-  std::vector<ObjectBytes> chunks;  // of the runs, in order; none where that failed
+  std::vector<SharedBytes> chunks;  // of the runs, in order; none where that failed
 };
 
 // Guarded by ReadAhead::mutex_.
@@ -124,7 +124,7 @@ void ReadAhead::work(Group& group) {
   fetched_.notify_all();
 }
 
-std::optional<ObjectBytes> ReadAhead::take(const ReaderPtr& reader, std::uint64_t at, const Digest& digest) {
+std::optional<SharedBytes> ReadAhead::take(const ReaderPtr& reader, std::uint64_t at, const Digest& digest) {
   GroupPtr group;
   {
     Lock lock(mutex_);

@@ -46,7 +46,7 @@ class ReadAhead {
 
   /// The chunk of the run that holds byte `at`, where it was fetched; waits for it, or fetches it in this thread where the
   /// pool has not begun. nullopt where it was not, or could not be.
-  std::optional<ObjectBytes> take(const ReaderPtr& reader, std::uint64_t at, const Digest& digest) PFS_EXCLUDES(mutex_);
+  std::optional<SharedBytes> take(const ReaderPtr& reader, std::uint64_t at, const Digest& digest) PFS_EXCLUDES(mutex_);
 
  private:
   struct Group;
