@@ -10,7 +10,7 @@ build="build-essential cmake ninja-build pkg-config
   libcurl4-openssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libssl-dev libxxhash-dev nlohmann-json3-dev libpcre2-dev"
 run="fuse3 podman runc busybox-static libpng-dev libjpeg62-turbo-dev ca-certificates"
-test="catch2 clang clang-format clang-tidy libclang-rt-14-dev python3 attr rsync sqlite3 git procps psmisc openssl"
+test="catch2 clang clang-format clang-tidy libclang-rt-14-dev lld python3 attr rsync sqlite3 git procps psmisc openssl"
 
 case "${1:-}" in
   "") wanted="$build $run $test" ;;
