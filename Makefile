@@ -26,10 +26,11 @@ test:
 	@scripts/install-deps.sh
 	@$(MAKE) --no-print-directory test-dev test-asan test-tsan
 
+# dev has line numbers and no more; for a debugger: cmake --preset dev -DCMAKE_CXX_FLAGS_DEBUG=-g
 test-dev test-asan test-tsan test-clang: test-%:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log; exit 1; }
 	@cmake --build --preset $* -j $(JOBS)
-	@ctest --preset $*
+	@ctest --preset $* -j $(JOBS)
 
 test-all:
 	@scripts/install-deps.sh

@@ -5,23 +5,7 @@ set -eu
 bin=$1
 commits=${PFS_BENCH_COMMITS:-1000}
 branches=${PFS_BENCH_BRANCHES:-1000}
-work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-bench-XXXXXX")
-mkdir "$work/mnt"
-export PATH="$bin:$PATH" PFS_ADDRESS="unix:$work/pfsd.sock" PFS_CONFIG="$work/config.json"
-
-pfsd --store "$work/store" --mount "$work/mnt" --socket "$work/pfsd.sock" > "$work/log" 2>&1 &
-pid=$!
-clean() {
-  kill "$pid" 2> /dev/null || true
-  wait "$pid" 2> /dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-until pfs version > /dev/null 2>&1; do kill -0 "$pid" || { cat "$work/log" >&2; exit 1; }; sleep 0.05; done
-
-now() { date +%s%N; }
+. "$(dirname "$0")/cli/served.sh"
 median() { # of 21 runs, in hundredths of a millisecond
   for run in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do
     begin=$(now)

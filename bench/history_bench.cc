@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "store/store.h"
+#include "must.h"
 #include "table.h"
 
 namespace pfs::bench {
@@ -30,15 +31,6 @@ using namespace pfs::store;
 constexpr int kFilesInDirectory = 100;
 constexpr int kFanOut = 10;
 constexpr std::size_t kFileSize = 2048;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "history_bench: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 // Text of a vocabulary of 4,096 words, which zstd halves.
 std::string some_text(std::mt19937_64& random, std::size_t size) {

@@ -20,21 +20,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "store/store.h"
+#include "must.h"
 #include "table.h"
 
 namespace pfs::bench {
 namespace {
 
 using namespace pfs::store;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "space_bench: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 std::string half_compressible(std::size_t size, std::uint64_t seed) {
   std::mt19937_64 random(seed);

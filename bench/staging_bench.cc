@@ -15,21 +15,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "store/store.h"
+#include "must.h"
 #include "table.h"
 
 namespace pfs::bench {
 namespace {
 
 using namespace pfs::store;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "bench_staging: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -5,26 +5,11 @@
 set -eu
 bin=$1
 rows=$2
-work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-bench-XXXXXX")
-export PATH="$bin:$PATH" PFS_ADDRESS="unix:$work/pfsd.sock"
 mib=1024
 files=100000
 [ -z "${PFS_BENCH_SHORT:-}" ] || { mib=128; files=10000; }
 
-mkdir "$work/mnt"
-pfsd --store "$work/store" --mount "$work/mnt" --socket "$work/pfsd.sock" > "$work/log" 2>&1 &
-pid=$!
-clean() {
-  kill "$pid" 2> /dev/null || true
-  wait "$pid" 2> /dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-until [ -S "$work/pfsd.sock" ]; do kill -0 "$pid" || { cat "$work/log" >&2; exit 1; }; sleep 0.05; done
-
-now() { date +%s%N; }
+. "$(dirname "$0")/served.sh"
 timed() { begin=$(now); "$@" > /dev/null; echo $((($(now) - begin) / 1000000)); }
 row() { # name, ours with its unit, compared with, ratio, target, ok or short
   printf '%-44s | %14s | %-40s | %6s | %-16s | %s\n' "$@"

@@ -1,38 +1,17 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <vector>
 
+#include "../must.h"
+#include "../table.h"
 #include "base/clock.h"
-#include "base/result.h"
 #include "store/store.h"
 
 namespace pfs::bench {
-
-/// The value of something that has to succeed; otherwise the program ends with the error's message.
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "store_rows: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-/// Seconds that `work` takes, by the monotonic clock.
-template <class Work>
-double seconds(Work work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 /// What a row was called with: `name=value` words.
 class Arguments {

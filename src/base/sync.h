@@ -25,7 +25,7 @@ namespace pfs {
 /// The order in which locks are taken, outermost first; debug builds assert that ranks rise.
 /// docs/locks.md says what each one protects and for how long it may be held.
 enum class LockRank : int {
-  kPublish = 0,     ///< one branch's finish, retarget or delete: held over the walk and the sync
+  kPublish = 0,     ///< which branches are claimed by a finish, a move or a deletion; a put that appends
   kRename = 1,      ///< one per mount: a rename between two directories
   kBranch = 2,      ///< the live trees: names, rows, epochs
   kDirectory = 3,   ///< a directory's entries

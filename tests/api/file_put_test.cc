@@ -8,36 +8,19 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/clock.h"
-#include "store/store.h"
 #include "support/rounds.h"
-#include "support/temporary_directory.h"
+#include "support/store_world.h"
 
 namespace pfs::test {
 namespace {
 
 const BranchRef kMaster = *BranchRef::parse("data@master");
 
-class World {
+class World : public StoreWorld {
  public:
-  World() {
-    store::StoreOptions options;
-    options.path = directory_ / "store";
-    options.clock = &clock_;
-    options.automatic_commits = false;
-    auto opened = store::Store::open(options);
-    REQUIRE(opened);
-    store_ = std::move(*opened);
-    REQUIRE(store_->catalog().create_branch(kMaster, std::nullopt, true));
-  }
-  store::Store& store() { return *store_; }
-  std::size_t commits() { return store_->catalog().commits(kMaster.repo, kMaster.branch, 1000)->size(); }
+  World() : StoreWorld({kMaster}) {}
+  std::size_t commits() { return catalog().commits(kMaster.repo, kMaster.branch, 1000)->size(); }
   Mutex append_mutex{LockRank::kPublish};
-
- private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  std::unique_ptr<store::Store> store_;
 };
 
 v1::PutFilesRequest target() {

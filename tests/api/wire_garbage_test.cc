@@ -15,10 +15,8 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include "api/server.h"
-#include "base/clock.h"
 #include "base/file.h"
-#include "store/store.h"
-#include "support/temporary_directory.h"
+#include "support/store_world.h"
 
 namespace pfs::test {
 namespace {
@@ -26,16 +24,9 @@ namespace {
 class Served {
  public:
   Served() {
-    store::StoreOptions options;
-    options.path = directory_ / "store";
-    options.clock = &clock_;
-    options.automatic_commits = false;
-    auto store = store::Store::open(options);
-    REQUIRE(store);
-    store_ = *std::move(store);
     api::ServerOptions server;
     server.socket_path = socket();
-    server.store = store_.get();
+    server.store = &world_.store();
     server.version = "9.9.9";
     server.tcp.addresses = {HostPort{"127.0.0.1", 0}};
     auto started = api::Server::start(server);
@@ -43,7 +34,7 @@ class Served {
     server_ = *std::move(started);
   }
 
-  std::string socket() const { return directory_ / "s"; }
+  std::string socket() const { return world_.path() + ".socket"; }
   std::uint16_t port() const { return server_->tcp_addresses().front().port; }
   std::shared_ptr<grpc::Channel> channel() const {
     return grpc::CreateChannel("127.0.0.1:" + std::to_string(port()),
@@ -51,9 +42,7 @@ class Served {
   }
 
  private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  std::unique_ptr<store::Store> store_;
+  StoreWorld world_;
   std::unique_ptr<api::Server> server_;
 };
 

@@ -3,10 +3,8 @@
 
 #include <thread>
 
-#include "base/clock.h"
 #include "store/refs/records.h"
-#include "store/store.h"
-#include "support/temporary_directory.h"
+#include "support/store_world.h"
 
 namespace pfs::test {
 namespace {
@@ -16,29 +14,17 @@ using std::chrono::milliseconds;
 
 const BranchRef kMaster = *BranchRef::parse("data@master");
 
-class World {
+class World : public StoreWorld {
  public:
-  explicit World(CommitPolicy policy = {}) : policy_(policy) { open(); }
+  explicit World(const CommitPolicy& policy = {}) : StoreWorld(options_of(policy), {kMaster}) { store().start_automatic_commits(); }
 
   void open() {
-    store_.reset();
-    StoreOptions options;
-    options.path = directory_ / "store";
-    options.clock = &clock_;
-    options.policy = policy_;
-    auto opened = Store::open(options);
-    REQUIRE(opened);
-    store_ = std::move(*opened);
-    REQUIRE(store_->resume());
-    if (!catalog().branch(kMaster)) REQUIRE(catalog().create_branch(kMaster, std::nullopt, true));
-    store_->start_automatic_commits();
+    StoreWorld::open();
+    store().start_automatic_commits();
   }
 
-  Store& store() { return *store_; }
-  Catalog& catalog() { return store_->catalog(); }
-  LiveTrees& trees() { return store_->trees(); }
   NodePtr begin(const std::string& name) {
-    const auto file = trees().make(trees().root(*trees().branch(kMaster)), name, {});
+    const auto file = trees().make(root(), name, {});
     REQUIRE(file);
     trees().opened_for_write(*file, 0);
     REQUIRE(trees().write(*file, 0, as_bytes(std::string_view("bytes"))));
@@ -59,10 +45,11 @@ class World {
   }
 
  private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  const CommitPolicy policy_;
-  std::unique_ptr<Store> store_;
+  static StoreOptions options_of(const CommitPolicy& policy) {
+    StoreOptions options;
+    options.policy = policy;
+    return options;
+  }
 };
 
 constexpr auto kNever = std::chrono::hours(10);

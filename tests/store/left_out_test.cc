@@ -5,9 +5,7 @@
 #include <future>
 #include <stdexcept>
 
-#include "base/clock.h"
-#include "store/store.h"
-#include "support/temporary_directory.h"
+#include "support/store_world.h"
 
 namespace pfs::test {
 namespace {
@@ -17,41 +15,11 @@ using namespace pfs::store;
 const BranchRef kMaster = *BranchRef::parse("data@master");
 const BranchRef kDev = *BranchRef::parse("data@dev");
 
-class World {
+class World : public StoreWorld {
  public:
-  World() {
-    open();
-    for (const auto& ref : {kMaster, kDev}) REQUIRE(store_->catalog().create_branch(ref, std::nullopt, true));
-  }
+  World() : StoreWorld({kMaster, kDev}) {}
 
-  // Also as after a kill: nothing is brought up to date on the way out.
-  void open() {
-    store_.reset();
-    StoreOptions options;
-    options.path = directory_ / "store";
-    options.clock = &clock_;
-    options.automatic_commits = false;
-    auto opened = Store::open(options);
-    REQUIRE(opened);
-    store_ = std::move(*opened);
-    REQUIRE(store_->resume());
-  }
-
-  Catalog& catalog() { return store_->catalog(); }
-  LiveTrees& trees() { return store_->trees(); }
-  NodePtr root(const BranchRef& ref = kMaster) { return trees().root(*trees().branch(ref)); }
-  NodePtr node(const std::string& name, const BranchRef& ref = kMaster) {
-    const auto found = trees().lookup(root(ref), name);
-    REQUIRE(found);
-    return *found;
-  }
-  NodePtr make(const std::string& name) {
-    MakeRequest request;
-    request.exclusive = false;
-    const auto made = trees().make(root(), name, request);
-    REQUIRE(made);
-    return *made;
-  }
+  NodePtr make(const std::string& name) { return file(root(), name); }
   void put(const std::string& name, const std::string& bytes) {
     const auto file = begin(name, bytes);
     trees().released_for_write(file);
@@ -77,33 +45,9 @@ class World {
     REQUIRE(finished);
     return *finished;
   }
-  std::string read(const NodePtr& directory, const std::string& name) {
-    const auto file = trees().lookup(directory, name);
-    if (!file) return "(none)";
-    std::string bytes(trees().stat(*file)->size, '\0');
-    REQUIRE(trees().read(*file, 0, std::as_writable_bytes(std::span(bytes))));
-    return bytes;
-  }
-  std::string live(const std::string& name, const BranchRef& ref = kMaster) { return read(root(ref), name); }
-  Commit head(const BranchRef& ref = kMaster) {
-    CommitRef at;
-    at.repo = ref.repo;
-    at.branch = ref.branch;
-    const auto commit = catalog().resolve(at);
-    REQUIRE(commit);
-    return *commit;
-  }
-  std::string committed(const std::string& name, const BranchRef& ref = kMaster) {
-    return read(trees().root(*trees().commit(head(ref))), name);
-  }
-  Stat committed_stat(const std::string& name) {
-    return *trees().stat(*trees().lookup(trees().root(*trees().commit(head())), name));
-  }
-
- private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  std::unique_ptr<Store> store_;
+  std::string live(const std::string& name, const BranchRef& ref = kMaster) { return text(root(ref), name); }
+  std::string committed(const std::string& name, const BranchRef& ref = kMaster) { return text(head_root(ref), name); }
+  Stat committed_stat(const std::string& name) { return *trees().stat(*trees().lookup(head_root(), name)); }
 };
 
 TEST_CASE("a commit leaves out what is being written: a known file stays what it was, a new one is absent", "[store]") {
@@ -118,7 +62,7 @@ TEST_CASE("a commit leaves out what is being written: a known file stays what it
   CHECK(world.committed("known") == "before");
   CHECK(world.committed("fresh") == "(none)");
   CHECK(world.committed("other") == "two");
-  const auto description = world.head().description;
+  const auto description = world.head_commit().description;
   CHECK((description == "left out: 2: /known, /fresh" || description == "left out: 2: /fresh, /known"));
   CHECK(world.live("known") == "half");
   CHECK(world.live("fresh") == "half");
@@ -130,7 +74,7 @@ TEST_CASE("a commit leaves out what is being written: a known file stays what it
   CHECK(world.finish().made);
   CHECK(world.committed("known") == "half and whole");
   CHECK(world.committed("fresh") == "half and whole");
-  CHECK(world.head().description.empty());
+  CHECK(world.head_commit().description.empty());
 }
 
 TEST_CASE("a commit that is asked for takes files as they are", "[store]") {
@@ -144,11 +88,11 @@ TEST_CASE("where nothing but files being written has changed there is no commit,
   World world;
   world.put("file", "before");
   world.finish();
-  const auto first = world.head().id;
+  const auto first = world.head_commit().id;
   const auto file = world.begin("file", "half");
   for (int turn = 0; turn < 3; ++turn) {
     CHECK_FALSE(world.finish().made);
-    CHECK(world.head().id == first);
+    CHECK(world.head_commit().id == first);
     REQUIRE(world.trees().append(file, as_bytes(std::string_view("+"))));
   }
   CHECK(world.catalog().open_commit(kMaster)->changed);
@@ -229,7 +173,7 @@ TEST_CASE("a new file that is called as a removed directory leaves nothing of it
   REQUIRE(world.trees().remove(world.root(), "name", true));
   const auto file = world.begin("name", "half");
   world.finish();
-  CHECK_FALSE(world.trees().lookup(world.trees().root(*world.trees().commit(world.head())), "name"));
+  CHECK_FALSE(world.trees().lookup(world.trees().root(*world.trees().commit(world.head_commit())), "name"));
   world.trees().released_for_write(file);
   world.finish();
   CHECK(world.committed("name") == "half");
@@ -238,7 +182,7 @@ TEST_CASE("a new file that is called as a removed directory leaves nothing of it
 TEST_CASE("a file with several names is left out under all of them", "[store]") {
   World world;
   world.put("a", "before");
-  REQUIRE(world.trees().link(world.node("a"), world.root(), "b"));
+  REQUIRE(world.trees().link(world.at("a"), world.root(), "b"));
   world.finish();
   const auto file = world.begin("a", "half");
   REQUIRE(world.trees().link(file, world.root(), "c"));
@@ -253,7 +197,7 @@ TEST_CASE("a file with several names is left out under all of them", "[store]") 
   CHECK(world.live("c") == "half");
   world.trees().released_for_write(file);
   world.open();
-  CHECK(world.trees().stat(world.node("c"))->links == 2);
+  CHECK(world.trees().stat(world.at("c"))->links == 2);
   world.finish();
   CHECK(world.committed("c") == "half");
   CHECK(world.committed_stat("a").links == 2);

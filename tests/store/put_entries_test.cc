@@ -8,9 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/clock.h"
-#include "store/store.h"
-#include "support/temporary_directory.h"
+#include "support/store_world.h"
 
 namespace pfs::test {
 namespace {
@@ -19,40 +17,13 @@ using namespace pfs::store;
 
 const BranchRef kMaster = *BranchRef::parse("data@master");
 
-class World {
+class World : public StoreWorld {
  public:
-  World() {
-    open();
-    REQUIRE(store_->catalog().create_branch(kMaster, std::nullopt, true));
-  }
-  void open() {
-    store_.reset();
-    StoreOptions options;
-    options.path = directory_ / "store";
-    options.clock = &clock_;
-    options.automatic_commits = false;
-    auto opened = Store::open(options);
-    REQUIRE(opened);
-    store_ = std::move(*opened);
-    REQUIRE(store_->resume());
-  }
-  LiveTrees& trees() { return store_->trees(); }
-  Store& store() { return *store_; }
-  NodePtr top() { return trees().root(*trees().branch(kMaster)); }
-  NodePtr make(const NodePtr& directory, const std::string& name, Kind kind, const std::string& text = "") {
-    MakeRequest request;
-    request.kind = kind;
-    auto node = trees().make(directory, name, request);
-    REQUIRE(node);
-    if (!text.empty()) REQUIRE(trees().write(*node, 0, std::as_bytes(std::span(text))));
-    return *node;
-  }
+  World() : StoreWorld({kMaster}) {}
+
   std::string text(const std::string& path) {
-    auto node = trees().walk(top(), *RepoPath::parse(path));
-    if (!node) return "(none)";
-    std::string bytes(trees().stat(*node)->size, '\0');
-    REQUIRE(trees().read(*node, 0, std::as_writable_bytes(std::span(bytes))));
-    return bytes;
+    auto node = trees().walk(root(), *RepoPath::parse(path));
+    return node ? StoreWorld::text(*node) : "(none)";
   }
   /// An entry of a finished tree of nobody's.
   Entry finished(const std::string& name, const std::string& bytes) {
@@ -61,24 +32,19 @@ class World {
     make(trees().root(*scratch), name, Kind::kFile, bytes);
     const auto tree = trees().snapshot(trees().root(*scratch));
     REQUIRE(tree);
-    return **store_->tree_reader().find(tree->root, name);
+    return **store().tree_reader().find(tree->root, name);
   }
-
- private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_CASE("names of several directories are put, replaced and removed together", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto a = world.make(world.top(), "a", Kind::kDirectory);
-  const auto b = world.make(world.top(), "b", Kind::kDirectory);
+  const auto a = world.make(world.root(), "a", Kind::kDirectory);
+  const auto b = world.make(world.root(), "b", Kind::kDirectory);
   const auto old = world.make(a, "x", Kind::kFile, "old");
   const auto gone = world.make(b, "gone", Kind::kDirectory);
   world.make(gone, "below", Kind::kFile, "below");
-  REQUIRE(world.store().catalog().finish(kMaster, {}));
+  world.finish();
 
   const std::vector<EntryPut> puts{{a, "x", world.finished("x", "new")},
                                    {b, "y", world.finished("y", std::string(1000, 'y'))},
@@ -95,12 +61,12 @@ TEST_CASE("names of several directories are put, replaced and removed together",
     CHECK(world.text("a/x") == "new");
     CHECK(world.text("b/y") == std::string(1000, 'y'));
     CHECK(world.text("b/gone/below") == "(none)");
-    const auto stat = world.trees().stat(*world.trees().walk(world.top(), *RepoPath::parse("b")));
+    const auto stat = world.trees().stat(*world.trees().walk(world.root(), *RepoPath::parse("b")));
     CHECK(stat->attributes.mode == 0700);
     CHECK(stat->attributes.mtime == Timestamp{5});
     if (!reopened) world.open();
   }
-  const auto made = world.store().catalog().finish(kMaster, {});
+  const auto made = world.catalog().finish(kMaster, {});
   REQUIRE(made);
   CHECK(made->made);
   CHECK(world.text("b/y") == std::string(1000, 'y'));
@@ -109,16 +75,16 @@ TEST_CASE("names of several directories are put, replaced and removed together",
 TEST_CASE("a file that somebody knows is the same file with other bytes, over restarts and beside commits", "[store]") {
   World world;
   const auto size = GENERATE(std::size_t{10}, std::size_t{100'000}, std::size_t{6'000'000});  // inline, in the log, in a spool
-  const auto file = world.make(world.top(), "f", Kind::kFile, std::string(size, 'a'));
+  const auto file = world.make(world.root(), "f", Kind::kFile, std::string(size, 'a'));
   std::atomic<bool> ends = false;
   std::atomic<bool> all_finished = true;
   std::thread committing([&] {
-    while (!ends) all_finished = world.store().catalog().finish(kMaster, {}).has_value() && all_finished;
+    while (!ends) all_finished = world.catalog().finish(kMaster, {}).has_value() && all_finished;
   });
   std::string last;
   for (int round = 0; round < 30; ++round) {
     last = std::string(round % 3 == 0 ? 20 : 70'000, static_cast<char>('b' + round % 20));
-    const std::vector<EntryPut> puts{{world.top(), "f", world.finished("f", last)}};
+    const std::vector<EntryPut> puts{{world.root(), "f", world.finished("f", last)}};
     const auto changed = world.trees().put_entries(puts, {});
     REQUIRE(changed);
     CHECK(*changed == std::vector<NodePtr>{file});
@@ -133,21 +99,21 @@ TEST_CASE("a file that somebody knows is the same file with other bytes, over re
   ends = true;
   committing.join();
   CHECK(all_finished);
-  CHECK(*world.trees().lookup(world.top(), "f") == file);
+  CHECK(*world.trees().lookup(world.root(), "f") == file);
   for (const bool committed : {false, true}) {
     world.open();
     CHECK(world.text("f") == last);
-    if (!committed) REQUIRE(world.store().catalog().finish(kMaster, {}));
+    if (!committed) world.finish();
   }
 }
 
 TEST_CASE("a file's other names stay when several of them are replaced together", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto top = world.top();
+  const auto top = world.root();
   const auto file = world.make(top, "one", Kind::kFile, "linked");
   for (const auto* name : {"two", "three"}) REQUIRE(trees.link(file, top, name));
-  REQUIRE(world.store().catalog().finish(kMaster, {}));
+  world.finish();
   const std::vector<EntryPut> puts{
       {top, "one", world.finished("one", "1")}, {top, "two", std::nullopt}, {top, "plain", world.finished("plain", "p")}};
   REQUIRE(trees.put_entries(puts, {}));
@@ -156,20 +122,20 @@ TEST_CASE("a file's other names stay when several of them are replaced together"
   CHECK(world.text("two") == "(none)");
   CHECK(world.text("three") == "linked");
   CHECK(world.text("plain") == "p");
-  CHECK(world.trees().stat(*world.trees().lookup(world.top(), "three"))->links == 1);
+  CHECK(world.trees().stat(*world.trees().lookup(world.root(), "three"))->links == 1);
 }
 
 TEST_CASE("nothing is put when one of the names cannot be", "[store]") {
   World world;
   auto& trees = world.trees();
-  world.make(world.top(), "x", Kind::kFile, "old");
-  REQUIRE(world.store().catalog().finish(kMaster, {}));
-  const auto head = world.store().catalog().commit(*world.store().catalog().branch(kMaster)->head);
+  world.make(world.root(), "x", Kind::kFile, "old");
+  world.finish();
+  const auto head = world.catalog().commit(*world.catalog().branch(kMaster)->head);
   const auto commit = trees.commit(*head);
   const auto entry = world.finished("x", "new");
-  const std::vector<EntryPut> puts{{world.top(), "x", entry}, {trees.root(*commit), "x", entry}};
+  const std::vector<EntryPut> puts{{world.root(), "x", entry}, {trees.root(*commit), "x", entry}};
   CHECK_FALSE(trees.put_entries(puts, {}));
-  const std::vector<EntryPut> unnamed{{world.top(), "x", entry}, {world.top(), "a/b", entry}};
+  const std::vector<EntryPut> unnamed{{world.root(), "x", entry}, {world.root(), "a/b", entry}};
   CHECK_FALSE(trees.put_entries(unnamed, {}));
   CHECK(world.text("x") == "old");
 }

@@ -8,9 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "base/clock.h"
-#include "store/store.h"
-#include "support/temporary_directory.h"
+#include "support/store_world.h"
 
 namespace pfs::test {
 namespace {
@@ -20,55 +18,9 @@ using namespace pfs::store;
 const BranchRef kMaster = *BranchRef::parse("data@master");
 const BranchRef kDev = *BranchRef::parse("data@dev");
 
-class World {
+class World : public StoreWorld {
  public:
-  World() {
-    open();
-    for (const auto& ref : {kMaster, kDev}) REQUIRE(store_->catalog().create_branch(ref, std::nullopt, true));
-  }
-  void open() {
-    store_.reset();
-    StoreOptions options;
-    options.path = directory_ / "store";
-    options.clock = &clock_;
-    options.automatic_commits = false;
-    auto opened = Store::open(options);
-    REQUIRE(opened);
-    store_ = std::move(*opened);
-    REQUIRE(store_->resume());
-  }
-  LiveTrees& trees() { return store_->trees(); }
-  Store& store() { return *store_; }
-  NodePtr top(const BranchRef& ref = kMaster) { return trees().root(*trees().branch(ref)); }
-  NodePtr at(const std::string& path, const BranchRef& ref = kMaster) {
-    auto node = trees().walk(top(ref), *RepoPath::parse(path));
-    REQUIRE(node);
-    return *node;
-  }
-  NodePtr make(const NodePtr& directory, const std::string& name, Kind kind = Kind::kFile) {
-    MakeRequest request;
-    request.kind = kind;
-    auto node = trees().make(directory, name, request);
-    REQUIRE(node);
-    return *node;
-  }
-  void finish(const BranchRef& ref = kMaster) { REQUIRE(store_->catalog().finish(ref, {})); }
-  /// The top of HEAD's commit.
-  NodePtr head(const BranchRef& ref = kMaster) {
-    tree_ = *trees().commit(*store_->catalog().commit(*store_->catalog().branch(ref)->head));
-    return trees().root(tree_);
-  }
-  std::string text(const NodePtr& file) {
-    std::string bytes(trees().stat(file)->size, '\0');
-    REQUIRE(trees().read(file, 0, std::as_writable_bytes(std::span(bytes))));
-    return bytes;
-  }
-
- private:
-  TemporaryDirectory directory_;
-  SystemClock clock_;
-  std::unique_ptr<Store> store_;
-  TreePtr tree_;
+  World() : StoreWorld({kMaster, kDev}) {}
 };
 
 struct Told {
@@ -96,7 +48,7 @@ std::map<std::string, Told> everything(World& world, const NodePtr& directory) {
 TEST_CASE("every kind of entry, every attribute and any bytes of a name survive a commit and a restart", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto top = world.top();
+  const auto top = world.root();
   std::string any_bytes;
   for (int byte = 1; byte < 256; ++byte) {
     if (byte != '/') any_bytes.push_back(static_cast<char>(byte));
@@ -152,17 +104,17 @@ TEST_CASE("every kind of entry, every attribute and any bytes of a name survive 
     }
   };
   world.open();
-  same(everything(world, world.top()));
+  same(everything(world, world.root()));
   world.finish();
-  same(everything(world, world.top()));
-  same(everything(world, world.head()));
+  same(everything(world, world.root()));
+  same(everything(world, world.head_root()));
   world.open();
-  same(everything(world, world.top()));
-  same(everything(world, world.head()));
+  same(everything(world, world.root()));
+  same(everything(world, world.head_root()));
 
   // a listing goes on behind any name, also one that is not there
   std::string next;
-  REQUIRE(world.store().tree_reader().scan(world.store().catalog().commit(*world.store().catalog().branch(kMaster)->head)->root.root,
+  REQUIRE(world.store().tree_reader().scan(world.catalog().commit(*world.catalog().branch(kMaster)->head)->root.root,
                                            "fifo!", [&](const Entry& entry) {
                                              next = entry.name;
                                              return false;
@@ -173,8 +125,8 @@ TEST_CASE("every kind of entry, every attribute and any bytes of a name survive 
 TEST_CASE("extended attributes have up to 64 KiB each, and a megabyte together", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto file = world.make(world.top(), "f");
-  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto file = world.make(world.root(), "f");
+  const auto directory = world.make(world.root(), "d", Kind::kDirectory);
   const std::string big(65536, 'x');
   for (const auto& node : {file, directory}) {
     REQUIRE(trees.set_xattr(node, "user.small", "1"));
@@ -187,12 +139,12 @@ TEST_CASE("extended attributes have up to 64 KiB each, and a megabyte together",
   world.open();
   for (const auto* name : {"f", "d"}) {
     CHECK(*world.trees().xattrs(world.at(name)) == expected);
-    CHECK(*world.trees().xattrs(*world.trees().lookup(world.head(), name)) == expected);
+    CHECK(*world.trees().xattrs(*world.trees().lookup(world.head_root(), name)) == expected);
   }
   // small again: it lies in the entry
   REQUIRE(world.trees().set_xattr(world.at("f"), "user.big", std::nullopt));
   world.finish();
-  CHECK(*world.trees().xattrs(*world.trees().lookup(world.head(), "f")) == Xattrs{{"user.small", "1"}, {"user.other", "2"}});
+  CHECK(*world.trees().xattrs(*world.trees().lookup(world.head_root(), "f")) == Xattrs{{"user.small", "1"}, {"user.other", "2"}});
 
   const auto node = world.at("f");
   CHECK(world.trees().set_xattr(node, "user.too-big", big + "x").error().code == Code::kTooLarge);
@@ -203,27 +155,27 @@ TEST_CASE("extended attributes have up to 64 KiB each, and a megabyte together",
 TEST_CASE("a file keeps its names in one branch", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto directory = world.make(world.root(), "d", Kind::kDirectory);
   const auto file = world.make(directory, "a");
-  REQUIRE(trees.link(file, world.top(), "b"));
+  REQUIRE(trees.link(file, world.root(), "b"));
   const bool committed = GENERATE(false, true);
   if (committed) {
     world.finish();
     world.open();
   }
   auto& now = world.trees();
-  CHECK(now.link(world.at("b"), world.top(kDev), "c").error().code == Code::kCrossDevice);
-  CHECK(now.link(world.at("d"), world.top(), "c").error().code == Code::kNotPermitted);
+  CHECK(now.link(world.at("b"), world.root(kDev), "c").error().code == Code::kCrossDevice);
+  CHECK(now.link(world.at("d"), world.root(), "c").error().code == Code::kNotPermitted);
   CHECK(now.link(world.at("b"), world.at("d"), "a").error().code == Code::kExists);
-  CHECK(now.rename(world.top(), "b", world.top(kDev), "b", RenameMode::kReplace).error().code == Code::kCrossDevice);
-  CHECK(now.rename(world.top(), "d", world.top(kDev), "d", RenameMode::kReplace).error().code == Code::kCrossDevice);
+  CHECK(now.rename(world.root(), "b", world.root(kDev), "b", RenameMode::kReplace).error().code == Code::kCrossDevice);
+  CHECK(now.rename(world.root(), "d", world.root(kDev), "d", RenameMode::kReplace).error().code == Code::kCrossDevice);
   CHECK(world.at("d/a") == world.at("b"));
 
   // once both are below the directory they go along, also where the other branch knows the same link
-  REQUIRE(now.rename(world.top(), "b", world.at("d"), "b", RenameMode::kReplace));
+  REQUIRE(now.rename(world.root(), "b", world.at("d"), "b", RenameMode::kReplace));
   world.finish();
-  REQUIRE(world.store().catalog().retarget(kDev, *CommitRef::parse("data@master")));
-  REQUIRE(now.rename(world.top(), "d", world.top(kDev), "moved", RenameMode::kReplace));
+  REQUIRE(world.catalog().retarget(kDev, *CommitRef::parse("data@master")));
+  REQUIRE(now.rename(world.root(), "d", world.root(kDev), "moved", RenameMode::kReplace));
   world.finish();
   world.open();
   CHECK(world.at("moved/a", kDev) == world.at("moved/b", kDev));
@@ -237,14 +189,14 @@ TEST_CASE("a file keeps its names in one branch", "[store]") {
 TEST_CASE("a copied directory's files are linked among themselves, and never with their originals", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto directory = world.make(world.root(), "d", Kind::kDirectory);
   const auto file = world.make(directory, "a");
   REQUIRE(trees.link(file, directory, "b"));
-  REQUIRE(trees.link(file, world.top(), "outside"));
+  REQUIRE(trees.link(file, world.root(), "outside"));
   const auto single = world.make(directory, "single");
-  REQUIRE(trees.link(single, world.top(), "single"));
+  REQUIRE(trees.link(single, world.root(), "single"));
   if (GENERATE(false, true)) world.finish();
-  REQUIRE(world.trees().copy_entry(world.at("d"), world.top(), "copy"));
+  REQUIRE(world.trees().copy_entry(world.at("d"), world.root(), "copy"));
   const auto check = [&](const NodePtr& top) {
     auto& now = world.trees();
     const auto node = [&](const std::string& path) { return *now.walk(top, *RepoPath::parse(path)); };
@@ -254,42 +206,42 @@ TEST_CASE("a copied directory's files are linked among themselves, and never wit
     CHECK(now.stat(node("d/a"))->links == 3);
     CHECK(now.stat(node("copy/single"))->links == 1);
   };
-  check(world.top());
+  check(world.root());
   world.finish();
-  check(world.top());
-  check(world.head());
+  check(world.root());
+  check(world.head_root());
   world.open();
-  check(world.top());
-  check(world.head());
+  check(world.root());
+  check(world.head_root());
 }
 
 TEST_CASE("what is changed by one name after a commit is changed by all of them in the next", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto directory = world.make(world.root(), "d", Kind::kDirectory);
   const auto file = world.make(directory, "a");
-  REQUIRE(trees.link(file, world.top(), "b"));
+  REQUIRE(trees.link(file, world.root(), "b"));
   world.finish();
   // a directory that moves takes its closed links along
-  REQUIRE(trees.rename(world.top(), "d", world.top(), "e", RenameMode::kReplace));
+  REQUIRE(trees.rename(world.root(), "d", world.root(), "e", RenameMode::kReplace));
   REQUIRE(trees.write(world.at("b"), 0, as_bytes("new")));
   CHECK(world.text(world.at("e/a")) == "new");
   world.finish();
-  CHECK(world.text(*trees.lookup(world.head(), "b")) == "new");
-  CHECK(world.text(*trees.walk(world.head(), *RepoPath::parse("e/a"))) == "new");
-  REQUIRE(trees.remove(world.top(), "b", false));
+  CHECK(world.text(*trees.lookup(world.head_root(), "b")) == "new");
+  CHECK(world.text(*trees.walk(world.head_root(), *RepoPath::parse("e/a"))) == "new");
+  REQUIRE(trees.remove(world.root(), "b", false));
   CHECK(trees.stat(world.at("e/a"))->links == 1);
   world.finish();
-  CHECK(trees.stat(*trees.walk(world.head(), *RepoPath::parse("e/a")))->links == 1);
+  CHECK(trees.stat(*trees.walk(world.head_root(), *RepoPath::parse("e/a")))->links == 1);
 }
 
 TEST_CASE("an exchange gives each of two names what the other had, over commits and restarts", "[store]") {
   World world;
-  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto directory = world.make(world.root(), "d", Kind::kDirectory);
   const auto file = world.make(directory, "a");
   REQUIRE(world.trees().write(file, 0, as_bytes("linked")));
-  REQUIRE(world.trees().link(file, world.top(), "b"));
-  REQUIRE(world.trees().write(world.make(world.top(), "f"), 0, as_bytes("file")));
+  REQUIRE(world.trees().link(file, world.root(), "b"));
+  REQUIRE(world.trees().write(world.make(world.root(), "f"), 0, as_bytes("file")));
   const bool committed = GENERATE(false, true);
   if (committed) {
     world.finish();
@@ -300,17 +252,17 @@ TEST_CASE("an exchange gives each of two names what the other had, over commits 
   const auto f = world.at("f");
   const auto linked = world.at("b");
   const std::array before{trees.stat(d)->attributes, trees.stat(f)->attributes, trees.stat(linked)->attributes};
-  REQUIRE(trees.rename(world.top(), "d", world.top(), "f", RenameMode::kExchange));
-  REQUIRE(trees.rename(world.top(), "b", world.at("f"), "a", RenameMode::kExchange));  // both names of one file
+  REQUIRE(trees.rename(world.root(), "d", world.root(), "f", RenameMode::kExchange));
+  REQUIRE(trees.rename(world.root(), "b", world.at("f"), "a", RenameMode::kExchange));  // both names of one file
   CHECK(world.at("f") == d);
   CHECK(world.at("d") == f);
   CHECK(world.at("f/a") == linked);
   // a directory is linked from elsewhere, and a name of a link moves
-  REQUIRE(trees.rename(world.top(), "d", world.at("f"), "a", RenameMode::kExchange));
+  REQUIRE(trees.rename(world.root(), "d", world.at("f"), "a", RenameMode::kExchange));
   CHECK(world.at("f/a") == f);
   CHECK(world.at("d") == linked);
   CHECK(world.at("b") == linked);
-  const auto top = trees.stat(world.top())->attributes;
+  const auto top = trees.stat(world.root())->attributes;
   CHECK(trees.stat(d)->attributes.ctime > before[0].ctime);
   CHECK(trees.stat(f)->attributes.ctime > before[1].ctime);
   CHECK(trees.stat(linked)->attributes.ctime > before[2].ctime);
@@ -327,44 +279,44 @@ TEST_CASE("an exchange gives each of two names what the other had, over commits 
     CHECK(world.text(node("f/a")) == "file");
     CHECK(world.trees().stat(node("f/a"))->links == 1);
   };
-  check(world.top());
+  check(world.root());
   world.open();
-  check(world.top());
+  check(world.root());
   world.finish();
-  check(world.top());
-  check(world.head());
+  check(world.root());
+  check(world.head_root());
   world.open();
-  check(world.top());
-  check(world.head());
+  check(world.root());
+  check(world.head_root());
 }
 
 TEST_CASE("an exchange is of two names that are there, in one branch, and neither below the other", "[store]") {
   World world;
   auto& trees = world.trees();
-  const auto directory = world.make(world.top(), "d", Kind::kDirectory);
+  const auto directory = world.make(world.root(), "d", Kind::kDirectory);
   world.make(directory, "a");
-  world.make(world.top(kDev), "f");
+  world.make(world.root(kDev), "f");
   const auto exchange = [&](const NodePtr& from, const std::string& name, const NodePtr& to, const std::string& other) {
     return trees.rename(from, name, to, other, RenameMode::kExchange).error().code;
   };
-  CHECK(exchange(world.top(), "d", world.top(), "none") == Code::kNotFound);
-  CHECK(exchange(world.top(), "none", world.top(), "d") == Code::kNotFound);
-  CHECK(exchange(world.top(), "d", directory, "a") == Code::kInvalid);
-  CHECK(exchange(directory, "a", world.top(), "d") == Code::kInvalid);
-  CHECK(exchange(world.top(), "d", world.top(kDev), "f") == Code::kCrossDevice);
-  REQUIRE(trees.rename(world.top(), "d", world.top(), "d", RenameMode::kExchange));
+  CHECK(exchange(world.root(), "d", world.root(), "none") == Code::kNotFound);
+  CHECK(exchange(world.root(), "none", world.root(), "d") == Code::kNotFound);
+  CHECK(exchange(world.root(), "d", directory, "a") == Code::kInvalid);
+  CHECK(exchange(directory, "a", world.root(), "d") == Code::kInvalid);
+  CHECK(exchange(world.root(), "d", world.root(kDev), "f") == Code::kCrossDevice);
+  REQUIRE(trees.rename(world.root(), "d", world.root(), "d", RenameMode::kExchange));
   CHECK(world.at("d/a"));
 }
 
 TEST_CASE("a file that moves has a new ctime and its mtime", "[store]") {
   World world;
-  world.make(world.top(), "f");
-  world.make(world.top(), "d", Kind::kDirectory);
+  world.make(world.root(), "f");
+  world.make(world.root(), "d", Kind::kDirectory);
   if (GENERATE(false, true)) world.finish();
   for (const std::string name : {"f", "d"}) {
     auto& trees = world.trees();
     const auto before = trees.stat(world.at(name))->attributes;
-    REQUIRE(trees.rename(world.top(), name, world.top(), "moved-" + name, RenameMode::kReplace));
+    REQUIRE(trees.rename(world.root(), name, world.root(), "moved-" + name, RenameMode::kReplace));
     const auto after = trees.stat(world.at("moved-" + name))->attributes;
     CHECK(after.ctime > before.ctime);
     CHECK(after.mtime == before.mtime);
