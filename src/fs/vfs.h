@@ -211,7 +211,10 @@ class Vfs final : public store::TreeObserver {
 
   // what names in the directories of our own are
   Result<Found> find_in_root(std::string_view name);
+  /// Errors: kUnavailable (it is being finished).
   Result<Found> find_commit(const CommitRef& ref, std::string_view name);
+  /// None where the repo has no such commit, or none that is finished.
+  Result<std::optional<store::Commit>> finished_commit(const CommitRef& ref) const;
   Result<Found> find_branch(const BranchRef& ref);
   Result<Found> find_head(const Caller& caller, const Inode& directory, std::string_view name);
   Result<Found> find_in_branch_control(const Caller& caller, const Inode& directory,
