@@ -10,7 +10,6 @@ namespace pfs::fs {
 namespace {
 
 constexpr unsigned kParkingThreads = 4;
-constexpr std::chrono::milliseconds kWriteBackTimeout{5000};
 
 Found mount_root() {
   Found root;

@@ -170,6 +170,9 @@ class Vfs final : public store::TreeObserver {
   /// Errors: kNoSpace. Source: fallocate(2).
   Result<void> allocate(const Caller& caller, HandleId handle, AllocateMode mode,
                         std::uint64_t offset, std::uint64_t length);
+  /// Where data or a hole begins, from `offset` on; none where there is no more of it. What a shared mapping has changed is
+  /// written first. Source: lseek(2).
+  void seek(HandleId handle, std::uint64_t offset, store::Seek wanted, Done<std::optional<std::uint64_t>> done);
   Result<void> sync(HandleId handle);
   void release(HandleId handle);
 
@@ -193,6 +196,7 @@ class Vfs final : public store::TreeObserver {
   bool write_back(const BranchRef& branch) override;
 
  private:
+  static constexpr std::chrono::milliseconds kWriteBackTimeout{5000};
   bool write_back_files(const std::optional<BranchRef>& branch);
   /// Drops names, and waits for that a second at most, where no request of the kernel is behind it:
   /// the API's answer then comes after the last old look.
@@ -211,7 +215,10 @@ class Vfs final : public store::TreeObserver {
 
   // what names in the directories of our own are
   Result<Found> find_in_root(std::string_view name);
+  /// Errors: kUnavailable (it is being finished).
   Result<Found> find_commit(const CommitRef& ref, std::string_view name);
+  /// None where the repo has no such commit, or none that is finished.
+  Result<std::optional<store::Commit>> finished_commit(const CommitRef& ref) const;
   Result<Found> find_branch(const BranchRef& ref);
   Result<Found> find_head(const Caller& caller, const Inode& directory, std::string_view name);
   Result<Found> find_in_branch_control(const Caller& caller, const Inode& directory,
@@ -261,6 +268,7 @@ class Vfs final : public store::TreeObserver {
   Result<void> rename_stored(NodeId from, std::string_view from_name, NodeId to,
                              std::string_view to_name, store::RenameMode mode);
   Result<OpenReply> open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode);
+  Result<std::optional<std::uint64_t>> seek_stored(const Inode& inode, std::uint64_t offset, store::Seek wanted);
   Result<std::size_t> write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
                                    std::span<const std::byte> bytes, WriteMode mode);
   OpenReply add_handle(const InodePtr& inode, OpenMode mode, std::string text);

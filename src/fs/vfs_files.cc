@@ -16,6 +16,11 @@ namespace {
 constexpr std::uint64_t kZeros = std::uint64_t{1} << 20;
 constexpr std::size_t kMaxCopy = (std::size_t{1} << 31) - 4096;
 
+std::optional<std::uint64_t> seek_data_alone(std::uint64_t size, std::uint64_t offset, store::Seek wanted) {
+  if (offset >= size) return std::nullopt;
+  return wanted == store::Seek::kData ? offset : size;
+}
+
 }  // namespace
 
 OpenReply Vfs::add_handle(const InodePtr& inode, OpenMode mode, std::string text) {
@@ -163,6 +168,31 @@ Result<void> Vfs::allocate(const Caller& caller, HandleId id, AllocateMode mode,
   if (auto changed = trees_.set_attributes(node, longer); !changed)
     return std::move(changed).error().within(where(inode));
   return {};
+}
+
+// The kernel asks without looking at the pages that it has. Of a file that may be mapped shared they are written first; where
+// that takes too long, all of the file counts as data.
+void Vfs::seek(HandleId id, std::uint64_t offset, store::Seek wanted, Done<std::optional<std::uint64_t>> done) {
+  auto handle = handles_.find(id);
+  if (!handle) return done(std::move(handle).error());
+  const InodePtr inode = (*handle)->inode;
+  if (!inode->is_stored()) return done(seek_data_alone((*handle)->text.size(), offset, wanted));
+  const auto mappable = handles_.mappable();
+  if (std::find(mappable.begin(), mappable.end(), inode) == mappable.end()) {
+    return done(seek_stored(*inode, offset, wanted));
+  }
+  parking_.post([this, inode, offset, wanted, done = std::move(done)] {
+    if (caches_.write_back({inode->id}, kWriteBackTimeout)) return done(seek_stored(*inode, offset, wanted));
+    const auto stat = trees_.stat(inode->what.node);
+    if (!stat) return done(stat.error());
+    done(seek_data_alone(stat->size, offset, wanted));
+  });
+}
+
+Result<std::optional<std::uint64_t>> Vfs::seek_stored(const Inode& inode, std::uint64_t offset, store::Seek wanted) {
+  auto found = trees_.seek(inode.what.node, offset, wanted);
+  if (!found) return std::move(found).error().within(where(inode));
+  return found;
 }
 
 Result<void> Vfs::sync(HandleId id) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fault.h"
 #include "fs/vfs.h"
 
 namespace pfs::fs {
@@ -35,10 +36,10 @@ Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::strin
 }
 
 void Vfs::lookup(const Caller& caller, NodeId directory, std::string_view name, Done<NameReply> done) {
-  const auto finishing = directory == kRootNode ? branch_finishing(name) : std::nullopt;
-  if (!finishing) return done(lookup(caller, directory, name));
-  parking_.post([this, branch = *finishing, caller, directory, name = std::string(name), done = std::move(done)] {
-    catalog_.await_finish(branch);
+  auto found = lookup(caller, directory, name);
+  if (found || directory != kRootNode || found.error().code != Code::kUnavailable) return done(std::move(found));
+  parking_.post([this, caller, directory, name = std::string(name), done = std::move(done)] {
+    if (const auto branch = branch_finishing(name)) catalog_.await_finish(*branch);
     done(lookup(caller, directory, name));
   });
 }
@@ -122,27 +123,39 @@ Result<Found> Vfs::find_branch(const BranchRef& ref) {
   return found;
 }
 
+// A commit goes from open to frozen to finished while we look. So who finds neither a finished nor an open one asks for the
+// finished one again: it has come in between, or there is none.
 Result<Found> Vfs::find_commit(const CommitRef& ref, std::string_view name) {
+  PFS_TRY_ASSIGN(auto commit, finished_commit(ref));
+  PFS_FAULT_POINT("fs.lookup.not_finished");
+  if (!commit) {
+    PFS_TRY_ASSIGN(const auto branches, catalog_.branches(ref.repo));
+    for (const auto& branch : branches) {
+      if (branch.finishing == *ref.id) return Error{Code::kUnavailable, printable(name) + ": not finished yet"};
+      if (branch.open != *ref.id) continue;
+      Found found;
+      found.role = Role::kRefLink;
+      found.text = name;
+      return found;
+    }
+    PFS_TRY_ASSIGN(commit, finished_commit(ref));
+  }
+  if (!commit) return not_found(printable(name));
   Found found;
+  found.role = Role::kCommitRoot;
+  PFS_TRY_ASSIGN(found.tree, trees_.commit(*commit));
+  found.node = trees_.root(found.tree);
+  found.context = std::make_shared<TreeContext>();
+  found.context->number = inode_number(kRootNumber, name, 0);
+  found.context->commit = std::move(*commit);
+  return found;
+}
+
+Result<std::optional<store::Commit>> Vfs::finished_commit(const CommitRef& ref) const {
   auto commit = catalog_.commit(*ref.id);
-  if (commit && commit->repo == ref.repo) {
-    found.role = Role::kCommitRoot;
-    PFS_TRY_ASSIGN(found.tree, trees_.commit(*commit));
-    found.node = trees_.root(found.tree);
-    found.context = std::make_shared<TreeContext>();
-    found.context->number = inode_number(kRootNumber, name, 0);
-    found.context->commit = std::move(*commit);
-    return found;
-  }
+  if (commit && commit->repo == ref.repo) return std::optional(std::move(*commit));
   if (!commit && commit.error().code != Code::kNotFound) return std::move(commit).error();
-  PFS_TRY_ASSIGN(auto branches, catalog_.branches(ref.repo));
-  for (const auto& branch : branches) {
-    if (branch.open != *ref.id) continue;
-    found.role = Role::kRefLink;
-    found.text = name;
-    return found;
-  }
-  return not_found(printable(name));
+  return std::optional<store::Commit>();
 }
 
 Result<Found> Vfs::find_head(const Caller& caller, const Inode& directory, std::string_view name) {

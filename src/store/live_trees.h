@@ -87,6 +87,12 @@ enum class NodeState {
   kOrphaned,  ///< its branch points elsewhere now: reads go on, everything by name is kStale
 };
 
+/// What to look for in a file.
+enum class Seek {
+  kData,
+  kHole,  ///< zeros that take no room; the end of a file counts as one
+};
+
 /// The live content of branches, finished commits and jobs' views: base trees with a durable delta over them.
 ///
 /// One object a store, thread-safe. Every change is in the database when the call returns, so it survives a killed
@@ -130,6 +136,9 @@ class LiveTrees {
                             const std::function<bool(const ListedEntry&)>& visit) = 0;
   /// Shape: how many bytes were read; fewer than asked only at the end of the file.
   virtual Result<std::size_t> read(const NodePtr& file, std::uint64_t offset, std::span<std::byte> out) = 0;
+  /// The first byte at `offset` or behind it that is data, or in a hole; none where the file has no more of it. Small holes may
+  /// count as data. Source: lseek(2), SEEK_DATA.
+  virtual Result<std::optional<std::uint64_t>> seek(const NodePtr& file, std::uint64_t offset, Seek wanted) = 0;
   virtual Result<std::string> read_link(const NodePtr& symlink) = 0;
   virtual Result<Xattrs> xattrs(const NodePtr& node) = 0;
   /// The finished entry of a node that has not changed since its base (name empty for a root); nullopt when it has.

@@ -120,25 +120,43 @@ TEST_CASE("S70: EIO for a store that is damaged, as an error in the log that nam
   CHECK(lines_with(mounted, " error ", "data@master/f") >= 1);
 }
 
+namespace {
+
+/// A mount whose store lies on a disk of 200 MB, `$T/../small`.
+class SmallMount {
+ public:
+  SmallMount() {
+    REQUIRE(mounted_.stop());
+    REQUIRE_SH(mounted_, R"sh(
+      mkdir -p "$T/../small"
+      mount -t tmpfs -o size=200m small "$T/../small"
+      rm -rf "$T/../store"; ln -s small "$T/../store"
+    )sh");
+    mounted_.start();
+  }
+  /// Lazily, as pfsd may still be there.
+  ~SmallMount() { ::umount2(disk_.c_str(), MNT_DETACH); }
+  SmallMount(const SmallMount&) = delete;
+  SmallMount& operator=(const SmallMount&) = delete;
+
+  /// Empty when it can be made.
+  static std::string why_not() { return ::geteuid() == 0 ? "" : "a small disk takes root"; }
+  Mounted& mounted() { return mounted_; }
+
+ private:
+  Mounted mounted_;
+  const std::string disk_ = mounted_.store().substr(0, mounted_.store().rfind('/')) + "/small";
+};
+
+}  // namespace
+
 TEST_CASE("S70: ENOSPC to the writer, and the mount lives on", "[semantics]") {
-  if (::geteuid() != 0) {
-    WARN("skipped: a small disk takes root");
+  if (!SmallMount::why_not().empty()) {
+    WARN("skipped: " << SmallMount::why_not());
     return;
   }
-  Mounted mounted;
-  REQUIRE(mounted.stop());
-  REQUIRE_SH(mounted, R"sh(
-    mkdir -p "$T/../small"
-    mount -t tmpfs -o size=200m small "$T/../small"
-    rm -rf "$T/../store"; ln -s small "$T/../store"
-  )sh");
-  // taken away however the test ends; lazily, as pfsd may still be there
-  const struct Unmount {
-    ~Unmount() { ::umount2(disk.c_str(), MNT_DETACH); }
-    std::string disk;
-  } unmount{mounted.store().substr(0, mounted.store().rfind('/')) + "/small"};
-  mounted.start();
-  REQUIRE_SH(mounted, R"sh(
+  SmallMount small;
+  REQUIRE_SH(small.mounted(), R"sh(
     mkdir "$P/data@master"
     echo before > "$P/data@master/small"
     dd if=/dev/urandom of="$P/data@master/big" bs=1M count=300 2> said && exit 1
@@ -148,6 +166,27 @@ TEST_CASE("S70: ENOSPC to the writer, and the mount lives on", "[semantics]") {
     test "$(cat "$P/.pfs/heads/data@master/small")" = before
     echo after > "$P/data@master/small"; commit data@master
   )sh");
-  CHECK(lines_with(mounted, "data@master/big", "space") >= 1);
-  REQUIRE(mounted.stop());
+  CHECK(lines_with(small.mounted(), "data@master/big", "space") >= 1);
+  REQUIRE(small.mounted().stop());
+}
+
+TEST_CASE("S2: a commit that finds no room on the disk is EAGAIN under its id until it does", "[semantics]") {
+  if (!SmallMount::why_not().empty()) {
+    WARN("skipped: " << SmallMount::why_not());
+    return;
+  }
+  SmallMount small;
+  REQUIRE_SH(small.mounted(), R"sh(
+    mkdir "$P/data@master"
+    pfs update branch data@master --commit manual
+    dd if=/dev/urandom of="$P/data@master/big" bs=1M count=300 2> said && exit 1
+    id=$(sed -n 's/^open: //p' "$P/data@master/.pfs/commit")
+    cat /dev/zero > "$T/../small/foreign" 2> said && exit 1
+    commit data@master 2> said && exit 1
+    test "$(errno_of ls "$P/data@$id")" = "Resource temporarily unavailable"
+    rm "$T/../small/foreign"
+    commit data@master
+    cmp "$P/data@$id/big" "$P/data@master/big"
+  )sh");
+  REQUIRE(small.mounted().stop());
 }

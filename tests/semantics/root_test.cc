@@ -56,6 +56,20 @@ TEST_CASE("S2: a commit that is being finished is there under its id, and what i
   )sh");
 }
 
+TEST_CASE("S2: a commit that is finished while its id is being looked up is found", "[semantics]") {
+  Mounted mounted({"PFS_FAULT=fs.lookup.not_finished:pause"});
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    echo one > "$P/data@master/f"
+    id=$(sed -n 's/^open: //p' "$P/data@master/.pfs/commit")
+    cat "$P/data@$id/f" > found &
+    sleep 0.5
+    commit data@master
+    wait $!
+    test "$(cat found)" = one
+  )sh");
+}
+
 TEST_CASE("S3: repo@<id of the open commit> leads to the branch's live directory", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(

@@ -241,6 +241,28 @@ TEST_CASE("S25: user.pfs.object and user.pfs.commit are answered by name and nev
   )sh");
 }
 
+TEST_CASE("S26: a sparse file is copied and archived as it is, from a branch and from a commit", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    truncate -s 64M sparse
+    for at in 3 17 40; do echo "data at $at" | dd of=sparse bs=1M seek=$at conv=notrunc status=none; done
+    cp --sparse=always sparse "$P/data@master/f"
+    check() {
+      cmp sparse "$1"
+      cp --sparse=auto "$1" copied; cmp sparse copied
+      cp --sparse=always "$1" copied; cmp sparse copied; test "$(du -k copied | cut -f 1)" -lt 1024
+      tar -S --hole-detection=seek -cf - -C "$(dirname "$1")" f | tar -xf - ; cmp sparse f; rm f copied
+    }
+    check "$P/data@master/f"
+    cp --sparse=auto "$P/data@master/f" "$P/data@master/g"; cmp sparse "$P/data@master/g"
+    commit data@master
+    check "$P/data@$(head_of data@master)/f"
+    check "$P/data@master/f"
+    test "$(stat -c %b "$P/data@master/f")" = $((64 * 2048))
+  )sh");
+}
+
 TEST_CASE("S26: df shows the store's free space, du the logical sizes", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <memory>
@@ -85,6 +86,18 @@ void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t 
   });
 }
 
+void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
+  answer_later(request, "lseek", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
+    if (whence != SEEK_DATA && whence != SEEK_HOLE)
+      return reply->error(Error{Code::kInvalid, "lseek: only data and holes are looked for"});
+    vfs.seek(HandleId(info->fh), static_cast<std::uint64_t>(offset),
+             whence == SEEK_DATA ? store::Seek::kData : store::Seek::kHole,
+             [reply](const Result<std::optional<std::uint64_t>>& found) {
+               reply->result(found, [&](const auto& place) { reply->place(place); });
+             });
+  });
+}
+
 void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
   answer(request, "fsync", [&](Vfs& vfs, Reply& reply) {
     auto synced = vfs.sync(HandleId(info->fh));
@@ -108,6 +121,7 @@ void add_file_operations(fuse_lowlevel_ops& ops) {
   ops.write = op_write;
   ops.copy_file_range = op_copy_file_range;
   ops.fallocate = op_fallocate;
+  ops.lseek = op_lseek;
   ops.fsync = op_fsync;
   ops.fsyncdir = op_fsync;
   ops.release = op_release;

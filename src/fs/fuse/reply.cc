@@ -186,6 +186,14 @@ void Reply::bytes(std::string_view bytes) { fuse_reply_buf(take(), bytes.data(),
 
 void Reply::count(std::size_t bytes) { fuse_reply_write(take(), bytes); }
 
+void Reply::place(std::optional<std::uint64_t> offset) {
+  if (offset) {
+    fuse_reply_lseek(take(), static_cast<off_t>(*offset));
+  } else {
+    fuse_reply_err(take(), ENXIO);
+  }
+}
+
 void Reply::space(const store::Store::Space& space) {
   struct statvfs out {};
   out.f_bsize = out.f_frsize = kSpaceUnit;

@@ -4,6 +4,7 @@
 #include <fuse_lowlevel.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ class Reply {
   void link_body(const std::string& body);
   void bytes(std::string_view bytes);
   void count(std::size_t bytes);
+  /// What lseek(2) has found; none: ENXIO.
+  void place(std::optional<std::uint64_t> offset);
   void space(const store::Store::Space& space);
   /// An extended attribute or a list of names: `room` is 0 when only the size was asked for.
   void attribute(std::string_view value, std::size_t room);

@@ -118,13 +118,21 @@ Result<void> PackSet::recover(const std::string& file_name) {
     const auto decoded = decode_frame({nullptr, frame}, false);
     if (!decoded) break;
     sequence_ = std::max(sequence_.load(), header->sequence + 1);
-    for (const auto& entry : decoded->entries) {
-      const Location location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()),
-                              entry.inner, entry.length};
-      pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
-      const std::string key = object_key(entry.id);
+    // The rows of a frame are put in its order. So from its end on, the first that leads here says that none before it is
+    // missing, and a start asks the index for a few objects of each frame, not for all that a pack of 64 MiB can hold.
+    const auto location_of = [&](const FrameEntry& entry) {
+      return Location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()), entry.inner, entry.length};
+    };
+    for (auto entry = decoded->entries.rbegin(); entry != decoded->entries.rend(); ++entry) {
+      const std::string key = object_key(entry->id);
+      const std::string here = location_of(*entry).encode();
       PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, key));
-      if (!row) missing.put(Family::kIndex, key, location.encode());
+      if (row == here) break;
+      if (!row) missing.put(Family::kIndex, key, here);
+    }
+    for (const auto& entry : decoded->entries) {
+      const Location location = location_of(entry);
+      pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
     }
     pack->note(frame);
   }

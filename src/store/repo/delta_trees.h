@@ -84,6 +84,7 @@ class DeltaTrees final : public LiveTrees {
   Result<void> list(const NodePtr& directory, std::string_view after,
                     const std::function<bool(const ListedEntry&)>& visit) override;
   Result<std::size_t> read(const NodePtr& file, std::uint64_t offset, std::span<std::byte> out) override;
+  Result<std::optional<std::uint64_t>> seek(const NodePtr& file, std::uint64_t offset, Seek wanted) override;
   Result<std::string> read_link(const NodePtr& symlink) override;
   Result<Xattrs> xattrs(const NodePtr& node) override;
   Result<std::optional<Entry>> finished_entry(const NodePtr& node) override;
