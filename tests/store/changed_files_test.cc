@@ -108,6 +108,25 @@ TEST_CASE("a commit that the same steps start has the files, whether they finish
   CHECK(world.names("data@master") == "abcd");
 }
 
+TEST_CASE("a commit that was open before is finished by the steps, then files change, then another is started", "[store][files]") {
+  World world;
+  must(world.catalog().create_branch(branch("data@master"), std::nullopt, true));
+  const auto ref = branch("data@master");
+  const auto before = must(world.catalog().start_commit(ref, ""));
+  world.put("data@master", "a");
+  const std::vector<RefStep> steps{FinishCommit{ref, {}}, world.adding("data@master", "b"), StartCommit{ref, ""},
+                                   world.adding("data@master", "c"), FinishCommit{ref, {}}};
+  must(world.catalog().rehearse(steps));
+  const auto done = must(world.run(steps));
+  CHECK(done[0].commit == before);
+  CHECK(world.names_of(before) == "a");
+  CHECK(world.names_of(done[1].commit) == "ab");
+  CHECK(world.names_of(done[4].commit) == "abc");
+  CHECK(done[4].commit == done[2].commit);
+  CHECK_FALSE(must(world.catalog().open_commit(ref)).by_hand);
+  CHECK(world.names("data@master") == "abc");
+}
+
 TEST_CASE("files that change as a step change with the other steps or not at all", "[store][files]") {
   World world;
   must(world.catalog().create_branch(branch("data@master"), std::nullopt, true));

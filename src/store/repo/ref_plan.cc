@@ -154,7 +154,7 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
       if (!into_started) {
         FinishOptions automatic;
         automatic.automatic = true;
-        PFS_TRY(refuse_on_request(*branch));
+        if (!frozen.contains(files->ref)) PFS_TRY(refuse_on_request(*branch));
         PFS_TRY(plan_finish(*branch, automatic, false, frozen));
       } else if (!frozen.contains(files->ref) && parts_.trees->changed(files->ref)) {
         return Error{Code::kConflict, fmt::format("branch {}: it has changes that are not committed, and were not made by the transaction that "

@@ -204,7 +204,8 @@ Result<StepResult> RefSteps::apply_one(const FinishCommit& step) {
   PFS_TRY(publish(step.ref));
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
   PFS_TRY(refuse_output(branch, "writes"));
-  if (effects_.published.contains(step.ref) || frozen_.contains(step.ref)) {
+  const bool frozen = effects_.published.contains(step.ref) || frozen_.contains(step.ref);
+  if (frozen && !started_.contains(step.ref)) {
     return StepResult{branch.head.value_or(CommitId{}), effects_.published.contains(step.ref)};
   }
   const bool keep = step.options.keep_unchanged || branch.opened_by_hand;
