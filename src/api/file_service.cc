@@ -99,11 +99,16 @@ Result<store::NodePtr> FileService::find_in(const store::TreePtr& tree, const Fi
   return node;
 }
 
+Result<FileChanges> FileService::changes_of(const grpc::ServerContext& context) {
+  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  return FileChanges(store_, caller, append_mutex_, transactions_.part_of(context));
+}
+
 Result<void> FileService::put(const grpc::ServerContext& context,
                               grpc::ServerReader<v1::PutFilesRequest>& reader,
                               v1::PutFilesResponse& response) {
-  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-  FilePut put(store_, caller, append_mutex_);
+  PFS_TRY_ASSIGN(auto changes, changes_of(context));
+  FilePut put(store_, changes);
   v1::PutFilesRequest message;
   while (reader.Read(&message)) PFS_TRY(put.take(message));
   if (!put.complete())
@@ -200,17 +205,19 @@ Result<void> FileService::diff(const v1::DiffFilesRequest& request,
 
 Result<void> FileService::copy(const grpc::ServerContext& context,
                                const v1::CopyFileRequest& request, v1::CopyFileResponse& response) {
-  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  PFS_TRY_ASSIGN(auto changes, changes_of(context));
   PFS_TRY_ASSIGN(const auto source, find(request.source()));
   PFS_TRY_ASSIGN(const auto target, file_ref(request.target()));
   PFS_TRY_ASSIGN(const auto ref, target.branch());
-  PFS_TRY_ASSIGN(auto change, StagedChange::begin(store_, ref, caller, {}, append_mutex_));
+  PFS_TRY_ASSIGN(auto change, changes.begin(ref, {}));
   if (target.path.is_root()) {
     PFS_TRY(stage_root_copy(change, source, request.overwrite()));
   } else {
     PFS_TRY(stage_copy(change, source.node, target.path, request.overwrite()));
   }
-  PFS_TRY_ASSIGN(const auto commit, change.finish());
+  PFS_TRY_ASSIGN(const auto commit,
+                 changes.finish(change, fmt::format("copy file {} {}", printable(source.ref.str()),
+                                                    printable(target.str()))));
   response.set_commit(commit.hex());
   return {};
 }
@@ -251,18 +258,20 @@ Result<void> FileService::stage_root_copy(StagedChange& change, const Found& sou
 Result<void> FileService::remove(const grpc::ServerContext& context,
                                  const v1::DeleteFileRequest& request,
                                  v1::DeleteFileResponse& response) {
-  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  PFS_TRY_ASSIGN(auto changes, changes_of(context));
   PFS_TRY_ASSIGN(auto file, file_ref(request.file()));
   PFS_TRY_ASSIGN(const auto ref, file.branch());
   StagedChange::Options options;
   options.if_missing = LiveBranch::IfMissing::kFail;
-  PFS_TRY_ASSIGN(auto change, StagedChange::begin(store_, ref, caller, options, append_mutex_));
+  PFS_TRY_ASSIGN(auto change, changes.begin(ref, options));
   PFS_TRY(stage_removal(change, file));
+  auto line = "delete file " + printable(file.str());
   for (const auto& path : request.more()) {
     PFS_TRY_ASSIGN(file.path, RepoPath::parse(path));
     PFS_TRY(stage_removal(change, file));
+    line += " " + printable(file.str());
   }
-  PFS_TRY_ASSIGN(const auto commit, change.finish());
+  PFS_TRY_ASSIGN(const auto commit, changes.finish(change, std::move(line)));
   response.set_commit(commit.hex());
   return {};
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "api/internal/callers.h"
+#include "api/internal/file_changes.h"
 #include "api/internal/file_get.h"
 #include "api/internal/refs.h"
 #include "api/internal/staged_change.h"
+#include "api/internal/transactions.h"
 #include "base/result.h"
 #include "base/sync.h"
 #include "pfs/v1/file.grpc.pb.h"
@@ -14,7 +16,8 @@ namespace pfs::api {
 /// Files, over the wire: the mount's live content by other means. Thread-safe.
 class FileService final : public v1::FileService::Service {
  public:
-  FileService(store::Store& store, const Callers& callers) : store_(store), callers_(callers) {}
+  FileService(store::Store& store, const Callers& callers)
+      : store_(store), callers_(callers), transactions_(store, callers) {}
 
   grpc::Status PutFiles(grpc::ServerContext* context,
                         grpc::ServerReader<v1::PutFilesRequest>* reader,
@@ -47,6 +50,7 @@ class FileService final : public v1::FileService::Service {
   Result<Found> find(const v1::FileRef& ref);
   Result<store::NodePtr> find_in(const store::TreePtr& tree, const FileRef& ref);
 
+  Result<FileChanges> changes_of(const grpc::ServerContext& context);
   Result<void> put(const grpc::ServerContext& context,
                    grpc::ServerReader<v1::PutFilesRequest>& reader, v1::PutFilesResponse& response);
   Result<void> get(const v1::GetFilesRequest& request,
@@ -67,6 +71,7 @@ class FileService final : public v1::FileService::Service {
 
   store::Store& store_;
   const Callers& callers_;
+  Transactions transactions_;
   Mutex append_mutex_{
       LockRank::kPublish};  // held over store calls, and never over finishing a commit
 };

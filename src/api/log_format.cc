@@ -4,7 +4,7 @@
 
 #include <spdlog/pattern_formatter.h>
 
-#include "api/request_id.h"
+#include "base/request_id.h"
 
 namespace pfs::api {
 namespace {

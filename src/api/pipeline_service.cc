@@ -41,7 +41,7 @@ v1::PipelineInfo info_of(const trigger::PipelineInfo& pipeline) {
 grpc::Status PipelineService::CreatePipelines(grpc::ServerContext* context,
                                               const v1::CreatePipelinesRequest* request,
                                               v1::CreatePipelinesResponse* response) {
-  return answer(*context, create(*request, *response));
+  return answer(*context, create(*context, *request, *response));
 }
 
 grpc::Status PipelineService::InspectPipeline(grpc::ServerContext* context,
@@ -62,12 +62,15 @@ grpc::Status PipelineService::DeletePipeline(grpc::ServerContext* context,
   return answer(*context, remove(*request));
 }
 
-Result<void> PipelineService::create(const v1::CreatePipelinesRequest& request,
+Result<void> PipelineService::create(const grpc::ServerContext& context,
+                                     const v1::CreatePipelinesRequest& request,
                                      v1::CreatePipelinesResponse& response) {
   PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
+  const store::DirectoryOwner owner{caller.uid, caller.gid};  // docs/semantics.md S51
   PFS_TRY_ASSIGN(const auto specs, split_specs(request.specs()));
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    auto made = pipelines_->create(specs[i], request.update(), request.reprocess());
+    auto made = pipelines_->create(specs[i], request.update(), request.reprocess(), owner);
     if (!made && specs.size() > 1) {
       return std::move(made).error().within(
           fmt::format("spec {} of {} (those before it were accepted)", i + 1, specs.size()));

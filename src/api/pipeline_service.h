@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/internal/callers.h"
 #include "base/result.h"
 #include "pfs/v1/pipeline.grpc.pb.h"
 #include "trigger/pipelines.h"
@@ -10,7 +11,8 @@ namespace pfs::api {
 class PipelineService final : public v1::PipelineService::Service {
  public:
   /// nullptr: this daemon runs none, which every call says (kUnavailable).
-  explicit PipelineService(trigger::Pipelines* pipelines) : pipelines_(pipelines) {}
+  PipelineService(trigger::Pipelines* pipelines, const Callers& callers)
+      : pipelines_(pipelines), callers_(callers) {}
 
   grpc::Status CreatePipelines(grpc::ServerContext* context,
                                const v1::CreatePipelinesRequest* request,
@@ -25,13 +27,14 @@ class PipelineService final : public v1::PipelineService::Service {
                               v1::DeletePipelineResponse* response) override;
 
  private:
-  Result<void> create(const v1::CreatePipelinesRequest& request,
-                      v1::CreatePipelinesResponse& response);
+  Result<void> create(const grpc::ServerContext& context,
+                      const v1::CreatePipelinesRequest& request, v1::CreatePipelinesResponse& response);
   Result<void> inspect(const v1::InspectPipelineRequest& request, v1::PipelineInfo& info);
   Result<void> list(grpc::ServerWriter<v1::PipelineInfo>& writer);
   Result<void> remove(const v1::DeletePipelineRequest& request);
 
   trigger::Pipelines* pipelines_;
+  const Callers& callers_;
 };
 
 }  // namespace pfs::api

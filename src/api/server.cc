@@ -57,7 +57,7 @@ class GrpcServer final : public Server {
         branches_(*options.store, callers_),
         commits_(*options.store, options.pipelines, callers_),
         files_(*options.store, callers_),
-        pipelines_(options.pipelines),
+        pipelines_(options.pipelines, callers_),
         jobs_(options.pipelines),
         transactions_(*options.store, callers_),
         admin_(*options.store, options.pipelines, options.version),

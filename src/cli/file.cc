@@ -154,17 +154,16 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 }
 
 Result<void> copy(Session& session, const Arguments& arguments) {
-  PFS_TRY(session.refuse_in_transaction("copy file"));
   PFS_TRY_ASSIGN(const auto target, arguments.target.branch());
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY(client::Files(*connection)
-              .copy({arguments.file.commit, arguments.file.path}, target, arguments.target.path,
-                    arguments.overwrite));
-  return {};
+  return session.change([&](const client::Connection& connection) -> Result<void> {
+    PFS_TRY(client::Files(connection)
+                .copy({arguments.file.commit, arguments.file.path}, target, arguments.target.path,
+                      arguments.overwrite));
+    return {};
+  });
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
-  PFS_TRY(session.refuse_in_transaction("delete file"));
   std::map<BranchRef, std::vector<RepoPath>> paths;
   for (const auto& file : arguments.files) {
     if (!file.has_path) {
@@ -175,10 +174,11 @@ Result<void> remove(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(const auto branch, file.branch());
     paths[branch].push_back(file.path);
   }
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  for (const auto& [branch, those] : paths)
-    PFS_TRY(client::Files(*connection).remove(branch, those));
-  return {};
+  return session.change([&paths](const client::Connection& connection) -> Result<void> {
+    for (const auto& [branch, those] : paths)
+      PFS_TRY(client::Files(connection).remove(branch, those));
+    return {};
+  });
 }
 
 }  // namespace

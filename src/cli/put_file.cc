@@ -107,19 +107,11 @@ Result<LocalSender::Options> sender_options(const Arguments& arguments,
   return options;
 }
 
-Result<void> put(Session& session, const Arguments& arguments) {
-  PFS_TRY(session.refuse_in_transaction("put file"));
-  if (arguments.in_commit) {
-    fmt::print(stderr,
-               "put file: -c is not needed any more: what is put is one commit, or joins the one "
-               "that is open\n");
-  }
-  PFS_TRY_ASSIGN(const auto branch, arguments.target.branch());
-  PFS_TRY_ASSIGN(const auto sources, sources_of(arguments));
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(auto options, sender_options(arguments, sources, client::Files(*connection)));
+Result<void> send(const Arguments& arguments, const BranchRef& branch,
+                  const std::vector<std::string>& sources, const client::Connection& connection) {
+  PFS_TRY_ASSIGN(auto options, sender_options(arguments, sources, client::Files(connection)));
   const bool replaces_split = options.split && !arguments.append;
-  client::Upload upload(*connection, branch, {arguments.append, false});
+  client::Upload upload(connection, branch, {arguments.append, false});
   Progress progress("put", arguments.progress);
   LocalSender sender(upload, std::move(options), progress);
   for (const auto& source : sources) {
@@ -134,6 +126,18 @@ Result<void> put(Session& session, const Arguments& arguments) {
   return {};
 }
 
+Result<void> put(Session& session, const Arguments& arguments) {
+  if (arguments.in_commit) {
+    fmt::print(stderr,
+               "put file: -c is not needed any more: what is put is one commit, or joins the one "
+               "that is open\n");
+  }
+  PFS_TRY_ASSIGN(const auto branch, arguments.target.branch());
+  PFS_TRY_ASSIGN(const auto sources, sources_of(arguments));
+  return session.change([&](const client::Connection& connection) {
+    return send(arguments, branch, sources, connection);
+  });
+}
 }  // namespace
 
 void add_put_file_command(Grammar& grammar, Session& session) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/live_trees.h"
 #include "store/ref_db.h"
 #include "store/types.h"
 
@@ -68,6 +69,7 @@ struct CreateBranch {
   bool create_repo = false;
   PolicySettings policy = {};  ///< the branch's own
   bool or_move = false;        ///< where it is there: as MoveHead, and without a head no change
+  std::optional<DirectoryOwner> owner = {};  ///< of its root, where it is made
 };
 /// Errors besides those of Catalog::retarget(): kConflict (HEAD is not `expected_head`).
 struct MoveHead {
@@ -88,6 +90,19 @@ struct StartCommit {
   std::string description;
   std::optional<CommitRef> parent = {};
   std::optional<CommitId> id = {};  ///< of the commit, where it has been promised already
+  std::optional<DirectoryOwner> owner = {};  ///< of the branch's root, where it is made
+};
+/// Files change: in the commit that an earlier one of the steps has started on the branch, or in one of their own. What was not
+/// committed before becomes a commit first; what others know below the branch's root is orphaned, as by MoveHead.
+/// Errors: kBusy (a commit is open by hand since before; a file is being written; changes that are committed on request only),
+/// kConflict (the branch was changed since the commit that the steps start was promised), kReadOnly, and those of `change`.
+struct ChangeFiles {
+  BranchRef ref;
+  std::function<Result<void>(const TreePtr& tree)> change;  ///< of a tree of nobody's; called for each attempt
+  std::string author;
+  bool make_branch = false;
+  std::optional<CommitId> id = {};  ///< of a commit of its own
+  std::optional<DirectoryOwner> owner = {};  ///< of the branch's root, where it is made
 };
 struct FinishCommit {
   BranchRef ref;
@@ -130,11 +145,11 @@ struct EraseRecord {
   std::string key;
 };
 using RefStep =
-    std::variant<CreateRepo, UpdateRepo, DeleteRepo, CreateBranch, RelateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree,
+    std::variant<CreateRepo, UpdateRepo, DeleteRepo, CreateBranch, RelateBranch, MoveHead, StartCommit, ChangeFiles, FinishCommit, DiscardCommit, PublishTree,
                  DeleteBranch, RenameBranch, DeleteCommit, EraseRecord>;
 
 struct StepResult {
-  CommitId commit;       ///< the branch's HEAD after the step; of StartCommit the id of the open commit
+  CommitId commit;       ///< the branch's HEAD after the step; of StartCommit, and of ChangeFiles in it, the id of the open commit
   bool changed = false;  ///< FinishCommit: a commit was made; MoveHead: HEAD moved
 };
 
@@ -176,7 +191,7 @@ class Catalog {
 
   /// Makes the branch (and its repo when `create_repo`), with HEAD at `head`. Errors: kExists.
   virtual Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo,
-                                       const PolicySettings& policy = {}) = 0;
+                                       const PolicySettings& policy = {}, const std::optional<DirectoryOwner>& owner = {}) = 0;
   virtual Result<Branch> branch(const BranchRef& ref) const = 0;
   /// Of one repo, or of all; newest first within a repo.
   virtual Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const = 0;

@@ -112,6 +112,8 @@ class LiveTrees {
   virtual Result<TreePtr> commit(const Commit& commit) = 0;
   /// A writable tree of nobody's, empty, for a job's datum; its rows go when the last TreePtr does, or at the next start.
   virtual Result<TreePtr> scratch() = 0;
+  /// The same, beginning with what `base` has.
+  virtual Result<TreePtr> scratch_over(const FinishedTree& base) = 0;
 
   virtual NodePtr root(const TreePtr& tree) = 0;
   /// The branch whose live tree the node is in; nullopt for commits and scratch trees.

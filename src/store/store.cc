@@ -262,15 +262,20 @@ class LocalStore final : public Store {
     state.commits_at_close = branch.policy.over(options_.policy).when == CommitWhen::kClose;
     state.attributes.kind = Kind::kDirectory;
     state.attributes.mode = kRootMode;
-    // who made it by the API is not known; where a person runs the daemon it is that person
-    state.attributes.uid = geteuid();
-    state.attributes.gid = getegid();
+    // who has made it with mkdir is told by its rows; where a person runs the daemon it is that person
+    state.attributes.uid = branch.owner ? branch.owner->uid : geteuid();
+    state.attributes.gid = branch.owner ? branch.owner->gid : getegid();
     state.attributes.mtime = state.attributes.ctime = branch.created;
     if (state.head) {
       PFS_TRY_ASSIGN(const auto commit, load_commit(read_from(*refs_), *state.head));
       state.root = commit.root;
       state.links = commit.links;
       state.attributes.mtime = state.attributes.ctime = commit.finished;
+    }
+    if (branch.open_tree) {
+      state.root = branch.open_tree->root;
+      state.links = branch.open_tree->links;
+      state.begins_elsewhere = true;
     }
     return state;
   }

@@ -149,6 +149,18 @@ struct Commit {
   bool operator==(const Commit&) const = default;
 };
 
+/// A finished tree that no commit has yet, with its side tree.
+struct FinishedTree {
+  Subtree root = empty_subtree();
+  Digest links = empty_subtree().root;
+};
+
+/// Whom a directory belongs to.
+struct DirectoryOwner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
 struct Repo {
   RepoName name;
   std::string description;
@@ -169,6 +181,8 @@ struct Branch {
   PolicySettings policy;         ///< its own; what it leaves open is the daemon's
   std::vector<BranchRef> provenance;     ///< the branches that its content is made from, as somebody said
   std::optional<BranchTrigger> trigger;  ///< never beside a provenance
+  std::optional<DirectoryOwner> owner;   ///< of its root from the start; not set: the daemon's user
+  std::optional<FinishedTree> open_tree;  ///< what the commit that was opened by hand begins with, where that is not HEAD's tree
 };
 
 /// One line of a branch's log: HEAD was moved.

@@ -96,7 +96,9 @@ class Pipelines : public store::PublishHook {
   /// caused when the input has a HEAD. An unchanged spec is no change.
   /// Errors: kInvalid (names the field), kExists (and `update` is false), kNotFound (the input repo), kUnsupported (a field
   /// that is known and not yet supported, by name), kUnavailable (no container runtime that works; says what to do).
-  virtual Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess) = 0;
+  /// `owner`: whose the branches are that are made for it; not set: the daemon's user.
+  virtual Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess,
+                                      const std::optional<store::DirectoryOwner>& owner = {}) = 0;
   virtual Result<std::vector<PipelineInfo>> list() const = 0;
   virtual Result<PipelineInfo> get(const RepoName& name) const = 0;
   /// Its jobs are ended and its output branch becomes an ordinary one.

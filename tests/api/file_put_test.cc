@@ -39,7 +39,8 @@ v1::PutFilesRequest start(const std::string& path, v1::FileKind kind = v1::FILE_
 
 /// Whether all messages are taken and the call is finished.
 bool call(World& world, const std::vector<v1::PutFilesRequest>& messages) {
-  api::FilePut put(world.store(), api::Caller{}, world.append_mutex);
+  api::FileChanges changes(world.store(), api::Caller{}, world.append_mutex);
+  api::FilePut put(world.store(), changes);
   for (const auto& message : messages) {
     if (!put.take(message)) return false;
   }

@@ -14,6 +14,7 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<trigger::JobInfo> recorded_jobs;
   std::vector<trigger::LogLine> lines;
   std::vector<std::string> created;  ///< specs, as create() was given them
+  std::optional<std::uint32_t> owner_uid;  ///< of the last
 
   Result<void> on_moves(std::span<const store::HeadMove>, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
@@ -22,8 +23,10 @@ class RecordedPipelines final : public trigger::Pipelines {
 
   Result<void> start() override { return {}; }
   void stop() override {}
-  Result<trigger::PipelineInfo> create(const std::string& spec_json, bool update,
-                                       bool reprocess) override {
+  Result<trigger::PipelineInfo> create(
+      const std::string& spec_json, bool update, bool reprocess,
+      const std::optional<store::DirectoryOwner>& owner) override {
+    owner_uid = owner ? std::optional(owner->uid) : std::nullopt;
     if (spec_json.find("bad") != spec_json.npos) return Error{Code::kInvalid, "pipeline spec: bad"};
     created.push_back(spec_json + (update ? " update" : "") + (reprocess ? " reprocess" : ""));
     return trigger::PipelineInfo{};

@@ -53,11 +53,45 @@ TEST_CASE("pipelines are made from files and from stdin, several in one text", "
   session.ok({"update", "pipeline", "--reprocess", "-f", "-"}, "{}");
   CHECK(pipelines.created ==
         std::vector<std::string>{"{\"a\": 1}", "{\"b\": 2}", "{} update reprocess"});
+  CHECK(pipelines.owner_uid == ::getuid());
   const auto refused = session.pfs({"create", "pipeline", "-f", "-"}, "{} {\"bad\": 1}");
   CHECK(refused.status == 1);
   CHECK(refused.err == "pfs: spec 2 of 2 (those before it were accepted): pipeline spec: bad\n");
   CHECK(session.pfs({"create", "pipeline"}).status == 2);
   CHECK(session.pfs({"create", "pipeline", "-f", session.path("nothing")}).status == 1);
+}
+
+TEST_CASE("a flush for some repos waits for the jobs that lead to them, and for no others",
+          "[cli][session]") {
+  RecordedPipelines pipelines;
+  PfsSession session(&pipelines);
+  const auto commit_of = [&session](const std::string& repo) {
+    session.ok({"create", "repo", repo});
+    session.ok({"put", "file", repo + "@master:/f"}, repo);
+    const auto head = session.store().catalog().branch(*BranchRef::parse(repo + "@master"))->head;
+    REQUIRE(head);
+    return *head;
+  };
+  const auto images = commit_of("images");
+  const auto outlines = commit_of("edges");
+  pipelines.pipelines = {edges(), edges(), edges()};
+  pipelines.pipelines[1].name = pipelines.pipelines[1].output.repo = *RepoName::parse("other");
+  pipelines.pipelines[2].name = pipelines.pipelines[2].output.repo = *RepoName::parse("montage");
+  pipelines.pipelines[2].input = "edges:/";
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess),
+                             job(kFailedJob, trigger::JobState::kRunning)};
+  for (auto& each : pipelines.recorded_jobs) each.input_commit = images;
+  pipelines.recorded_jobs[0].output_commit = outlines;
+  pipelines.recorded_jobs[1].pipeline = *RepoName::parse("other");
+  const auto said = session.pfs({"flush", "commit", "images@master", "-r", "edges", "--timeout", "20s"});
+  CHECK(said.status == 0);
+  CHECK(said.out.find(outlines.hex()) != said.out.npos);
+  // it goes by way of edges, whose commit is not asked for
+  CHECK(session.pfs({"flush", "commit", "images@master", "-r", "montage", "--timeout", "20s"}).status == 1);
+  session.ok({"create", "repo", "montage"});
+  const auto other = session.pfs({"flush", "commit", "images@master", "-r", "montage", "--timeout", "20s"});
+  CHECK(other.status == 0);
+  CHECK(other.out.find(outlines.hex()) == other.out.npos);
 }
 
 TEST_CASE("pipelines are listed, shown and deleted", "[cli][session]") {

@@ -89,18 +89,100 @@ TEST_CASE("a transaction outlives the server, and the commits that it has promis
   CHECK(session.ok({"get", "file", "data@" + commit + ":/f"}) == "x");
 }
 
-TEST_CASE("files are not changed beside a transaction by somebody who believes to be in it",
+TEST_CASE("files that change in a transaction are seen when it is finished, all at once",
           "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/old"}, "o");
   const auto id = started(session);
   const auto said = session.pfs({"put", "file", "data@master:/f"}, "x");
-  CHECK(said.status == 1);
-  CHECK(said.err.find("stop transaction") != said.err.npos);
-  CHECK(session.pfs({"copy", "file", "data@master:/f", "data@master:/g"}).status == 1);
-  CHECK(session.pfs({"delete", "file", "data@master:/f"}).status == 1);
-  session.ok({"stop", "transaction"});
+  CHECK(said.status == 0);
+  CHECK(said.err.find("added to transaction " + id) != said.err.npos);
+  session.ok({"put", "file", "data@new:/g"}, "y");
+  session.ok({"copy", "file", "data@master:/old", "data@new:/copied"});
+  session.ok({"delete", "file", "data@master:/old"});
+  // what is said in the transaction sees what was said before
+  session.ok({"delete", "file", "data@new:/copied"});
+  CHECK(session.pfs({"delete", "file", "data@new:/copied"}).status == 1);
+  CHECK(session.pfs({"delete", "file", "data@master:/old"}).status == 1);
+  CHECK(session.pfs({"put", "file", "none@master:/f"}, "x").status == 1);
+  CHECK(session.pfs({"put", "file", "data@master:/f/below"}, "x").status == 1);
+  const auto shown = session.ok({"inspect", "transaction"});
+  CHECK(shown.find("Request 1: put file data@master:/f\n") != shown.npos);
+  CHECK(shown.find("Request 4: delete file data@master:/old\n") != shown.npos);
+  CHECK(shown.find("Request 6") == shown.npos);
+
+  CHECK(session.ok({"get", "file", "data@master:/old"}) == "o");
+  CHECK(session.pfs({"get", "file", "data@master:/f"}).status == 1);
+  CHECK(session.pfs({"inspect", "branch", "data@new"}).status == 1);
+  session.stop();
+  session.open();
+  session.ok({"finish", "transaction"});
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "x");
+  CHECK(session.pfs({"get", "file", "data@master:/old"}).status == 1);
+  CHECK(session.ok({"get", "file", "data@new:/g"}) == "y");
+  CHECK(session.pfs({"get", "file", "data@new:/copied"}).status == 1);
+  session.stop();
+  session.open();
+  CHECK(session.ok({"get", "file", "data@new:/g"}) == "y");
+}
+
+TEST_CASE("files that are put in a transaction are in the commit that it starts", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/log"}, "1");
+  started(session);
+  const auto commit = line(session.ok({"start", "commit", "data@master"}));
+  session.ok({"put", "file", "data@master:/log", "-a"}, "2");
+  session.ok({"put", "file", "data@master:/log", "-a"}, "3");
+  session.ok({"finish", "commit", "data@" + commit});
+  session.ok({"create", "branch", "data@copy", "--head", "master"});
+  session.ok({"put", "file", "data@copy:/more"}, "m");
+  session.ok({"finish", "transaction"});
+  CHECK(session.ok({"get", "file", "data@" + commit + ":/log"}) == "123");
+  CHECK(session.ok({"get", "file", "data@master:/log"}) == "123");
+  CHECK(session.pfs({"get", "file", "data@master:/more"}).status == 1);
+  CHECK(session.ok({"get", "file", "data@copy^:/log"}) == "123");
+  CHECK(session.ok({"get", "file", "data@copy:/more"}) == "m");
+
+  started(session);
+  const auto open = line(session.ok({"start", "commit", "data@master"}));
+  session.ok({"put", "file", "data@master:/open"}, "4");
+  session.ok({"finish", "transaction"});
+  session.stop();
+  session.open();
+  CHECK(session.ok({"get", "file", "data@master:/open"}) == "4");
+  session.ok({"put", "file", "data@master:/open", "-a"}, "5");
+  session.ok({"finish", "commit", "data@master"});
+  CHECK(session.ok({"get", "file", "data@" + open + ":/open"}) == "45");
+}
+
+TEST_CASE("a transaction that is deleted leaves no file, branch or commit", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  started(session);
   session.ok({"put", "file", "data@master:/f"}, "x");
+  session.ok({"delete", "transaction"});
+  CHECK(session.pfs({"inspect", "branch", "data@master"}).status == 1);
+  CHECK(session.ok({"list", "commit", "data", "--raw"}).empty());
+  session.ok({"put", "file", "data@master:/f"}, "y");
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "y");
+}
+
+TEST_CASE("files are not put in a transaction where a commit is open since before", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto open = line(session.ok({"start", "commit", "data@master"}));
+  started(session);
+  const auto said = session.pfs({"put", "file", "data@master:/f"}, "x");
+  CHECK(said.status == 1);
+  CHECK(said.err.find(open) != said.err.npos);
+  session.ok({"finish", "commit", "data@master"});
+  session.ok({"put", "file", "data@master:/f"}, "x");
+  session.ok({"finish", "transaction"});
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "x");
+  started(session);
+  CHECK(session.pfs({"sync", "/etc", "data@master:/etc"}).status == 1);
 }
 
 TEST_CASE("a transaction that is gone can be left", "[cli][session]") {

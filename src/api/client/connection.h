@@ -22,7 +22,7 @@ class Connection {
   static Result<std::unique_ptr<Connection>> to_socket(const std::string& path);
   ~Connection();
 
-  /// Has changes of repos, branches and commits added to a transaction from now on; empty: they are
+  /// Has changes of repos, branches, commits and files added to a transaction from now on; empty: they are
   /// carried out at once. Not while calls are made.
   void set_transaction(const std::string& id);
 

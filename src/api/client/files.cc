@@ -165,6 +165,7 @@ Result<std::string> Files::copy(const Place& source, const BranchRef& target,
   request.set_overwrite(overwrite);
   v1::CopyFileResponse response;
   grpc::ClientContext context;
+  join_transaction(context, connection_);
   const auto stub = v1::FileService::NewStub(connection_.wire().channel);
   PFS_TRY(outcome_of(stub->CopyFile(&context, request, &response), context, connection_));
   return response.commit();
@@ -176,6 +177,7 @@ Result<std::string> Files::remove(const BranchRef& ref, const std::vector<RepoPa
   for (std::size_t i = 1; i < paths.size(); ++i) request.add_more(paths[i].str());
   v1::DeleteFileResponse response;
   grpc::ClientContext context;
+  join_transaction(context, connection_);
   const auto stub = v1::FileService::NewStub(connection_.wire().channel);
   PFS_TRY(outcome_of(stub->DeleteFile(&context, request, &response), context, connection_));
   return response.commit();

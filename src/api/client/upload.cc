@@ -16,8 +16,10 @@ constexpr std::size_t kSmall = 1 << 16;
 struct Upload::Call {
   explicit Call(const Connection& to)
       : connection(to),
-        stub(v1::FileService::NewStub(to.wire().channel)),
-        writer(stub->PutFiles(&context, &response)) {}
+        stub(v1::FileService::NewStub(to.wire().channel)) {
+    join_transaction(context, connection);
+    writer = stub->PutFiles(&context, &response);
+  }
 
   const Connection& connection;
   grpc::ClientContext context;

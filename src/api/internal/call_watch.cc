@@ -9,6 +9,7 @@
 
 #include "api/request_id.h"
 #include "api/wire/metadata.h"
+#include "base/request_id.h"
 
 namespace pfs::api {
 namespace {
@@ -17,11 +18,6 @@ using grpc::experimental::InterceptionHookPoints;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxId = 64;
-
-std::string& request_of_this_thread() {
-  thread_local std::string id;
-  return id;
-}
 
 /// A client may say what it likes; what is no plain word does not get into the log.
 bool is_usable(std::string_view id) {
@@ -50,7 +46,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
         id_.assign(found->second.data(), found->second.size());
     }
     if (!is_usable(id_)) id_ = new_request_id();
-    request_of_this_thread() = id_;
+    set_current_request(id_);
   }
 
   void end(grpc::experimental::InterceptorBatchMethods& batch) {
@@ -61,7 +57,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
     const std::chrono::duration<double, std::milli> took = Steady::now() - begun_;
     spdlog::debug("api: {}: status {}, {:.1f} ms", method_,
                   static_cast<int>(batch.GetSendStatus().error_code()), took.count());
-    request_of_this_thread().clear();
+    set_current_request("");
   }
 
   const char* const method_;
@@ -71,8 +67,6 @@ class CallObserver final : public grpc::experimental::Interceptor {
 };
 
 }  // namespace
-
-std::string_view current_request() { return request_of_this_thread(); }
 
 std::string new_request_id() {
   std::random_device random;

@@ -4,6 +4,7 @@
 
 #include "api/internal/refs.h"
 #include "api/wire/time.h"
+#include "base/fault.h"
 #include "base/file.h"
 
 namespace pfs::api {
@@ -35,6 +36,7 @@ Result<store::MakeRequest> make_request(const v1::PutFilesRequest::Start& start,
 }  // namespace
 
 Result<void> FilePut::take(const v1::PutFilesRequest& message) {
+  PFS_FAULT_POINT("api.put.message");
   if (complete_) return Error{Code::kInvalid, "put file: a message after the last one"};
   if (message.has_target()) PFS_TRY(begin(message.target()));
   if (!change_) return Error{Code::kInvalid, "put file: the first message must name the branch"};
@@ -55,7 +57,7 @@ Result<void> FilePut::begin(const v1::PutFilesRequest::Target& target) {
   StagedChange::Options options;
   options.append = target.append();
   options.set_directories = target.set_directories();
-  PFS_TRY_ASSIGN(change_, StagedChange::begin(store_, ref, caller_, options, append_mutex_));
+  PFS_TRY_ASSIGN(change_, changes_.begin(ref, options));
   return {};
 }
 
@@ -67,7 +69,7 @@ Result<void> FilePut::start(const v1::PutFilesRequest::Start& start) {
   auto made = change_->make(path, request);
   if (!made && made.error().code == Code::kExists) return start_again(path, start);
   if (!made) return std::move(made).error();
-  if (request.kind != store::Kind::kDirectory) ++files_;
+  if (request.kind != store::Kind::kDirectory && ++files_ == 1) first_ = path;
   file_ = *std::move(made);
   offset_ = 0;
   if (start.has_modified()) modified_ = time_of(start.modified());
@@ -130,7 +132,11 @@ Result<void> FilePut::end_file() {
 
 Result<void> FilePut::finish(v1::PutFilesResponse& response) {
   if (!change_) return Error{Code::kInvalid, "put file: no message named the branch"};
-  PFS_TRY_ASSIGN(const auto commit, change_->finish());
+  const auto ref = change_->ref().str();
+  PFS_TRY_ASSIGN(const auto commit,
+                 changes_.finish(*change_, files_ == 1
+                                               ? fmt::format("put file {}:{}", ref, printable(first_.str()))
+                                               : fmt::format("put file {} ({} files)", ref, files_)));
   response.set_commit(commit.hex());
   response.set_files(files_);
   response.set_bytes(bytes_);

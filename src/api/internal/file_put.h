@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "api/internal/callers.h"
+#include "api/internal/file_changes.h"
 #include "api/internal/staged_change.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "base/sync.h"
 #include "pfs/v1/file.pb.h"
 #include "store/store.h"
 
@@ -20,9 +20,8 @@ namespace pfs::api {
 /// Made for one call; not thread-safe. Takes as much memory as one message, and StagedChange.
 class FilePut {
  public:
-  /// `append_mutex`: one for all calls, held while a file is made longer.
-  FilePut(store::Store& store, const Caller& caller, Mutex& append_mutex)
-      : store_(store), caller_(caller), append_mutex_(append_mutex) {}
+  FilePut(store::Store& store, FileChanges& changes)
+      : store_(store), caller_(changes.caller()), changes_(changes) {}
 
   /// The next message. Errors: kInvalid (out of order), and as of LiveTrees.
   Result<void> take(const v1::PutFilesRequest& message);
@@ -41,12 +40,13 @@ class FilePut {
 
   store::Store& store_;
   const Caller caller_;
-  Mutex& append_mutex_;
+  FileChanges& changes_;
   bool complete_ = false;
   std::optional<StagedChange> change_;  // set by the first message
   store::NodePtr file_;                 // the one whose bytes are coming
   std::optional<Timestamp> modified_;   // when it was
   std::uint64_t offset_ = 0;
+  RepoPath first_;                      // that is no directory
   std::uint64_t files_ = 0;
   std::uint64_t bytes_ = 0;
 };

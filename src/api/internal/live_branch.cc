@@ -12,27 +12,16 @@ constexpr std::uint32_t kDirectoryMode = 0755;
 
 }  // namespace
 
-Result<void> give_branch(store::Store& store, const BranchRef& ref, const Caller& owner) {
-  auto& trees = store.trees();
-  PFS_TRY_ASSIGN(const auto tree, trees.branch(ref));
-  const auto root = trees.root(tree);
-  store::AttributeChange ours;
-  ours.uid = owner.uid;
-  ours.gid = owner.gid;
-  PFS_TRY(trees.set_attributes(root, ours));
-  if (auto* observer = store.observer()) observer->attributes_changed(root);
-  return {};
-}
-
 Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref,
                                     const Caller& owner) {
   const auto there = store.catalog().branch(ref);
   if (there || there.error().code != Code::kNotFound) return {};
   PFS_TRY(store.catalog().repo(ref.repo));
-  const auto made = store.catalog().create_branch(ref, std::nullopt, false);
+  const auto made = store.catalog().create_branch(ref, std::nullopt, false, {},
+                                                  store::DirectoryOwner{owner.uid, owner.gid});
   // somebody else was first: as good as ours
-  if (!made) return made.error().code == Code::kExists ? Result<void>() : made.error();
-  return give_branch(store, ref, owner);
+  if (!made && made.error().code != Code::kExists) return made.error();
+  return {};
 }
 
 Result<store::NodePtr> make_directories(store::LiveTrees& trees, const store::NodePtr& root,

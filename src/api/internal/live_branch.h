@@ -52,10 +52,8 @@ class LiveBranch {
   store::TreePtr tree_;
 };
 
-/// The top of a branch that was just made becomes `owner`'s. Source: docs/semantics.md S51.
-Result<void> give_branch(store::Store& store, const BranchRef& ref, const Caller& owner);
-
 /// Makes a branch of a repo that is there, without a HEAD, for `owner`, where there is none.
+/// Source: docs/semantics.md S51.
 /// Errors: kNotFound (no such repo).
 Result<void> make_branch_if_missing(store::Store& store, const BranchRef& ref, const Caller& owner);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/internal/refs.h"
+#include "api/internal/staged_change.h"
 
 namespace pfs::api {
 namespace {
@@ -162,14 +163,30 @@ Result<PlannedRequest> plan(store::Catalog& catalog, const v1::DeleteCommitReque
   return only(store::DeleteCommit{commit.repo, commit.id, request.squash()});
 }
 
+Result<PlannedRequest> plan(store::Store& store, const v1::StoredFiles& files,
+                            const std::string& author, const std::string& promised) {
+  store::ChangeFiles step;
+  PFS_TRY_ASSIGN(step.ref, branch_ref(files.repo(), files.branch()));
+  step.author = author;
+  step.make_branch = files.make_branch();
+  if (!promised.empty()) {
+    PFS_TRY_ASSIGN(step.id, CommitId::from_hex(promised));
+  }
+  step.change = [&store, files](const store::TreePtr& tree) {
+    return StagedChange::place_stored(store, files, tree);
+  };
+  return only(std::move(step));
+}
+
 std::string option(std::string_view name, const std::string& value) {
   return value.empty() ? std::string() : fmt::format(" {} {}", name, printable(value));
 }
 
 }  // namespace
 
-Result<PlannedRequest> plan_request(store::Catalog& catalog, const v1::RefRequest& request,
+Result<PlannedRequest> plan_request(store::Store& store, const v1::RefRequest& request,
                                     std::span<const v1::RefRequest> before) {
+  auto& catalog = store.catalog();
   switch (request.request_case()) {
     case v1::RefRequest::kCreateRepo: return plan(request.create_repo());
     case v1::RefRequest::kUpdateRepo: return plan(request.update_repo());
@@ -181,6 +198,8 @@ Result<PlannedRequest> plan_request(store::Catalog& catalog, const v1::RefReques
     case v1::RefRequest::kFinishCommit:
       return plan(catalog, request.finish_commit(), request.author(), before);
     case v1::RefRequest::kDeleteCommit: return plan(catalog, request.delete_commit(), before);
+    case v1::RefRequest::kFiles:
+      return plan(store, request.files(), request.author(), request.promised_id());
     case v1::RefRequest::REQUEST_NOT_SET: break;
   }
   return Error{Code::kInvalid, "transaction: a request of another version"};
@@ -223,6 +242,7 @@ std::string line_of(const v1::RefRequest& request) {
     case v1::RefRequest::kDeleteCommit:
       return fmt::format("{} commit {}@{}", request.delete_commit().squash() ? "squash" : "delete",
                          request.delete_commit().repo(), request.delete_commit().ref());
+    case v1::RefRequest::kFiles: return request.files().line();
     case v1::RefRequest::REQUEST_NOT_SET: break;
   }
   return "(a request of another version)";

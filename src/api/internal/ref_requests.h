@@ -19,7 +19,7 @@ struct PlannedRequest {
 
 /// Shape: `before` are the requests of the same transaction, which have not been carried out.
 /// Errors: kInvalid, kNameTooLong, kNotFound, kBusy.
-Result<PlannedRequest> plan_request(store::Catalog& catalog, const v1::RefRequest& request,
+Result<PlannedRequest> plan_request(store::Store& store, const v1::RefRequest& request,
                                     std::span<const v1::RefRequest> before);
 
 /// The request as a line at a shell: `create branch data@master --head staging`.

@@ -2,14 +2,24 @@
 
 #include <fmt/format.h>
 
-namespace pfs::api {
+#include "api/internal/refs.h"
 
+namespace pfs::api {
 Result<StagedChange> StagedChange::begin(store::Store& store, const BranchRef& ref,
                                          const Caller& caller, const Options& options,
                                          Mutex& append_mutex) {
   PFS_TRY(LiveBranch::check(store, ref, options.if_missing));
   PFS_TRY_ASSIGN(auto staging, store.trees().scratch());
-  return StagedChange(store, ref, caller, options, append_mutex, std::move(staging));
+  return StagedChange(store, ref, caller, options, &append_mutex, std::move(staging));
+}
+
+Result<StagedChange> StagedChange::begin_in(store::Store& store, const BranchRef& ref,
+                                            const Caller& caller, const Options& options,
+                                            store::TreePtr view) {
+  PFS_TRY_ASSIGN(auto staging, store.trees().scratch());
+  StagedChange change(store, ref, caller, options, nullptr, std::move(staging));
+  change.view_ = std::move(view);
+  return change;
 }
 
 Result<store::NodePtr> StagedChange::staged_parent(const RepoPath& path) {
@@ -35,7 +45,10 @@ Result<store::NodePtr> StagedChange::copy(const store::NodePtr& source, const Re
 }
 
 Result<store::NodePtr> StagedChange::live(const RepoPath& path) {
-  PFS_TRY_ASSIGN(const auto tree, store_->trees().branch(ref_));
+  auto tree = view_;
+  if (!tree) {
+    PFS_TRY_ASSIGN(tree, store_->trees().branch(ref_));
+  }
   return store_->trees().walk(store_->trees().root(tree), path);
 }
 
@@ -54,9 +67,9 @@ Result<CommitId> StagedChange::finish() {
     // replace do not wait
     Lock lock(*append_mutex_);
     PFS_TRY(join_appended(staged_root(), branch.root()));
-    PFS_TRY(place(branch));
+    PFS_TRY(place(branch.root()));
   } else {
-    PFS_TRY(place(branch));
+    PFS_TRY(place(branch.root()));
   }
   for (const auto& put : puts_) {
     branch.tell_mount(put.directory, put.name, losers_);
@@ -67,10 +80,57 @@ Result<CommitId> StagedChange::finish() {
   return branch.commit();
 }
 
-Result<void> StagedChange::place(LiveBranch& branch) {
+Result<v1::StoredFiles> StagedChange::stored() {
   PFS_TRY_ASSIGN(const auto staged, store_->trees().snapshot(staged_root()));
-  PFS_TRY(meet(staged.root, branch.root(), RepoPath()));
-  PFS_TRY(add_removals(branch.root()));
+  v1::StoredFiles files;
+  files.set_repo(ref_.repo.str());
+  files.set_branch(ref_.branch.str());
+  auto& tree = *files.mutable_staged();
+  tree.set_root(staged.root.bytes().data(), staged.root.bytes().size());
+  tree.set_data_digest(staged.data_digest.bytes().data(), staged.data_digest.bytes().size());
+  tree.set_files(staged.totals.files);
+  tree.set_bytes(staged.totals.bytes);
+  tree.set_links(staged.totals.links);
+  for (const auto& path : removed_) files.add_removed(path.str());
+  files.set_append(options_.append);
+  files.set_set_directories(options_.set_directories);
+  files.set_make_branch(options_.if_missing == LiveBranch::IfMissing::kCreate);
+  files.set_uid(caller_.uid);
+  files.set_gid(caller_.gid);
+  return files;
+}
+
+Result<void> StagedChange::place_stored(store::Store& store, const v1::StoredFiles& files,
+                                        const store::TreePtr& tree) {
+  const auto& stored = files.staged();
+  if (stored.root().size() != Digest::kSize || stored.data_digest().size() != Digest::kSize)
+    return Error{Code::kCorrupt, "transaction: damaged record of files"};
+  store::FinishedTree staged;
+  staged.root.root = Digest::from_bytes(stored.root());
+  staged.root.data_digest = Digest::from_bytes(stored.data_digest());
+  staged.root.totals = {stored.files(), stored.bytes(), stored.links()};
+  PFS_TRY_ASSIGN(const auto ref, branch_ref(files.repo(), files.branch()));
+  PFS_TRY_ASSIGN(auto staging, store.trees().scratch_over(staged));
+  Options options;
+  options.append = files.append();
+  options.set_directories = files.set_directories();
+  Caller caller;
+  caller.uid = files.uid();
+  caller.gid = files.gid();
+  StagedChange change(store, ref, caller, options, nullptr, std::move(staging));
+  for (const auto& text : files.removed()) {
+    PFS_TRY_ASSIGN(const auto path, RepoPath::parse(text));
+    change.removed_.insert(path);
+  }
+  const auto root = store.trees().root(tree);
+  if (options.append) PFS_TRY(change.join_appended(change.staged_root(), root));
+  return change.place(root);
+}
+
+Result<void> StagedChange::place(const store::NodePtr& root) {
+  PFS_TRY_ASSIGN(const auto staged, store_->trees().snapshot(staged_root()));
+  PFS_TRY(meet(staged.root, root, RepoPath()));
+  PFS_TRY(add_removals(root));
   PFS_TRY_ASSIGN(losers_, store_->trees().put_entries(puts_, directories_));
   return {};
 }

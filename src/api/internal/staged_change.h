@@ -8,6 +8,7 @@
 #include "api/internal/live_branch.h"
 #include "base/result.h"
 #include "base/sync.h"
+#include "pfs/v1/transaction.pb.h"
 #include "store/store.h"
 
 namespace pfs::api {
@@ -32,6 +33,14 @@ class StagedChange {
   static Result<StagedChange> begin(store::Store& store, const BranchRef& ref, const Caller& caller,
                                     const Options& options, Mutex& append_mutex);
 
+  /// As a part of a transaction: `view` is what the branch has by then. It ends with stored().
+  static Result<StagedChange> begin_in(store::Store& store, const BranchRef& ref,
+                                       const Caller& caller, const Options& options,
+                                       store::TreePtr view);
+  /// Puts what stored() has told of in place in a tree of nobody's. Errors: as finish().
+  static Result<void> place_stored(store::Store& store, const v1::StoredFiles& files,
+                                   const store::TreePtr& tree);
+
   const BranchRef& ref() const { return ref_; }
 
   /// Stages something new. Errors: kExists, kNotDirectory, kNotPermitted
@@ -43,7 +52,7 @@ class StagedChange {
   Result<store::NodePtr> staged(const RepoPath& path) {
     return store_->trees().walk(staged_root(), path);
   }
-  /// What the branch has at `path` now. Errors: kNotFound.
+  /// What the branch has at `path` now, or will have then in a transaction. Errors: kNotFound.
   Result<store::NodePtr> live(const RepoPath& path);
   /// What the branch has at `path` goes, with all that is below it; it may be missing.
   Result<void> remove(const RepoPath& path);
@@ -51,22 +60,24 @@ class StagedChange {
   /// Puts it all in place and commits; what was begun by hand stays open. Shape: the commit's id.
   /// Errors: kIsDirectory, kNotDirectory, where a file would meet a directory.
   Result<CommitId> finish();
+  /// Or it is kept for later: what is staged is in the store, for whoever knows its digest.
+  Result<v1::StoredFiles> stored();
 
  private:
   StagedChange(store::Store& store, BranchRef ref, const Caller& caller, const Options& options,
-               Mutex& append_mutex, store::TreePtr staging)
+               Mutex* append_mutex, store::TreePtr staging)
       : store_(&store),
         ref_(std::move(ref)),
         caller_(caller),
         options_(options),
-        append_mutex_(&append_mutex),
+        append_mutex_(append_mutex),
         staging_(std::move(staging)) {}
 
   store::NodePtr staged_root() const { return store_->trees().root(staging_); }
   Result<store::NodePtr> staged_parent(const RepoPath& path);
-  Result<void> place(LiveBranch& branch);
-  /// Puts the bytes of `live` files in front of those that are staged under their names. The caller
-  /// holds append_mutex_.
+  Result<void> place(const store::NodePtr& root);
+  /// Puts the bytes of `live` files in front of those that are staged under their names. Nobody
+  /// else may append to them meanwhile.
   Result<void> join_appended(const store::NodePtr& staged, const store::NodePtr& live);
   Result<void> join_one(const store::NodePtr& staged, const store::NodePtr& directory,
                         const std::string& name, const store::NodePtr& live);
@@ -80,8 +91,9 @@ class StagedChange {
   BranchRef ref_;
   Caller caller_;
   Options options_;
-  Mutex* append_mutex_;
+  Mutex* append_mutex_;  // null in a transaction
   store::TreePtr staging_;
+  store::TreePtr view_;  // null outside of one
   RepoPath parent_path_;  // of what was staged last
   store::NodePtr parent_;
   std::set<RepoPath> removed_;

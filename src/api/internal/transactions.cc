@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "api/internal/live_branch.h"
 #include "api/internal/ref_requests.h"
 #include "api/wire/time.h"
+#include "base/fault.h"
 
 namespace pfs::api {
 namespace {
@@ -46,28 +46,69 @@ Result<store::StepResult> Transactions::carry_out(const grpc::ServerContext& con
   if (const auto named = metadata.find(kTransactionMetadata); named != metadata.end()) {
     return queue(std::string(named->second.data(), named->second.size()), std::move(request));
   }
-  PFS_TRY_ASSIGN(const auto planned, plan_request(store_.catalog(), request, {}));
+  PFS_TRY_ASSIGN(const auto planned, plan_request(store_, request, {}));
   if (planned.steps.empty()) return store::StepResult{};
   PFS_TRY_ASSIGN(const auto results, transact(context, planned.steps));
   return results[planned.main];
 }
 
-Result<std::vector<store::StepResult>> Transactions::transact(
-    const grpc::ServerContext& context, const std::vector<store::RefStep>& steps) {
+Result<std::vector<store::StepResult>> Transactions::transact(const grpc::ServerContext& context,
+                                                              std::vector<store::RefStep> steps) {
   PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-  std::vector<BranchRef> made;
-  for (const auto& step : steps) {
-    const auto* branch = std::get_if<store::CreateBranch>(&step);
-    const auto* commit = std::get_if<store::StartCommit>(&step);
-    if (branch == nullptr && commit == nullptr) continue;
-    const auto& ref = branch != nullptr ? branch->ref : commit->ref;
-    const auto there = store_.catalog().branch(ref);
-    if (!there && there.error().code == Code::kNotFound) made.push_back(ref);
+  const store::DirectoryOwner owner{caller.uid, caller.gid};
+  for (auto& step : steps) {
+    if (auto* branch = std::get_if<store::CreateBranch>(&step)) branch->owner = owner;
+    if (auto* commit = std::get_if<store::StartCommit>(&step)) commit->owner = owner;
+    if (auto* files = std::get_if<store::ChangeFiles>(&step)) files->owner = owner;
   }
-  auto results = store_.catalog().transact(steps);
-  if (!results) return results;
-  for (const auto& ref : made) PFS_TRY(give_branch(store_, ref, caller));
-  return results;
+  return store_.catalog().transact(steps);
+}
+
+std::optional<FileChanges::Transaction> Transactions::part_of(const grpc::ServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto named = metadata.find(kTransactionMetadata);
+  if (named == metadata.end()) return std::nullopt;
+  const std::string id(named->second.data(), named->second.size());
+  FileChanges::Transaction part;
+  part.view = [this, id](const BranchRef& ref, bool make_branch) {
+    return view(id, ref, make_branch);
+  };
+  part.add = [this, id](v1::RefRequest request) -> Result<CommitId> {
+    PFS_TRY_ASSIGN(const auto done, queue(id, std::move(request)));
+    return done.commit;
+  };
+  return part;
+}
+
+Result<store::TreePtr> Transactions::view(const std::string& id, const BranchRef& ref,
+                                          bool make_branch) {
+  PFS_TRY_ASSIGN(const auto transaction, get(id));
+  const bool started = std::any_of(
+      transaction.requests().begin(), transaction.requests().end(), [&](const auto& request) {
+        return request.has_start_commit() && request.start_commit().repo() == ref.repo.str() &&
+               request.start_commit().branch() == ref.branch.str();
+      });
+  const auto branch = store_.catalog().branch(ref);
+  if (!branch && branch.error().code != Code::kNotFound) return branch.error();
+  // not where that would take the id that a commit was promised
+  if (branch && branch->output_of.empty() && !started) {
+    store::FinishOptions options;
+    options.automatic = true;
+    options.leave_out_written = true;
+    PFS_TRY(store_.catalog().finish(ref, options));
+  }
+  PFS_TRY_ASSIGN(auto planned, plan(transaction));
+  store::TreePtr seen;
+  store::ChangeFiles probe;
+  probe.ref = ref;
+  probe.make_branch = make_branch;
+  probe.change = [&seen](const store::TreePtr& tree) -> Result<void> {
+    seen = tree;
+    return {};
+  };
+  planned.steps.emplace_back(std::move(probe));
+  PFS_TRY(store_.catalog().rehearse(planned.steps));
+  return seen;
 }
 
 Result<Transactions::Planned> Transactions::plan(const v1::StoredTransaction& transaction) {
@@ -76,7 +117,7 @@ Result<Transactions::Planned> Transactions::plan(const v1::StoredTransaction& tr
                                              transaction.requests().end());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     PFS_TRY_ASSIGN(auto planned,
-                   plan_request(store_.catalog(), requests[i], std::span(requests).first(i)));
+                   plan_request(store_, requests[i], std::span(requests).first(i)));
     all.main = all.steps.size() + planned.main;
     std::move(planned.steps.begin(), planned.steps.end(), std::back_inserter(all.steps));
   }
@@ -96,7 +137,8 @@ Result<store::StepResult> Transactions::queue(const std::string& id, v1::RefRequ
       if (planned.main < results.size()) result = results[planned.main];
     }
     auto& queued = *transaction.mutable_requests(transaction.requests_size() - 1);
-    if (queued.has_start_commit()) queued.set_promised_id(result.commit.hex());
+    if (queued.has_start_commit() || queued.has_files()) queued.set_promised_id(result.commit.hex());
+    PFS_FAULT_POINT("api.transaction.queue");
     const auto done = put(transaction, row->version);
     if (done) return result;
     if (done.error().code != Code::kConflict) return done.error();

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <grpcpp/server_context.h>
 
 #include "api/internal/callers.h"
+#include "api/internal/file_changes.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "pfs/v1/transaction.pb.h"
@@ -37,6 +39,9 @@ class Transactions {
   /// step comes to. Errors: those of the steps; kNotFound (no such transaction).
   Result<store::StepResult> carry_out(const grpc::ServerContext& context, v1::RefRequest request);
 
+  /// What the call's changes of files go through, if they are a part of a transaction.
+  std::optional<FileChanges::Transaction> part_of(const grpc::ServerContext& context);
+
   Result<v1::StoredTransaction> start();
   Result<v1::StoredTransaction> get(const std::string& id) const;
   /// Newest first.
@@ -53,7 +58,10 @@ class Transactions {
   Result<Planned> plan(const v1::StoredTransaction& transaction);
   /// Branches that come to be by it belong to who calls. Source: docs/semantics.md S51.
   Result<std::vector<store::StepResult>> transact(const grpc::ServerContext& context,
-                                                  const std::vector<store::RefStep>& steps);
+                                                  std::vector<store::RefStep> steps);
+  /// What a branch has after what is queued, of which it is certain that files can be put there
+  /// then. What is not committed of it yet, and would be by itself, is committed first.
+  Result<store::TreePtr> view(const std::string& id, const BranchRef& ref, bool make_branch);
   Result<store::StepResult> queue(const std::string& id, v1::RefRequest request);
   /// `version`: of the record, of which there is none before it is put.
   Result<void> put(const v1::StoredTransaction& transaction, std::optional<store::Seq> version);

@@ -1,10 +1,10 @@
 #include "api/internal/waiting_commits.h"
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <limits>
 #include <set>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -15,7 +15,8 @@
 namespace pfs::api {
 namespace {
 
-constexpr auto kLook = std::chrono::milliseconds(100);  // at the branch's log, one row of it
+constexpr auto kLook = std::chrono::milliseconds(250);  // whether the client is still there
+constexpr std::size_t kEvents = 4096;
 constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 bool has_ended(trigger::JobState state) {
@@ -34,6 +35,20 @@ Error failure_of(const trigger::JobInfo& job) {
   return {Code::kInvalid, fmt::format("job {} of pipeline {}: {}{}{}; see: pfs logs --job {}",
                                       job.id.hex(), job.pipeline.str(), trigger::name_of(job.state),
                                       job.reason.empty() ? "" : ": ", job.reason, job.id.hex())};
+}
+
+/// Whether the repo is among a pipeline's inputs, as tables show them: `images:/*`.
+bool reads(const trigger::PipelineInfo& pipeline, const std::string& repo) {
+  const auto is_name = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  const auto& text = pipeline.input;
+  for (auto at = text.find(repo); at != text.npos; at = text.find(repo, at + 1)) {
+    const auto end = at + repo.size();
+    const bool begins = at == 0 || !is_name(text[at - 1]);
+    if (begins && end < text.size() && (text[end] == ':' || text[end] == '@')) return true;
+  }
+  return false;
 }
 
 /// Sends each commit once.
@@ -56,6 +71,36 @@ class Sender {
   grpc::ServerWriter<v1::CommitInfo>& writer_;
   std::set<CommitId> sent_;
 };
+
+/// Where the store's events are to be heard from on, so that none about the branch is missed. The
+/// repo's record is written again when a branch is made in it.
+Result<store::Seq> now_of(store::RefDb& refs, const BranchRef& ref) {
+  PFS_TRY_ASSIGN(const auto branch,
+                 refs.get(fmt::format("branch/{}/{}", ref.repo.str(), ref.branch.str())));
+  if (branch) return branch->version;
+  PFS_TRY_ASSIGN(const auto repo, refs.get("repo/" + ref.repo.str()));
+  return repo ? repo->version : store::Seq();
+}
+
+/// The repos whose commits come to be in `wanted`, or before it: its pipelines' inputs, and what
+/// those are made from. Empty: all.
+Result<std::set<std::string>> leading_to(const trigger::Pipelines& pipelines,
+                                         const std::set<std::string>& wanted) {
+  std::set<std::string> leading = wanted;
+  if (wanted.empty()) return leading;
+  PFS_TRY_ASSIGN(const auto all, pipelines.list());
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& reader : all) {
+      if (!leading.contains(reader.output.repo.str())) continue;
+      for (const auto& maker : all) {
+        const auto& made = maker.output.repo.str();
+        if (reads(reader, made) && leading.insert(made).second) grew = true;
+      }
+    }
+  }
+  return leading;
+}
 
 Error hung_up() { return {Code::kCancelled, "the client has hung up"}; }
 
@@ -80,6 +125,7 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
   if (pipelines == nullptr) return {};
 
   Sender sender(catalog, writer);
+  PFS_TRY_ASSIGN(const auto awaited, leading_to(*pipelines, repos));
   for (;;) {
     // a job that ends publishes its output and causes the next jobs in one transaction: whoever
     // sees it ended sees those, too
@@ -88,6 +134,7 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
     std::optional<trigger::JobInfo> failed;
     for (const auto& commit : commits) {
       for (const auto& job : downstream.jobs(commit)) {
+        if (!awaited.empty() && !awaited.contains(job.pipeline.str())) continue;
         if (!has_ended(job.state)) {
           if (!pending) pending = job;
           continue;
@@ -106,10 +153,10 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
   }
 }
 
-Result<void> subscribe_commits(const store::Catalog& catalog,
-                               const v1::SubscribeCommitsRequest& request,
+Result<void> subscribe_commits(store::Store& store, const v1::SubscribeCommitsRequest& request,
                                const grpc::ServerContext& context,
                                grpc::ServerWriter<v1::CommitInfo>& writer) {
+  const auto& catalog = store.catalog();
   PFS_TRY_ASSIGN(const auto ref, branch_ref(request.repo(), request.branch()));
   PFS_TRY(catalog.repo(ref.repo));
   if (request.new_only() && !request.from().empty()) {
@@ -124,7 +171,8 @@ Result<void> subscribe_commits(const store::Catalog& catalog,
     from = commit.id;
   }
 
-  // the log's place first: what comes between is told by both, and sent once
+  // the log's place and that of the events first: what comes between is told by both, and sent once
+  PFS_TRY_ASSIGN(auto heard, now_of(store.refs(), ref));
   PFS_TRY_ASSIGN(const auto newest, catalog.log(ref, 1));
   std::uint64_t seen = newest.empty() ? 0 : newest.front().number;
   Sender sender(catalog, writer);
@@ -142,7 +190,8 @@ Result<void> subscribe_commits(const store::Catalog& catalog,
   while (!context.IsCancelled()) {
     PFS_TRY_ASSIGN(auto log, catalog.log(ref, 1));
     if (log.empty() || log.front().number <= seen) {
-      std::this_thread::sleep_for(kLook);
+      PFS_TRY_ASSIGN(const auto events, store.refs().events(heard, kEvents, kLook));
+      if (!events.empty()) heard = events.back().seq;
       continue;
     }
     PFS_TRY_ASSIGN(log, catalog.log(ref, log.front().number - seen));

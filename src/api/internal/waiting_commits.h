@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "pfs/v1/commit.pb.h"
-#include "store/catalog.h"
+#include "store/store.h"
 #include "trigger/pipelines.h"
 
 namespace pfs::api {
@@ -21,7 +21,7 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
                            grpc::ServerWriter<v1::CommitInfo>& writer);
 
 /// CommitService::SubscribeCommits. Errors: kNotFound (the repo, or `from`), kInvalid.
-Result<void> subscribe_commits(const store::Catalog& catalog,
+Result<void> subscribe_commits(store::Store& store,
                                const v1::SubscribeCommitsRequest& request,
                                const grpc::ServerContext& context,
                                grpc::ServerWriter<v1::CommitInfo>& writer);

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "base/request_id.h"
+
 namespace pfs::store {
 
 WorkPool::WorkPool(unsigned threads) : size_(std::max(1U, threads)) {}
@@ -22,6 +24,12 @@ WorkPool::~WorkPool() {
 }
 
 void WorkPool::submit(Turn turn, std::function<void()> task) {
+  if (const auto request = current_request(); !request.empty()) {
+    task = [request = std::string(request), task = std::move(task)] {
+      const RequestScope scope(request);
+      task();
+    };
+  }
   Lock lock(mutex_);
   if (threads_.empty()) start();
   (turn == Turn::kSoon ? soon_ : later_).push_back(std::move(task));

@@ -22,7 +22,7 @@ class WorkPool {
   WorkPool(const WorkPool&) = delete;
   WorkPool& operator=(const WorkPool&) = delete;
 
-  /// Somebody waits for `kSoon`; `kLater` is done when nothing else is.
+  /// Somebody waits for `kSoon`; `kLater` is done when nothing else is. Log lines of a task have the request id of who submits it.
   enum class Turn { kSoon, kLater };
   void submit(Turn turn, std::function<void()> task) PFS_EXCLUDES(mutex_);
 

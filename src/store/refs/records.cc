@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kWithPolicy = 2;  // of a branch that has settings of its own for its commits
 constexpr std::uint8_t kWithRelations = 3;  // of one that has a provenance or a trigger: both, behind the settings
+constexpr std::uint8_t kWithTree = 4;  // of one with an owner, or a tree that its open commit begins with: both, behind those
 
 void put_time(Encoder& out, Timestamp time) { out.signed_varint(time.nanoseconds); }
 Timestamp get_time(Decoder& in) { return Timestamp{in.signed_varint()}; }
@@ -87,6 +88,44 @@ void get_relations(Decoder& in, Branch& branch) {
   branch.trigger = std::move(trigger);
 }
 
+void put_subtree(Encoder& out, const Subtree& tree) {
+  out.raw(tree.root.bytes()).raw(tree.data_digest.bytes());
+  out.varint(tree.totals.files).varint(tree.totals.bytes).varint(tree.totals.links);
+}
+
+Subtree get_subtree(Decoder& in) {
+  Subtree tree;
+  tree.root = get_digest(in);
+  tree.data_digest = get_digest(in);
+  tree.totals.files = in.varint();
+  tree.totals.bytes = in.varint();
+  tree.totals.links = in.varint();
+  return tree;
+}
+
+void put_beginning(Encoder& out, const Branch& branch) {
+  out.u8(branch.owner ? 1 : 0);
+  if (branch.owner) out.varint(branch.owner->uid).varint(branch.owner->gid);
+  out.u8(branch.open_tree ? 1 : 0);
+  if (!branch.open_tree) return;
+  put_subtree(out, branch.open_tree->root);
+  out.raw(branch.open_tree->links.bytes());
+}
+
+void get_beginning(Decoder& in, Branch& branch) {
+  if (in.u8() != 0) {
+    DirectoryOwner owner;
+    owner.uid = static_cast<std::uint32_t>(in.varint());
+    owner.gid = static_cast<std::uint32_t>(in.varint());
+    branch.owner = owner;
+  }
+  if (in.u8() == 0) return;
+  FinishedTree tree;
+  tree.root = get_subtree(in);
+  tree.links = get_digest(in);
+  branch.open_tree = tree;
+}
+
 Decoder open_record(std::string_view value) {
   Decoder in(value);
   if (in.u8() != kVersion) in.fail();
@@ -130,22 +169,24 @@ Result<Repo> decode_repo(std::string_view value) {
 std::string encode(const Branch& branch) {
   Encoder out;
   const bool related = !branch.provenance.empty() || branch.trigger;
-  out.u8(related ? kWithRelations : branch.policy.empty() ? kVersion : kWithPolicy);
+  const bool begun = branch.owner || branch.open_tree;
+  out.u8(begun ? kWithTree : related ? kWithRelations : branch.policy.empty() ? kVersion : kWithPolicy);
   put_ref(out, branch.ref);
   put_id(out, branch.head);
   out.raw(branch.open.bytes()).u8(branch.opened_by_hand ? 1 : 0);
   put_time(out, branch.opened);
   out.bytes(branch.open_description).bytes(branch.output_of).varint(branch.log_length);
   put_time(out, branch.created);
-  if (related || !branch.policy.empty()) put_policy(out, branch.policy);
-  if (related) put_relations(out, branch);
+  if (begun || related || !branch.policy.empty()) put_policy(out, branch.policy);
+  if (begun || related) put_relations(out, branch);
+  if (begun) put_beginning(out, branch);
   return std::move(out).str();
 }
 
 Result<Branch> decode_branch(std::string_view value) {
   Decoder in(value);
   const auto version = in.u8();
-  if (version < kVersion || version > kWithRelations) in.fail();
+  if (version < kVersion || version > kWithTree) in.fail();
   Branch branch;
   branch.ref = get_ref(in);
   branch.head = get_id(in);
@@ -158,6 +199,7 @@ Result<Branch> decode_branch(std::string_view value) {
   branch.created = get_time(in);
   if (version >= kWithPolicy) branch.policy = get_policy(in);
   if (version >= kWithRelations) get_relations(in, branch);
+  if (version >= kWithTree) get_beginning(in, branch);
   PFS_TRY(in.finish("branch record"));
   return branch;
 }
@@ -166,8 +208,7 @@ std::string encode(const Commit& commit) {
   Encoder out;
   out.u8(kVersion).raw(commit.id.bytes()).bytes(commit.repo.str()).bytes(commit.branch.str());
   put_id(out, commit.parent);
-  out.raw(commit.root.root.bytes()).raw(commit.root.data_digest.bytes());
-  out.varint(commit.root.totals.files).varint(commit.root.totals.bytes).varint(commit.root.totals.links);
+  put_subtree(out, commit.root);
   out.raw(commit.links.bytes()).varint(commit.generation);
   put_id(out, commit.skip);
   out.varint(commit.skip_generation);
@@ -190,11 +231,7 @@ Result<Commit> decode_commit(std::string_view value) {
   if (repo) commit.repo = std::move(*repo);
   if (branch) commit.branch = std::move(*branch);
   commit.parent = get_id(in);
-  commit.root.root = get_digest(in);
-  commit.root.data_digest = get_digest(in);
-  commit.root.totals.files = in.varint();
-  commit.root.totals.bytes = in.varint();
-  commit.root.totals.links = in.varint();
+  commit.root = get_subtree(in);
   commit.links = get_digest(in);
   commit.generation = in.varint();
   commit.skip = get_id(in);

@@ -369,7 +369,7 @@ Result<TreePtr> DeltaTrees::commit(const Commit& commit) {
   return std::make_shared<Tree>(std::move(root));
 }
 
-Result<TreePtr> DeltaTrees::scratch() {
+Result<TreePtr> DeltaTrees::scratch_over(const FinishedTree& base) {
   reap();
   Attributes attributes;
   attributes.kind = Kind::kDirectory;
@@ -377,7 +377,8 @@ Result<TreePtr> DeltaTrees::scratch() {
   attributes.mtime = attributes.ctime = parts_.clock->now();
   auto root = new_node(Kind::kDirectory, attributes);
   root->info = std::make_shared<TreeInfo>();
-  root->base = empty_subtree();
+  root->base = base.root;
+  root->info->links = base.links;
   {
     Lock lock(mutex_);
     next_scratch_ = next_scratch_ >= (std::uint64_t{1} << 31U) ? 1 : next_scratch_;

@@ -52,11 +52,12 @@ class DeltaTrees final : public LiveTrees {
     struct BranchState {
       std::optional<CommitId> head;
       CommitId open;
-      Subtree root;           ///< of HEAD
+      Subtree root;           ///< of HEAD, or what the open commit begins with
       Digest links = empty_subtree().root;
       Attributes attributes;  ///< of the branch's root, where it has no rows
       bool output = false;
       bool commits_at_close = false;
+      bool begins_elsewhere = false;  ///< `root` is not HEAD's
     };
     std::function<Result<BranchState>(const BranchRef&)> branch_state;
     /// Which branch of the repo has this open commit, of which there is no other.
@@ -69,7 +70,8 @@ class DeltaTrees final : public LiveTrees {
 
   Result<TreePtr> branch(const BranchRef& ref) override;
   Result<TreePtr> commit(const Commit& commit) override;
-  Result<TreePtr> scratch() override;
+  Result<TreePtr> scratch() override { return scratch_over({}); }
+  Result<TreePtr> scratch_over(const FinishedTree& base) override;
   NodePtr root(const TreePtr& tree) override;
   std::optional<BranchRef> branch_of(const NodePtr& node) override;
   NodeState state(const NodePtr& node) override;
@@ -154,8 +156,9 @@ class DeltaTrees final : public LiveTrees {
     std::vector<NodePtr> orphans;
   };
   /// The branch points at another tree; what was known below its root is orphaned, what was not committed is dropped.
-  /// Nothing when nobody has it loaded.
-  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open);
+  /// Nothing when nobody has it loaded. `begins`: the tree, where it is not that of `head`.
+  Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open,
+                                               const std::optional<FinishedTree>& begins);
   /// Like it, and the branch is gone. Its rows are dropped.
   Result<std::optional<Replaced>> drop_branch(const BranchRef& ref);
   /// Between these two the branch's live tree is also found as `to`, once the catalog has it there. Errors: kNotFound.
@@ -171,8 +174,8 @@ class DeltaTrees final : public LiveTrees {
   /// Whether the branch's live tree has no entries.
   Result<bool> is_empty(const BranchRef& ref);
 
-  /// The side tree of hard links of a tree that becomes the next commit after `parent`.
-  Result<Digest> links_of(const std::optional<Commit>& parent, const Subtree& root);
+  /// The side tree of hard links of a tree that has come from `base`.
+  Result<Digest> links_of(const FinishedTree& base, const Subtree& root);
 
   StagingLog& staging() { return *staging_; }
   /// Deletes segments and spools that nothing refers to any more; moves on what little lives in others.

@@ -291,10 +291,9 @@ Result<void> DeltaTrees::fold_links(TreeInfo& info, const FoldContext& context, 
   return {};
 }
 
-Result<Digest> DeltaTrees::links_of(const std::optional<Commit>& parent, const Subtree& root) {
+Result<Digest> DeltaTrees::links_of(const FinishedTree& base, const Subtree& root) {
   ObjectWriter writer(*parts_.objects);
-  PFS_TRY_ASSIGN(const auto links, update_links(*parts_.trees, writer, parent ? parent->links : empty_subtree().root,
-                                                parent ? parent->root : empty_subtree(), root));
+  PFS_TRY_ASSIGN(const auto links, update_links(*parts_.trees, writer, base.links, base.root, root));
   PFS_TRY(writer.flush());
   return links;
 }

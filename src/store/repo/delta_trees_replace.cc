@@ -113,15 +113,15 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
 }
 
 Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<Commit>& head,
-                                                                     const CommitId& open) {
+                                                                     const CommitId& open, const std::optional<FinishedTree>& begins) {
   Lock lock(mutex_);
   const auto found = branches_.find(ref);
   if (found == branches_.end()) return std::optional<Replaced>{};
   const auto& root = found->second;
   PFS_TRY_ASSIGN(auto replaced, detach_root(root));
-  root->base = head ? head->root : empty_subtree();
+  root->base = begins ? begins->root : head ? head->root : empty_subtree();
   root->info->head = head ? std::optional(head->id) : std::nullopt;
-  root->info->links = head ? head->links : empty_subtree().root;
+  root->info->links = begins ? begins->links : head ? head->links : empty_subtree().root;
   root->info->open = open;
   root->info->changed = false;
   root->info->joined.clear();
@@ -221,7 +221,16 @@ Result<void> DeltaTrees::drop_outdated_rows() {
   for (const auto& [ref, row] : branch_rows_) {
     const auto state = parts_.branch_state(ref);
     if (!state && state.error().code != Code::kNotFound) return state.error();
-    if (!state || (!row.frozen && (row.head != state->head || row.open != state->open))) outdated.push_back(ref);
+    bool stays = state && (row.frozen || (row.head == state->head && row.open == state->open));
+    if (stays && state->begins_elsewhere) {
+      // the open commit is the same one before and after files were put into it
+      PFS_TRY_ASSIGN(const auto newest, newest_numbered(directory_begin(row.root), directory_end(row.root), kNewest, nullptr));
+      if (newest) {
+        PFS_TRY_ASSIGN(const auto directory, DirectoryRow::decode(newest->second));
+        stays = directory.base == state->root;
+      }
+    }
+    if (!stays) outdated.push_back(ref);
   }
   LocalBatch batch;
   for (const auto& ref : outdated) {

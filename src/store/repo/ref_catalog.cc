@@ -48,7 +48,7 @@ Result<std::vector<Repo>> RefCatalog::repos() const {
 }
 
 Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo,
-                                         const PolicySettings& policy) {
+                                         const PolicySettings& policy, const std::optional<DirectoryOwner>& owner) {
   std::optional<CommitRef> at;
   if (head) {
     at.emplace();
@@ -57,7 +57,7 @@ Result<Branch> RefCatalog::create_branch(const BranchRef& ref, std::optional<Com
     at->repo = commit.repo;
     at->id = *head;
   }
-  const std::array<RefStep, 1> step{CreateBranch{ref, at, create_repo, policy}};
+  const std::array<RefStep, 1> step{CreateBranch{ref, at, create_repo, policy, false, owner}};
   PFS_TRY(transact(step));
   return branch(ref);
 }

@@ -35,8 +35,8 @@ class RefCatalog final : public Catalog {
   Result<void> create_repo(const RepoName& name, const std::string& description) override;
   Result<Repo> repo(const RepoName& name) const override;
   Result<std::vector<Repo>> repos() const override;
-  Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo,
-                               const PolicySettings& policy) override;
+  Result<Branch> create_branch(const BranchRef& ref, std::optional<CommitId> head, bool create_repo, const PolicySettings& policy,
+                               const std::optional<DirectoryOwner>& owner) override;
   Result<Branch> branch(const BranchRef& ref) const override;
   Result<std::vector<Branch>> branches(const std::optional<RepoName>& repo) const override;
   Result<void> delete_branch(const BranchRef& ref, bool even_with_content) override;

@@ -95,6 +95,9 @@ Result<void> RefCatalog::settle(std::vector<RefStep>& steps) const {
       PFS_TRY(wait_for_writers(*moved));
       write_back(*moved);
       if (target.branch) write_back(BranchRef{target.repo, *target.branch});
+    } else if (const auto* files = std::get_if<ChangeFiles>(&step)) {
+      PFS_TRY(wait_for_writers(files->ref));
+      write_back(files->ref);
     } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
       PFS_TRY(wait_for_writers(discard->ref));
     } else if (const auto* start = std::get_if<StartCommit>(&step); start != nullptr && start->parent) {
@@ -123,6 +126,7 @@ Result<void> RefCatalog::wait_for_writers(const BranchRef& ref) const {
 Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps) const {
   RefSteps::FrozenBranches frozen;
   std::set<BranchRef> started;  // by hand, by these steps
+  std::set<BranchRef> filled;   // of those, with files
   const auto read = read_from(*parts_.refs);
   // a branch that these steps make has nothing to freeze
   const auto find = [&](const BranchRef& ref) -> Result<std::optional<Branch>> {
@@ -141,7 +145,27 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
         PFS_TRY(plan_finish(*branch, automatic, false, frozen));
       }
       started.insert(start->ref);
+    } else if (const auto* files = std::get_if<ChangeFiles>(&step)) {
+      PFS_TRY_ASSIGN(const auto branch, find(files->ref));
+      const bool into_started = started.contains(files->ref);
+      if (into_started) filled.insert(files->ref);
+      if (!branch) continue;
+      PFS_TRY(refuse_output(*branch, "writes"));
+      if (!into_started) {
+        FinishOptions automatic;
+        automatic.automatic = true;
+        if (!frozen.contains(files->ref)) PFS_TRY(refuse_on_request(*branch));
+        PFS_TRY(plan_finish(*branch, automatic, false, frozen));
+      } else if (!frozen.contains(files->ref) && parts_.trees->changed(files->ref)) {
+        return Error{Code::kConflict, fmt::format("branch {}: it has changes that are not committed, and were not made by the transaction that "
+                                                  "starts its commit; finish the branch's commit first, and then start one", files->ref.str())};
+      }
     } else if (const auto* finish = std::get_if<FinishCommit>(&step)) {
+      if (started.contains(finish->ref) && filled.contains(finish->ref)) {
+        started.erase(finish->ref);
+        filled.erase(finish->ref);
+        continue;  // nothing of it is in the live tree
+      }
       PFS_TRY_ASSIGN(const auto branch, find(finish->ref));
       if (!branch) continue;
       PFS_TRY(refuse_output(*branch, "writes"));

@@ -176,6 +176,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     if (extend) {
       for (const auto& commit : done.effects.commits) PFS_TRY(extend(commit, txn));
     }
+    PFS_FAULT_POINT("store.steps.ready");
     auto committed = parts_.refs->commit(std::move(txn));
     if (committed) return done;
     // what `extend` expects is the caller's business; a record may have changed beside us
@@ -201,7 +202,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
       continue;
     }
     PFS_TRY_ASSIGN(auto replaced, change.deleted ? parts_.trees->drop_branch(change.ref)
-                                                 : parts_.trees->replace_root(change.ref, change.head, change.open));
+                                                 : parts_.trees->replace_root(change.ref, change.head, change.open, change.begins));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
@@ -237,7 +238,7 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
       PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*parts_.refs), ref));
       if (branch.head && branch.head != member.under.commit) {
         PFS_TRY_ASSIGN(const auto head, load_commit(read_from(*parts_.refs), *branch.head));
-        PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open));
+        PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open, branch.open_tree));
         if (replaced) outcome.replaced.push_back(std::move(*replaced));
       }
       one = frozen.erase(one);

@@ -63,7 +63,7 @@ Result<StepResult> RefSteps::apply_one(const UpdateRepo& step) {
   return StepResult{};
 }
 
-Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo) {
+Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo, const std::optional<DirectoryOwner>& owner) {
   auto repo = load_repo(edit_.reader(), ref.repo);
   if (!repo && (repo.error().code != Code::kNotFound || !create_repo)) return std::move(repo).error();
   PFS_TRY_ASSIGN(const auto there, edit_.get(branch_key(ref)));
@@ -72,6 +72,7 @@ Result<Branch> RefSteps::new_branch(const BranchRef& ref, bool create_repo) {
   branch.ref = ref;
   branch.open = new_commit_id();
   branch.created = clock_.now();
+  branch.owner = owner;
   PFS_TRY_ASSIGN(branch.log_length, last_log_number(refs_, ref));
   // the repo's record is written again, so that its deletion and a branch made in it exclude each other
   edit_.put(repo_key(ref.repo), encode(repo ? *repo : Repo{ref.repo, "", branch.created}));
@@ -90,7 +91,7 @@ Result<StepResult> RefSteps::apply_one(const CreateBranch& step) {
     }
     if (step.head && step.head->branch) PFS_TRY(publish(BranchRef{step.head->repo, *step.head->branch}));
   }
-  PFS_TRY_ASSIGN(auto branch, new_branch(step.ref, step.create_repo));
+  PFS_TRY_ASSIGN(auto branch, new_branch(step.ref, step.create_repo, step.owner));
   branch.policy = step.policy;
   if (step.head) {
     PFS_TRY_ASSIGN(const auto commit, resolve_commit(edit_.reader(), *step.head));
@@ -163,7 +164,7 @@ Result<StepResult> RefSteps::apply_one(const StartCommit& step) {
   if (there) {
     PFS_TRY_ASSIGN(branch, load_branch(edit_.reader(), step.ref));
   } else {
-    PFS_TRY_ASSIGN(branch, new_branch(step.ref, false));
+    PFS_TRY_ASSIGN(branch, new_branch(step.ref, false, step.owner));
   }
   PFS_TRY(refuse_output(branch, "writes"));
   if (branch.opened_by_hand) {
@@ -195,6 +196,7 @@ Result<StepResult> RefSteps::apply_one(const StartCommit& step) {
   branch.opened = clock_.now();
   branch.open_description = step.description;
   put(branch);
+  started_.insert(step.ref);
   return StepResult{branch.open, true};
 }
 
@@ -202,7 +204,8 @@ Result<StepResult> RefSteps::apply_one(const FinishCommit& step) {
   PFS_TRY(publish(step.ref));
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
   PFS_TRY(refuse_output(branch, "writes"));
-  if (effects_.published.contains(step.ref) || frozen_.contains(step.ref)) {
+  const bool frozen = effects_.published.contains(step.ref) || frozen_.contains(step.ref);
+  if (frozen && !started_.contains(step.ref)) {
     return StepResult{branch.head.value_or(CommitId{}), effects_.published.contains(step.ref)};
   }
   const bool keep = step.options.keep_unchanged || branch.opened_by_hand;
@@ -210,7 +213,10 @@ Result<StepResult> RefSteps::apply_one(const FinishCommit& step) {
   // started by this very transaction on a branch that it has made, too: there is no live tree to look at yet
   PFS_TRY_ASSIGN(const auto head, head_of(branch));
   Commit commit;
-  if (head) {
+  if (branch.open_tree) {
+    commit.root = branch.open_tree->root;
+    commit.links = branch.open_tree->links;
+  } else if (head) {
     commit.root = head->root;
     commit.links = head->links;
   } else {
@@ -229,6 +235,7 @@ Result<StepResult> RefSteps::apply_one(const DiscardCommit& step) {
   branch.open = new_commit_id();
   branch.opened_by_hand = false;
   branch.open_description.clear();
+  branch.open_tree.reset();
   put(branch);
   PFS_TRY_ASSIGN(auto head, head_of(branch));
   effects_.trees.push_back({step.ref, std::move(head), branch.open});
@@ -240,7 +247,7 @@ Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
   PFS_TRY_ASSIGN(const auto parent, head_of(branch));
   Commit commit;
   commit.root = step.root;
-  PFS_TRY_ASSIGN(commit.links, trees_.links_of(parent, step.root));
+  PFS_TRY_ASSIGN(commit.links, trees_.links_of(parent ? FinishedTree{parent->root, parent->links} : FinishedTree{}, step.root));
   commit.author = step.options.author;
   commit.description = step.options.description;
   commit.provenance = step.provenance;
@@ -333,6 +340,8 @@ Result<Commit> RefSteps::add_commit(Branch& branch, Commit commit, const CommitI
   branch.open = next_open;
   branch.opened_by_hand = false;
   branch.open_description.clear();
+  branch.open_tree.reset();
+  started_.erase(branch.ref);
   move_head(branch, commit, "commit");
   effects_.commits.push_back(commit);
   return commit;

@@ -55,6 +55,7 @@ class RefSteps {
     CommitId open;
     bool deleted = false;
     std::optional<BranchRef> renamed_to{};
+    std::optional<FinishedTree> begins{};  ///< not with what `head` has
   };
 
   struct Parts {
@@ -91,6 +92,9 @@ class RefSteps {
   Result<StepResult> apply_one(const FinishCommit& step);
   Result<StepResult> apply_one(const DiscardCommit& step);
   Result<StepResult> apply_one(const PublishTree& step);
+  // ref_steps_files.cc
+  Result<StepResult> apply_one(const ChangeFiles& step);
+  Result<FinishedTree> changed(const ChangeFiles& step, const FinishedTree& base);
   Result<StepResult> apply_one(const DeleteBranch& step);
   Result<StepResult> apply_one(const RenameBranch& step);
   // ref_steps_delete.cc
@@ -101,7 +105,7 @@ class RefSteps {
   void erase_commit(const Commit& commit);
   Result<void> rewrite(Commit commit, const std::optional<CommitId>& parent);
 
-  Result<Branch> new_branch(const BranchRef& ref, bool create_repo);
+  Result<Branch> new_branch(const BranchRef& ref, bool create_repo, const std::optional<DirectoryOwner>& owner);
   Result<void> publish(const BranchRef& ref);
   Result<Commit> add_commit(Branch& branch, Commit commit, const CommitId& next_open);
   enum class Moving { kTold, kQuiet };  // quiet: no job comes of it
@@ -119,6 +123,7 @@ class RefSteps {
   RefEdit edit_;
   std::set<BranchRef> looked_at_;  // of `frozen_`
   std::set<BranchRef> made_;       // have no live tree yet
+  std::set<BranchRef> started_;    // their commits, by hand
   Effects effects_;
 };
 

@@ -88,7 +88,7 @@ Result<void> PipelineService::mend_branches(const std::vector<PipelineRecord>& p
   for (const PipelineRecord& pipeline : pipelines) {
     PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline.spec_json));
     outputs.insert(spec.output());
-    auto made = make_branches(spec);
+    auto made = make_branches(spec, {});
     if (!made && made.error().code == Code::kNotFound) {  // its input repo was deleted by force
       spdlog::warn("pipeline {}: {}", spec.name.str(), made.error().message);
       continue;
@@ -140,13 +140,14 @@ PipelineService::DriverPtr PipelineService::take_driver(const RepoName& name) {
   return node ? std::move(node.mapped()) : nullptr;
 }
 
-Result<PipelineInfo> PipelineService::create(const std::string& spec_json, bool update, bool reprocess) {
+Result<PipelineInfo> PipelineService::create(const std::string& spec_json, bool update, bool reprocess,
+                                             const std::optional<store::DirectoryOwner>& owner) {
   PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(spec_json));
   PFS_TRY(check_branches(spec));
   PFS_TRY(runner_->probe());
   PFS_TRY_ASSIGN(const bool changed, put_spec(spec, update, reprocess));
   if (changed) {
-    PFS_TRY(make_branches(spec));
+    PFS_TRY(make_branches(spec, owner));
     PFS_TRY_ASSIGN(const auto record, ledger_.pipeline(spec.name));
     if (record) PFS_TRY(ledger_.cause_newest_job(record->record));
     drive(spec.name);
@@ -222,13 +223,13 @@ Result<void> PipelineService::check_no_cycle(const PipelineSpec& spec) const {
   return {};
 }
 
-Result<void> PipelineService::make_branches(const PipelineSpec& spec) {
+Result<void> PipelineService::make_branches(const PipelineSpec& spec, const std::optional<store::DirectoryOwner>& owner) {
   store::Catalog& catalog = store_.catalog();
-  auto made = catalog.create_branch(spec.input_branch(), std::nullopt, /*create_repo=*/false);
+  auto made = catalog.create_branch(spec.input_branch(), std::nullopt, /*create_repo=*/false, {}, owner);
   if (!made && made.error().code != Code::kExists) return std::move(made).error();
   auto repo = catalog.create_repo(spec.name, "output of pipeline " + spec.name.str());
   if (!repo && repo.error().code != Code::kExists) return std::move(repo).error();
-  made = catalog.create_branch(spec.output(), std::nullopt, /*create_repo=*/false);
+  made = catalog.create_branch(spec.output(), std::nullopt, /*create_repo=*/false, {}, owner);
   if (!made && made.error().code != Code::kExists) return std::move(made).error();
   PFS_TRY_ASSIGN(const store::Branch output, catalog.branch(spec.output()));
   if (output.output_of == spec.name.str()) return {};

@@ -26,7 +26,8 @@ class PipelineService final : public Pipelines {
   Result<void> start() override;
   void stop() override;
 
-  Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess) override;
+  Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess,
+                              const std::optional<store::DirectoryOwner>& owner = {}) override;
   Result<std::vector<PipelineInfo>> list() const override;
   Result<PipelineInfo> get(const RepoName& name) const override;
   Result<void> remove(const RepoName& name) override;
@@ -51,7 +52,7 @@ class PipelineService final : public Pipelines {
   Result<void> leave(const PipelineRecord& old, const PipelineRecord& now, const PipelineSpec& spec);
   Result<void> check_branches(const PipelineSpec& spec);
   Result<void> check_no_cycle(const PipelineSpec& spec) const;
-  Result<void> make_branches(const PipelineSpec& spec);
+  Result<void> make_branches(const PipelineSpec& spec, const std::optional<store::DirectoryOwner>& owner);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
