@@ -114,7 +114,8 @@ Result<PipelineSpec> read_spec(const json& object) {
     return invalid("reprocess_spec", "expected until_success or every_job");
   }
   spec.reprocess_every_job = reprocess == "every_job";
-  if (const json& salt = member(object, "salt"); !salt.is_null() && salt != "") spec.salt = salt.get<std::string>();
+  const json& salt = member(object, "salt");
+  if (salt.is_string() && !salt.get_ref<const std::string&>().empty()) spec.salt = salt.get<std::string>();
 
   const json& workers = member(member(object, "parallelism_spec"), "constant");
   if (!workers.is_null() && workers.get<std::uint64_t>() > 1) {
