@@ -1,13 +1,15 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <optional>
 #include <random>
 #include <thread>
 
+#include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
 #include "base/clock.h"
@@ -72,22 +74,55 @@ void complete_cut_off_write(const StoreOp& op, const StoreModel& before, const S
   }
 }
 
+// A store and what it holds by the model. A failure leaves both the store and, beside it, the one that its last round
+// began with: `store_victim DIR/before SEED STEPS` plays that round again.
+struct World {
+  TemporaryDirectory directory;
+  std::string path = directory / "store";
+  StoreModel model;
+
+  World() {
+    SystemClock clock;
+    store::StoreOptions options;
+    options.path = path;
+    options.clock = &clock;
+    auto store = store::Store::open(options);
+    REQUIRE(store);
+    REQUIRE(StoreWorkload::make_branches(**store));
+  }
+  ~World() {
+    if (std::uncaught_exceptions() == 0) return;
+    directory.keep();
+    std::fprintf(stderr, "the store is kept: %s\n", directory.path().c_str());
+  }
+
+  void remember() const {
+    namespace filesystem = boost::filesystem;
+    filesystem::remove_all(directory / "before");
+    filesystem::copy(path, directory / "before", filesystem::copy_options::recursive);
+  }
+};
+
+// A history that never comes to its fault point ends by itself.
+constexpr int kSteps = 300;
+
 struct Round {
-  std::string store;
   std::uint64_t seed = 0;
-  std::vector<std::string> environment;  // PFS_FAULT
+  std::vector<std::string> environment{};  // PFS_FAULT
   int kill_after_ms = -1;                // -1: it dies by itself
   int steps = 100000;
   bool packing = false;                  // objects and packs move all the time
 };
 
 // Runs the victim to its death and returns what it may have left; the model goes on from what is found.
-void run_round(const Round& round, StoreModel& model) {
+void run_round(const Round& round, World& world) {
+  StoreModel& model = world.model;
+  world.remember();
   for (const auto& variable : round.environment) ::putenv(const_cast<char*>(variable.c_str()));
   int acknowledged = -1;
   bool ready = false;
   {
-    std::vector<std::string> command{PFS_STORE_VICTIM, round.store, std::to_string(round.seed), std::to_string(round.steps)};
+    std::vector<std::string> command{PFS_STORE_VICTIM, world.path, std::to_string(round.seed), std::to_string(round.steps)};
     if (round.packing) command.push_back("packing");
     KilledChild victim(std::move(command));
     std::thread killer;
@@ -102,6 +137,10 @@ void run_round(const Round& round, StoreModel& model) {
       else acknowledged = std::atoi(line.c_str());
     }
     if (killer.joinable()) killer.join();
+    victim.kill();
+    const bool may_fail = std::any_of(round.environment.begin(), round.environment.end(),
+                                      [](const std::string& variable) { return variable.find(":fail") != variable.npos; });
+    if (!may_fail && !victim.ended_well()) FAIL("seed " << round.seed << ", after " << acknowledged << ": the victim gave up");
   }
   for (const auto& variable : round.environment) ::unsetenv(variable.substr(0, variable.find('=')).c_str());
 
@@ -135,7 +174,7 @@ void run_round(const Round& round, StoreModel& model) {
 
   SystemClock clock;
   store::StoreOptions options;
-  options.path = round.store;
+  options.path = world.path;
   options.clock = &clock;
   options.automatic_commits = false;
   auto store = store::Store::open(options);
@@ -164,31 +203,15 @@ void run_round(const Round& round, StoreModel& model) {
     const auto packed = (*store)->pack();
     const auto repacked = (*store)->repack({});
     if (!packed || !repacked) FAIL("seed " << round.seed << ": " << (!packed ? packed.error().message : repacked.error().message));
-    CHECK(repacked->damaged == 0);
+    REQUIRE(repacked->damaged == 0);
     const auto again = StoreWorkload::read(**store);
     if (!again) FAIL("seed " << round.seed << ", after repack: " << again.error().message);
-    CHECK(StoreWorkload::difference(*found, *again).empty());
+    REQUIRE(StoreWorkload::difference(*found, *again).empty());
   }
   const bool joined = ready ? committed.joined || (under_way && possible.back().joined) : model.joined;
   model = *found;
   model.joined = joined;
 }
-
-struct World {
-  TemporaryDirectory directory;
-  std::string path = directory.path() + "/store";
-  StoreModel model;
-
-  World() {
-    SystemClock clock;
-    store::StoreOptions options;
-    options.path = path;
-    options.clock = &clock;
-    auto store = store::Store::open(options);
-    REQUIRE(store);
-    REQUIRE(StoreWorkload::make_branches(**store));
-  }
-};
 
 TEST_CASE("a store killed at a random moment holds everything that it acknowledged", "[store][fault]") {
   World world;
@@ -196,7 +219,7 @@ TEST_CASE("a store killed at a random moment holds everything that it acknowledg
   std::mt19937_64 random(seed);
   INFO("seed " << seed);
   for (int kill = 0; kill < rounds(25, 2000); ++kill) {
-    run_round({world.path, random(), {}, static_cast<int>(20 + random() % 250)}, world.model);
+    run_round({.seed = random(), .kill_after_ms = static_cast<int>(20 + random() % 250)}, world);
   }
 }
 
@@ -212,8 +235,8 @@ TEST_CASE("a store killed at a fault point holds everything that it acknowledged
   INFO("seed " << seed << " at " << point);
   for (int kill = 0; kill < rounds(2, 60); ++kill) {
     // one with low limits of staging; a history that never comes to the point ends by itself
-    constexpr int kSteps = 300;
-    run_round({world.path, random() | 1U, {fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 4)}, -1, kSteps}, world.model);
+    auto fault = fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 4);
+    run_round({.seed = random() | 1U, .environment = {std::move(fault)}, .steps = kSteps}, world);
   }
 }
 
@@ -223,7 +246,7 @@ TEST_CASE("a store killed while objects are moved and packs rewritten holds ever
   std::mt19937_64 random(seed);
   INFO("seed " << seed);
   for (int kill = 0; kill < rounds(10, 1000); ++kill) {
-    run_round({world.path, random(), {}, static_cast<int>(20 + random() % 400), true}, world.model);
+    run_round({.seed = random(), .kill_after_ms = static_cast<int>(20 + random() % 400), .packing = true}, world);
   }
 }
 
@@ -235,11 +258,14 @@ TEST_CASE("a store killed at a fault point of moving and rewriting holds everyth
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
   INFO("seed " << seed << " at " << point);
+  const auto fault = [&](std::string_view what) {
+    return std::vector{fmt::format("PFS_FAULT={}:{}:{}", point, what, 1 + random() % 6)};
+  };
   for (int kill = 0; kill < rounds(2, 60); ++kill) {
-    run_round({world.path, random(), {fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 6)}, -1, true}, world.model);
+    run_round({.seed = random(), .environment = fault("kill"), .steps = kSteps, .packing = true}, world);
   }
   // and one that fails there and goes on
-  run_round({world.path, random(), {fmt::format("PFS_FAULT={}:fail:{}", point, 1 + random() % 6)}, 1000, true}, world.model);
+  run_round({.seed = random(), .environment = fault("fail"), .kill_after_ms = 1000, .packing = true}, world);
 }
 
 }  // namespace

@@ -49,12 +49,16 @@ class KilledChild {
   void kill() {
     if (pid_ == 0) return;
     ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    ::waitpid(pid_, &status_, 0);
     pid_ = 0;
   }
 
+  /// True if it was killed, or had ended before, without complaining.
+  bool ended_well() const { return pid_ == 0 && (WIFSIGNALED(status_) || WEXITSTATUS(status_) == 0); }
+
  private:
   pid_t pid_ = 0;
+  int status_ = 0;
   FILE* output_ = nullptr;
 };
 

@@ -25,7 +25,7 @@ namespace {
 constexpr std::chrono::milliseconds kStep{5};
 // A start waits for its turn on a busy machine: at a load of 15, one that does 0.2 s of work was seen to take 12 s, run by
 // nice(1). So what it takes of a processor is bounded as well, and tightly.
-constexpr std::chrono::seconds kStart{60};
+constexpr std::chrono::seconds kStart{20};
 constexpr std::chrono::seconds kStartWork{5};
 
 template <class Condition>

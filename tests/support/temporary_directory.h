@@ -9,7 +9,7 @@
 
 namespace pfs::test {
 
-/// A directory of a test's own, removed with everything in it at the end. On $TMPDIR or /tmp.
+/// A directory of a test's own, removed with everything in it at the end unless it is kept. On $TMPDIR or /tmp.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -20,9 +20,13 @@ class TemporaryDirectory {
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   ~TemporaryDirectory() {
+    if (kept_) return;
     boost::system::error_code ignored;  // nothing to do about it, and a destructor must not throw
     boost::filesystem::remove_all(path_, ignored);
   }
+
+  /// Leaves it where it is: a failure that is to be looked at.
+  void keep() { kept_ = true; }
 
   const std::string& path() const { return path_; }
   /// A path in it.
@@ -30,6 +34,7 @@ class TemporaryDirectory {
 
  private:
   std::string path_;
+  bool kept_ = false;
 };
 
 }  // namespace pfs::test
