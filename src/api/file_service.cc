@@ -1,6 +1,7 @@
 #include "api/file_service.h"
 
 #include <fmt/format.h>
+#include <grpcpp/support/method_handler.h>
 
 #include "api/internal/answer.h"
 #include "api/internal/file_find.h"
@@ -32,9 +33,13 @@ grpc::Status FileService::PutFiles(grpc::ServerContext* context,
   return answer(*context, put(*context, *reader, *response));
 }
 
-grpc::Status FileService::GetFiles(grpc::ServerContext* context, const v1::GetFilesRequest* request,
-                                   grpc::ServerWriter<v1::GetFilesResponse>* writer) {
-  return answer(*context, get(*request, *writer));
+void FileService::serve_get_files() {
+  const auto* method = v1::GetFilesRequest::descriptor()->file()->service(0)->FindMethodByName("GetFiles");
+  MarkMethodStreamed(method->index(),
+                     new grpc::internal::SplitServerStreamingHandler<v1::GetFilesRequest, grpc::ByteBuffer>(
+                         [this](grpc::ServerContext* context, FileStream* stream) {
+                           return answer(*context, get(*stream));
+                         }));
 }
 
 grpc::Status FileService::InspectFile(grpc::ServerContext* context,
@@ -117,10 +122,11 @@ Result<void> FileService::put(const grpc::ServerContext& context,
   return put.finish(response);
 }
 
-Result<void> FileService::get(const v1::GetFilesRequest& request,
-                              grpc::ServerWriter<v1::GetFilesResponse>& writer) {
+Result<void> FileService::get(FileStream& stream) {
+  v1::GetFilesRequest request;
+  if (!stream.Read(&request)) return Error{Code::kInvalid, "get file: the request cannot be read"};
   PFS_TRY_ASSIGN(auto found, find(request.file()));
-  FileSender sender(store_.trees(), writer);
+  FileSender sender(store_.trees(), stream);
   const auto send = [&] {
     if (request.recursive()) return sender.send_all(found.node, found.ref.path);
     return get_one(found, request.offset(), sender);

@@ -17,13 +17,13 @@ namespace pfs::api {
 class FileService final : public v1::FileService::Service {
  public:
   FileService(store::Store& store, const Callers& callers)
-      : store_(store), callers_(callers), transactions_(store, callers) {}
+      : store_(store), callers_(callers), transactions_(store, callers) {
+    serve_get_files();
+  }
 
   grpc::Status PutFiles(grpc::ServerContext* context,
                         grpc::ServerReader<v1::PutFilesRequest>* reader,
                         v1::PutFilesResponse* response) override;
-  grpc::Status GetFiles(grpc::ServerContext* context, const v1::GetFilesRequest* request,
-                        grpc::ServerWriter<v1::GetFilesResponse>* writer) override;
   grpc::Status InspectFile(grpc::ServerContext* context, const v1::InspectFileRequest* request,
                            v1::FileInfo* response) override;
   grpc::Status ListFiles(grpc::ServerContext* context, const v1::ListFilesRequest* request,
@@ -53,8 +53,9 @@ class FileService final : public v1::FileService::Service {
   Result<FileChanges> changes_of(const grpc::ServerContext& context);
   Result<void> put(const grpc::ServerContext& context,
                    grpc::ServerReader<v1::PutFilesRequest>& reader, v1::PutFilesResponse& response);
-  Result<void> get(const v1::GetFilesRequest& request,
-                   grpc::ServerWriter<v1::GetFilesResponse>& writer);
+  /// GetFiles is answered with messages that we encode, for which the generated class has no method to override.
+  void serve_get_files();
+  Result<void> get(FileStream& stream);
   Result<void> inspect(const v1::FileRef& ref, v1::FileInfo& info);
   Result<void> get_one(const Found& found, std::uint64_t offset, FileSender& sender);
   Result<void> list(const v1::ListFilesRequest& request, grpc::ServerWriter<v1::FileInfo>& writer);

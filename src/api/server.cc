@@ -80,8 +80,10 @@ class GrpcServer final : public Server {
     builder.RegisterService(&transactions_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
+    if (tcp_.addresses.empty()) {
+      builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+      builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
+    }
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> watches;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 #include <grpcpp/support/sync_stream.h>
 
 #include "base/names.h"
@@ -11,12 +13,15 @@
 
 namespace pfs::api {
 
-/// Sends files and directories as GetFiles answers them. Made for one call; takes as much memory as
-/// one message.
+/// A GetFiles call: messages that are encoded already go out of it.
+using FileStream = grpc::ServerSplitStreamer<v1::GetFilesRequest, grpc::ByteBuffer>;
+
+/// Sends files and directories as GetFiles answers them. Made for one call.
+///
+/// A file's bytes are read to where they are sent from: protobuf, which would copy them, writes only what stands before them.
 class FileSender {
  public:
-  FileSender(store::LiveTrees& trees, grpc::ServerWriter<v1::GetFilesResponse>& writer)
-      : trees_(trees), writer_(writer) {}
+  FileSender(store::LiveTrees& trees, FileStream& stream) : trees_(trees), stream_(stream) {}
 
   /// One entry; a file with its bytes from `offset` on. Errors: kInvalid (past the end), kCancelled
   /// (the client hung up).
@@ -25,15 +30,14 @@ class FileSender {
   Result<void> send_all(const store::NodePtr& node, const RepoPath& path);
 
  private:
-  /// The bytes from `offset` to `size`, where the file ended when it was looked at.
-  Result<void> send_bytes(const store::NodePtr& file, const RepoPath& path, std::uint64_t offset,
-                          std::uint64_t size);
-  /// Sends `message_` and empties it.
-  Result<void> flush();
+  /// The bytes from `offset` to `size`, where the file ended when it was looked at. The first message tells what file it is.
+  Result<void> send_bytes(const store::NodePtr& file, const RepoPath& path, const v1::FileInfo& info,
+                          std::uint64_t offset, std::uint64_t size);
+  /// Sends a message with these fields. Errors: kCancelled.
+  Result<void> send_message(const v1::FileInfo* info, const grpc::Slice* data);
 
   store::LiveTrees& trees_;
-  grpc::ServerWriter<v1::GetFilesResponse>& writer_;
-  v1::GetFilesResponse message_;  // used again, so that its buffer is
+  FileStream& stream_;
 };
 
 }  // namespace pfs::api
