@@ -1,29 +1,27 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/names.h"
 #include "base/result.h"
+#include "trigger/internal/spec_pods.h"
+#include "trigger/internal/spec_transform.h"
 
 namespace pfs::trigger {
+
+/// What becomes of a path that several datums put out.
+enum class SamePath {
+  kConcat,  ///< their files are joined, in the order of the datums
+  kError,   ///< the job fails
+};
 
 /// A pipeline as its author wrote it, checked, with the defaults filled in.
 /// Source: the pipeline specification of Pachyderm 1.13; docs/pipelines.md says which fields do what here.
 struct PipelineSpec {
-  struct Transform {
-    std::string image;               ///< required
-    std::vector<std::string> cmd;    ///< required; executed as it is, without a shell
-    std::vector<std::string> stdin_lines;
-    std::map<std::string, std::string> env;
-    std::string user;                ///< a name or number; empty: the image's
-    std::string working_dir;         ///< empty: the image's
-    std::vector<int> accept_return_code;  ///< counts as success beside 0
-  };
+  using Transform = TransformSpec;
   struct PfsInput {
     RepoName repo;
     RepoName name;  ///< the directory below /pfs; the repo's name unless said otherwise
@@ -36,6 +34,8 @@ struct PipelineSpec {
   Transform transform;
   PfsInput input;
   BranchName output_branch;
+  PodTerms pods;
+  SamePath output_merge = SamePath::kConcat;
   std::uint64_t datum_tries = 3;      ///< attempts, the first one included
   bool reprocess_every_job = false;   ///< never skip what an earlier job did
   std::optional<std::string> salt;    ///< part of every datum's identity; drawn at random when not given

@@ -38,6 +38,13 @@ constexpr Field kPipelineFields[] = {
     {"name", Type::kString},
 };
 
+constexpr Field kSecretFields[] = {
+    {"name", Type::kString},
+    {"mount_path", Type::kString},
+    {"env_var", Type::kString},
+    {"key", Type::kString},
+};
+
 constexpr Field kTransformFields[] = {
     {"image", Type::kString},
     {"cmd", Type::kStrings},
@@ -48,10 +55,10 @@ constexpr Field kTransformFields[] = {
     {"accept_return_code", Type::kIntegers},
     {"dockerfile", Type::kString, Support::kNoEffect, "is for `--build`, which has happened by now"},
     {"debug", Type::kBool, Support::kNoEffect, "logs always hold what it would add"},
-    {"err_cmd", Type::kStrings, Support::kNotYet},
-    {"err_stdin", Type::kStrings, Support::kNotYet},
-    {"secrets", Type::kObjects, Support::kNotYet},
-    {"image_pull_secrets", Type::kStrings, Support::kNotYet},
+    {"err_cmd", Type::kStrings},
+    {"err_stdin", Type::kStrings},
+    {"secrets", Type::kObjects, Support::kNotYet, {}, kSecretFields},
+    {"image_pull_secrets", Type::kStrings},
     {"build", Type::kObject, Support::kNotYet},
 };
 
@@ -82,7 +89,38 @@ constexpr Field kInputFields[] = {
 
 constexpr Field kParallelismFields[] = {
     {"constant", Type::kInteger},
-    {"coefficient", Type::kNumber, Support::kNotYet},
+    {"coefficient", Type::kNumber},
+};
+
+constexpr Field kGpuFields[] = {
+    {"type", Type::kString},
+    {"number", Type::kInteger},
+};
+
+constexpr Field kResourcesFields[] = {
+    {"cpu", Type::kNumberOrString},
+    {"memory", Type::kNumberOrString},
+    {"disk", Type::kNumberOrString},
+    {"gpu", Type::kObject, Support::kYes, {}, kGpuFields},
+};
+
+constexpr Field kMetadataFields[] = {
+    {"labels", Type::kStringMap},
+    {"annotations", Type::kStringMap},
+};
+
+constexpr Field kSchedulingFields[] = {
+    {"node_selector", Type::kStringMap},
+    {"priority_class_name", Type::kString},
+};
+
+constexpr Field kChunkFields[] = {
+    {"number", Type::kInteger},
+    {"size_bytes", Type::kInteger},
+};
+
+constexpr Field kHashtreeFields[] = {
+    {"constant", Type::kInteger},
 };
 
 constexpr Field kSpecFields[] = {
@@ -95,27 +133,28 @@ constexpr Field kSpecFields[] = {
     {"datum_tries", Type::kInteger},
     {"reprocess_spec", Type::kString},
     {"salt", Type::kString},
-    {"cache_size", Type::kNumberOrString, Support::kNoEffect, "there is no sidecar with a cache"},
-    {"sidecar_resource_limits", Type::kObject, Support::kNoEffect, "there is no sidecar"},
-    {"resource_requests", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from"},
-    {"hashtree_spec", Type::kObject, Support::kNoEffect, "outputs are not sharded"},
+    {"output_merge", Type::kString},
+    {"metadata", Type::kObject, Support::kYes, {}, kMetadataFields},
+    {"resource_limits", Type::kObject, Support::kYes, {}, kResourcesFields},
+    {"resource_requests", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from", kResourcesFields},
+    {"datum_timeout", Type::kString},
+    {"job_timeout", Type::kString},
+    {"standby", Type::kBool},
+    {"autoscaling", Type::kBool},
+    {"scheduling_spec", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from", kSchedulingFields},
+    {"pod_spec", Type::kString, Support::kNoEffect, "it changes pods of Kubernetes, which runs none of them here"},
+    {"pod_patch", Type::kString, Support::kNoEffect, "it changes pods of Kubernetes, which runs none of them here"},
     {"max_queue_size", Type::kInteger, Support::kNoEffect, "nothing is fetched ahead"},
-    {"chunk_spec", Type::kObject, Support::kNoEffect, "a datum costs too little to be handed out in chunks"},
+    {"chunk_spec", Type::kObject, Support::kNoEffect, "a datum costs too little to be handed out in chunks", kChunkFields},
+    {"cache_size", Type::kNumberOrString, Support::kNoEffect, "there is no sidecar with a cache"},
+    {"sidecar_resource_limits", Type::kObject, Support::kNoEffect, "there is no sidecar", kResourcesFields},
+    {"hashtree_spec", Type::kObject, Support::kNoEffect, "outputs are not sharded", kHashtreeFields},
+    {"enable_stats", Type::kBool, Support::kNoEffect, "logs and counts of every datum are always kept"},
     {"spec_commit", Type::kObject, Support::kNoEffect, "belongs to the request, not to the spec"},
     {"update", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
     {"reprocess", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
-    {"metadata", Type::kObject, Support::kNotYet},
-    {"resource_limits", Type::kObject, Support::kNotYet},
-    {"datum_timeout", Type::kString, Support::kNotYet},
-    {"job_timeout", Type::kString, Support::kNotYet},
     {"s3_out", Type::kBool, Support::kNotYet},
     {"egress", Type::kObject, Support::kNotYet},
-    {"standby", Type::kBool, Support::kNotYet},
-    {"autoscaling", Type::kBool, Support::kNotYet},
-    {"enable_stats", Type::kBool, Support::kNotYet},
-    {"scheduling_spec", Type::kObject, Support::kNotYet},
-    {"pod_spec", Type::kString, Support::kNotYet},
-    {"pod_patch", Type::kString, Support::kNotYet},
     {"service", Type::kObject, Support::kNotYet},
     {"spout", Type::kObject, Support::kNotYet},
     {"tf_job", Type::kObject, Support::kNotYet},
@@ -141,11 +180,18 @@ bool all_of(const json& value, bool (json::*is)() const noexcept) {
   return std::all_of(value.begin(), value.end(), [&](const json& item) { return (item.*is)(); });
 }
 
+/// How protobuf writes a number of 64 bits.
+bool is_digits(const json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
 bool has_type(const json& value, Type type) {
   switch (type) {
     case Type::kString: return value.is_string();
     case Type::kBool: return value.is_boolean();
-    case Type::kInteger: return value.is_number_unsigned();
+    case Type::kInteger: return value.is_number_unsigned() || is_digits(value);
     case Type::kNumber: return value.is_number();
     case Type::kNumberOrString: return value.is_number() || value.is_string();
     case Type::kObject: return value.is_object();
@@ -164,6 +210,16 @@ bool is_default(const json& value) {
   return value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty());
 }
 
+Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix);
+
+Result<void> check_children(const json& value, const Field& field, const std::string& path) {
+  if (field.children.empty()) return {};
+  if (value.is_object()) return check_object(value, field.children, path + ".");
+  std::size_t number = 0;
+  for (const json& item : value) PFS_TRY(check_object(item, field.children, fmt::format("{}[{}].", path, number++)));
+  return {};
+}
+
 Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix) {
   for (const auto& member : object.items()) {
     const json& value = member.value();
@@ -177,16 +233,15 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
     if (!has_type(value, field->type)) {
       return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(field->type))};
     }
+    if (field->support != Support::kNotYet || !is_default(value)) PFS_TRY(check_children(value, *field, path));
     switch (field->support) {
-      case Support::kYes:
-        if (!field->children.empty()) PFS_TRY(check_object(value, field->children, path + "."));
-        break;
+      case Support::kYes: break;
       case Support::kNoEffect:
         if (!is_default(value)) spdlog::info("pipeline spec: {} has no effect: {}", path, field->note);
         break;
       case Support::kNotYet:
         if (is_default(value)) break;
-        return Error{Code::kUnsupported, fmt::format("pipeline spec: {}: not supported yet; leave it out", path)};
+        return Error{Code::kUnsupported, fmt::format("pipeline spec: {}: comes later; leave it out", path)};
     }
   }
   return {};
