@@ -129,9 +129,20 @@ struct RenameBranch {
 struct EraseRecord {
   std::string key;
 };
+/// A branch is written by one pipeline alone, or (an empty name) by anybody again. Errors: kNotFound, kBusy (it is another
+/// pipeline's).
+struct SetOutput {
+  BranchRef ref;
+  std::string pipeline;
+};
+/// Records that somebody else keeps in the RefDb are written with the steps. `add` is called for each attempt, must expect what
+/// it reads, and must not call the Catalog's writers; a rehearsal does not call it.
+struct AddRecords {
+  std::function<Result<void>(RefTxn& txn)> add;
+};
 using RefStep =
     std::variant<CreateRepo, UpdateRepo, DeleteRepo, CreateBranch, RelateBranch, MoveHead, StartCommit, FinishCommit, DiscardCommit, PublishTree,
-                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord>;
+                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord, SetOutput, AddRecords>;
 
 struct StepResult {
   CommitId commit;       ///< the branch's HEAD after the step; of StartCommit the id of the open commit

@@ -168,6 +168,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     PFS_TRY(writer.flush());
     done.effects = run.effects();
     RefTxn txn = run.take(new_commit_id().hex());
+    for (const auto& records : done.effects.records) PFS_TRY(records.add(txn));
     if (txn.put.empty() && txn.erase.empty()) return done;
     if (PublishHook* hook = hook_; hook != nullptr && !done.effects.moves.empty()) PFS_TRY(hook->on_moves(done.effects.moves, txn));
     if (PublishHook* hook = hook_; hook != nullptr && !done.effects.deleted_commits.empty()) {
@@ -204,6 +205,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
                                                  : parts_.trees->replace_root(change.ref, change.head, change.open));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
+  for (const auto& [ref, is_output] : done.outputs) parts_.trees->set_output(ref, is_output);
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
   outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
   return parts_.trees->release_staging();

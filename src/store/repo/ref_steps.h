@@ -77,6 +77,8 @@ class RefSteps {
     std::set<BranchRef> changed;     ///< branches whose records were written
     std::vector<TreeChange> trees;
     std::vector<CommitId> deleted_commits;
+    std::map<BranchRef, bool> outputs;  ///< branches that have become a pipeline's, or anybody's
+    std::vector<AddRecords> records;    ///< to be added before the transaction is committed
   };
   const Effects& effects() const { return effects_; }
   RefTxn take(std::string id) { return std::move(edit_).take(std::move(id)); }
@@ -97,6 +99,8 @@ class RefSteps {
   Result<StepResult> apply_one(const DeleteRepo& step);
   Result<StepResult> apply_one(const DeleteCommit& step);
   Result<StepResult> apply_one(const EraseRecord& step);
+  Result<StepResult> apply_one(const SetOutput& step);
+  Result<StepResult> apply_one(const AddRecords& step);
   void erase_branch(const BranchRef& ref);
   void erase_commit(const Commit& commit);
   Result<void> rewrite(Commit commit, const std::optional<CommitId>& parent);
