@@ -113,6 +113,7 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/transform/secrets", nlohmann::json::array({{{"name", "s"}}}), Code::kUnsupported, "transform.secrets"},
       {"/transform/secrets", nlohmann::json::array({{{"nam", "s"}}}), Code::kInvalid, "transform.secrets[0].nam"},
       {"/transform/image_pull_secrets", {"a/b"}, Code::kInvalid, "transform.image_pull_secrets"},
+      {"/transform/accept_return_code", {4294967296}, Code::kInvalid, "transform.accept_return_code"},
       {"/transform/working_dir", "tmp", Code::kInvalid, "transform.working_dir"},
       {"/pipeline", nullptr, Code::kInvalid, "pipeline.name"},
       {"/input", nullptr, Code::kInvalid, "input.pfs"},
@@ -168,4 +169,10 @@ TEST_CASE("what is not JSON is refused", "[trigger]") {
     REQUIRE_FALSE(spec);
     CHECK(spec.error().code == Code::kInvalid);
   }
+}
+
+TEST_CASE("a member that is there twice is refused, for the last would win silently", "[trigger]") {
+  const auto spec = parse_spec(R"({"pipeline": {"name": "a", "name": "b"}})");
+  REQUIRE_FALSE(spec);
+  CHECK(spec.error().message.find("name: is there twice") != std::string::npos);
 }

@@ -67,57 +67,6 @@ Result<std::vector<RepoName>> Ledger::readers_expected(const BranchRef& branch, 
   return decode_names(row->value);
 }
 
-Result<void> Ledger::leave_input(const PipelineRecord& pipeline, store::RefTxn& txn) const {
-  PFS_TRY_ASSIGN(const BranchRef branch, input_of(pipeline));
-  PFS_TRY_ASSIGN(auto names, readers_expected(branch, txn));
-  std::erase(names, pipeline.name);
-  if (names.empty()) {
-    txn.erase.push_back(input_key(branch));
-  } else {
-    txn.put.push_back({input_key(branch), encode_names(names)});
-  }
-  return {};
-}
-
-Result<void> Ledger::put_pipeline(const PipelineRecord& record, const std::optional<Versioned<PipelineRecord>>& old) {
-  store::RefTxn txn = begin();
-  PFS_TRY_ASSIGN(const BranchRef input, input_of(record));
-  expect(txn, pipeline_key(record.name), old ? std::optional(old->version) : std::nullopt);
-  txn.put.push_back({pipeline_key(record.name), encode(record)});
-  bool reads_already = false;
-  if (old) {
-    PFS_TRY_ASSIGN(const BranchRef old_input, input_of(old->record));
-    reads_already = old_input == input;
-    if (!reads_already) PFS_TRY(leave_input(old->record, txn));
-  }
-  if (!reads_already) {
-    PFS_TRY_ASSIGN(auto names, readers_expected(input, txn));
-    if (std::find(names.begin(), names.end(), record.name) == names.end()) names.push_back(record.name);
-    txn.put.push_back({input_key(input), encode_names(names)});
-  }
-  PFS_TRY(refs_.commit(std::move(txn)));
-  return {};
-}
-
-Result<void> Ledger::erase_pipeline(const Versioned<PipelineRecord>& pipeline) {
-  store::RefTxn txn = begin();
-  const RepoName& name = pipeline.record.name;
-  expect(txn, pipeline_key(name), pipeline.version);
-  txn.erase.push_back(pipeline_key(name));
-  PFS_TRY(leave_input(pipeline.record, txn));
-  PFS_TRY(refs_.scan(jobs_prefix(name), {}, [&](std::string_view key, const store::RefValue& row) {
-    txn.erase.emplace_back(key);
-    txn.erase.push_back("job/" + row.value);
-    return true;
-  }));
-  PFS_TRY(refs_.scan(queue_prefix(name), {}, [&](std::string_view key, const store::RefValue&) {
-    txn.erase.emplace_back(key);
-    return true;
-  }));
-  PFS_TRY(refs_.commit(std::move(txn)));
-  return {};
-}
-
 void Ledger::add_new_job(const PipelineRecord& pipeline, const BranchRef& branch, const CommitId& head,
                          std::uint64_t log_number, store::RefTxn& txn) const {
   JobRecord job;
@@ -140,7 +89,7 @@ Result<void> Ledger::cause_jobs(const store::HeadMove& move, store::RefTxn& txn)
   PFS_TRY_ASSIGN(const auto names, readers_expected(move.branch, txn));
   for (const RepoName& name : names) {
     PFS_TRY_ASSIGN(const auto found, pipeline(name));
-    if (!found) continue;
+    if (!found || found->record.stopped) continue;
     // the job's id holds the version: an update that comes between must make this transaction start again
     expect(txn, pipeline_key(name), found->version);
     add_new_job(found->record, move.branch, move.new_head.id, move.log_number, txn);

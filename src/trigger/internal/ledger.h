@@ -34,11 +34,16 @@ class Ledger {
   /// The pipelines that read a branch.
   Result<std::vector<RepoName>> readers(const BranchRef& branch) const;
 
-  /// Makes the pipeline, or changes it: `old` is what it was, whose input is read no longer.
-  /// Errors: kConflict (somebody else changed it meanwhile; nothing was done).
-  Result<void> put_pipeline(const PipelineRecord& record, const std::optional<Versioned<PipelineRecord>>& old);
-  /// Erases it with all its jobs. Errors: kConflict.
-  Result<void> erase_pipeline(const Versioned<PipelineRecord>& pipeline);
+  // ledger_pipelines.cc
+  struct Change {
+    PipelineRecord record;
+    std::optional<Versioned<PipelineRecord>> old;  ///< what it was, whose inputs are read no longer
+  };
+  /// Adds pipelines that are made or changed to a transaction, which fails with kConflict where somebody else has changed
+  /// one of them, or who reads their inputs.
+  Result<void> add_put_pipelines(std::span<const Change> changes, store::RefTxn& txn) const;
+  /// The same for pipelines that go, with all their jobs.
+  Result<void> add_erase_pipelines(std::span<const Versioned<PipelineRecord>> pipelines, store::RefTxn& txn) const;
 
   /// Adds the jobs that a HEAD's move causes to the transaction that moves it.
   Result<void> cause_jobs(const store::HeadMove& move, store::RefTxn& txn) const;
@@ -61,7 +66,6 @@ class Ledger {
 
  private:
   Result<std::vector<RepoName>> readers_expected(const BranchRef& branch, store::RefTxn& txn) const;
-  Result<void> leave_input(const PipelineRecord& pipeline, store::RefTxn& txn) const;
   void add_new_job(const PipelineRecord& pipeline, const BranchRef& branch, const CommitId& head,
                    std::uint64_t log_number, store::RefTxn& txn) const;
   store::RefTxn begin() const;

@@ -96,6 +96,11 @@ void PipelineDriver::work_until_stopped() {
 Result<PipelineDriver::Rest> PipelineDriver::work() {
   PFS_TRY_ASSIGN(const auto pipeline, house_.ledger.pipeline(name_));
   if (!pipeline) return Rest();
+  if (pipeline->record.stopped) {
+    container_.stop();
+    show_health(PipelineState::kPaused, "");
+    return Rest();
+  }
   PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
   PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
   if (!job) return prepare(spec);

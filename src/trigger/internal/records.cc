@@ -12,6 +12,7 @@ namespace pfs::trigger {
 namespace {
 
 constexpr std::uint8_t kRecordVersion = 1;
+constexpr std::uint8_t kPipelineVersion = 2;  // 1: cannot have been stopped
 
 Decoder open_record(std::string_view value) {
   Decoder in(value);
@@ -86,19 +87,23 @@ JobInfo JobRecord::info() const {
 
 std::string encode(const PipelineRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).bytes(record.name.str()).varint(record.version).bytes(record.spec_json).bytes(record.salt);
+  out.u8(kPipelineVersion).bytes(record.name.str()).varint(record.version).bytes(record.spec_json).bytes(record.salt);
   write_time(out, record.created);
+  out.u8(record.stopped ? 1 : 0);
   return std::move(out).str();
 }
 
 Result<PipelineRecord> decode_pipeline(std::string_view value) {
-  Decoder in = open_record(value);
+  Decoder in(value);
+  const std::uint8_t version = in.u8();
+  if (version == 0 || version > kPipelineVersion) in.fail();
   PipelineRecord record;
   record.name = read_repo(in);
   record.version = in.varint();
   record.spec_json = in.bytes();
   record.salt = in.bytes();
   record.created = read_time(in);
+  if (version >= 2) record.stopped = in.u8() != 0;
   PFS_TRY(in.finish("a pipeline's record"));
   return record;
 }

@@ -29,6 +29,7 @@ struct PipelineRecord {
   std::string spec_json;  ///< as to_json() gives it
   std::string salt;       ///< kept over updates unless they reprocess
   Timestamp created;
+  bool stopped = false;   ///< by hand: nothing runs, and nothing is caused
 };
 
 struct JobRecord {

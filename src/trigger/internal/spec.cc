@@ -1,5 +1,7 @@
 #include "trigger/internal/spec.h"
 
+#include <set>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -71,14 +73,33 @@ Result<PipelineSpec> read_spec(const json& object) {
   return spec;
 }
 
+/// JSON in which no object has two members of one name: of those the last would win, and nobody be told.
+Result<json> parse_once(std::string_view text) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::string twice;
+  const auto look = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key && twice.empty() && !keys.back().insert(parsed.get<std::string>()).second) {
+      twice = parsed.get<std::string>();
+    }
+    return true;
+  };
+  json object = json::parse(text.begin(), text.end(), look);
+  if (!twice.empty()) return invalid_field(printable(twice), "is there twice in one object");
+  return object;
+}
+
 }  // namespace
 
 Result<PipelineSpec> parse_spec(std::string_view json_text) {
   if (json_text.size() > kMaxSpecBytes) return Error{Code::kInvalid, "pipeline spec: longer than 1 MiB"};
   try {
-    const json object = json::parse(json_text);
-    PFS_TRY(check_spec_fields(object));
-    return read_spec(object);
+    PFS_TRY_ASSIGN(const json object, parse_once(json_text));
+    PFS_TRY_ASSIGN(auto notes, check_spec_fields(object));
+    PFS_TRY_ASSIGN(PipelineSpec spec, read_spec(object));
+    spec.notes = std::move(notes);
+    return spec;
   } catch (const json::exception& e) {
     return Error{Code::kInvalid, fmt::format("pipeline spec: {}", e.what())};
   }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/names.h"
 #include "base/result.h"
@@ -40,6 +41,10 @@ struct PipelineSpec {
   bool reprocess_every_job = false;   ///< never skip what an earlier job did
   std::optional<std::string> salt;    ///< part of every datum's identity; drawn at random when not given
 
+  std::vector<std::string> notes;     ///< fields that were given and have no effect, and why
+
+  /// Each branch that it reads, once.
+  std::vector<BranchRef> inputs() const { return {input_branch()}; }
   BranchRef input_branch() const { return {input.repo, input.branch}; }
   BranchRef output() const { return {name, output_branch}; }
   /// `images:/*`

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 #include "base/names.h"
 
@@ -16,6 +15,7 @@ namespace pfs::trigger {
 namespace {
 
 using nlohmann::json;
+using Notes = std::vector<std::string>;
 
 enum class Type { kString, kBool, kInteger, kNumber, kNumberOrString, kObject, kStrings, kIntegers, kObjects, kStringMap };
 
@@ -210,17 +210,17 @@ bool is_default(const json& value) {
   return value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty());
 }
 
-Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix);
+Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix, Notes& notes);
 
-Result<void> check_children(const json& value, const Field& field, const std::string& path) {
+Result<void> check_children(const json& value, const Field& field, const std::string& path, Notes& notes) {
   if (field.children.empty()) return {};
-  if (value.is_object()) return check_object(value, field.children, path + ".");
+  if (value.is_object()) return check_object(value, field.children, path + ".", notes);
   std::size_t number = 0;
-  for (const json& item : value) PFS_TRY(check_object(item, field.children, fmt::format("{}[{}].", path, number++)));
+  for (const json& item : value) PFS_TRY(check_object(item, field.children, fmt::format("{}[{}].", path, number++), notes));
   return {};
 }
 
-Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix) {
+Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix, Notes& notes) {
   for (const auto& member : object.items()) {
     const json& value = member.value();
     const std::string path = prefix + member.key();
@@ -233,11 +233,11 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
     if (!has_type(value, field->type)) {
       return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(field->type))};
     }
-    if (field->support != Support::kNotYet || !is_default(value)) PFS_TRY(check_children(value, *field, path));
+    if (field->support != Support::kNotYet || !is_default(value)) PFS_TRY(check_children(value, *field, path, notes));
     switch (field->support) {
       case Support::kYes: break;
       case Support::kNoEffect:
-        if (!is_default(value)) spdlog::info("pipeline spec: {} has no effect: {}", path, field->note);
+        if (!is_default(value)) notes.push_back(fmt::format("{} has no effect: {}", path, field->note));
         break;
       case Support::kNotYet:
         if (is_default(value)) break;
@@ -249,9 +249,11 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
 
 }  // namespace
 
-Result<void> check_spec_fields(const json& spec) {
+Result<Notes> check_spec_fields(const json& spec) {
   if (!spec.is_object()) return Error{Code::kInvalid, "pipeline spec: expected a JSON object"};
-  return check_object(spec, kSpecFields, "");
+  Notes notes;
+  PFS_TRY(check_object(spec, kSpecFields, "", notes));
+  return notes;
 }
 
 }  // namespace pfs::trigger

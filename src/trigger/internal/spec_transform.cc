@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::int64_t kMaxExitCode = 255;
+
 Result<void> check_command(std::string_view field, const std::vector<std::string>& command) {
   for (const std::string& argument : command) {
     if (has_nul(argument)) return invalid_field(field, "a NUL byte in an argument");
@@ -88,7 +90,12 @@ Result<TransformSpec> read_transform(const json& object) {
   transform.env = value_or_empty<std::map<std::string, std::string>>(member(object, "env"));
   transform.user = text_or(member(object, "user"), "");
   transform.working_dir = text_or(member(object, "working_dir"), "");
-  transform.accept_return_code = value_or_empty<std::vector<int>>(member(object, "accept_return_code"));
+  for (const std::int64_t code : value_or_empty<std::vector<std::int64_t>>(member(object, "accept_return_code"))) {
+    if (code < 0 || code > kMaxExitCode) {
+      return invalid_field("transform.accept_return_code", fmt::format("{} is no exit status; they go from 0 to 255", code));
+    }
+    transform.accept_return_code.push_back(static_cast<int>(code));
+  }
   transform.image_pull_secrets = value_or_empty<std::vector<std::string>>(member(object, "image_pull_secrets"));
   std::size_t number = 0;
   for (const json& secret : member(object, "secrets")) {
