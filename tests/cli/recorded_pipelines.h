@@ -15,8 +15,9 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<trigger::LogLine> lines;
   std::vector<std::string> created;  ///< specs, as create() was given them
 
-  Result<void> on_moves(std::span<const store::HeadMove>, store::RefTxn&) override { return {}; }
+  Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
+  void after_discard(const BranchRef&) override {}
   Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 

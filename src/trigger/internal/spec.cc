@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "store/glob.h"
 #include "trigger/internal/spec_fields.h"
 
 namespace pfs::trigger {
@@ -68,28 +67,6 @@ Result<PipelineSpec::Transform> read_transform(const json& object) {
   return transform;
 }
 
-Result<PipelineSpec::PfsInput> read_input(const json& object) {
-  const json& pfs = member(object, "pfs");
-  if (!pfs.is_object()) return invalid("input.pfs", "is required: what the pipeline reads");
-  PipelineSpec::PfsInput input;
-  const std::string repo_text = text_or(member(pfs, "repo"), "");
-  if (repo_text.empty()) return invalid("input.pfs.repo", "is required: the repo that the pipeline reads");
-  auto repo = RepoName::parse(repo_text);
-  if (!repo) return invalid("input.pfs.repo", repo.error().message);
-  input.repo = std::move(*repo);
-  auto name = RepoName::parse(text_or(member(pfs, "name"), input.repo.str()));
-  if (!name) return invalid("input.pfs.name", name.error().message);
-  input.name = std::move(*name);
-  if (input.name.str() == "out") return invalid("input.pfs.name", "'out' is where the output goes; choose another name");
-  auto branch = BranchName::parse(text_or(member(pfs, "branch"), "master"));
-  if (!branch) return invalid("input.pfs.branch", branch.error().message);
-  input.branch = std::move(*branch);
-  input.glob = text_or(member(pfs, "glob"), "");
-  if (input.glob.empty()) return invalid("input.pfs.glob", "is required, for instance /* for each top-level entry");
-  if (auto glob = store::Glob::parse(input.glob); !glob) return invalid("input.pfs.glob", glob.error().message);
-  return input;
-}
-
 Result<PipelineSpec> read_spec(const json& object) {
   PipelineSpec spec;
   const std::string name_text = text_or(member(member(object, "pipeline"), "name"), "");
@@ -103,7 +80,9 @@ Result<PipelineSpec> read_spec(const json& object) {
   auto branch = BranchName::parse(text_or(member(object, "output_branch"), "master"));
   if (!branch) return invalid("output_branch", branch.error().message);
   spec.output_branch = std::move(*branch);
-  if (spec.input.repo == spec.name) return invalid("input.pfs.repo", "a pipeline cannot read its own output");
+  for (const BranchRef& read : branches_of(spec.input)) {
+    if (read.repo == spec.name) return invalid("input.pfs.repo", "a pipeline cannot read its own output");
+  }
 
   const json& tries = member(object, "datum_tries");
   if (!tries.is_null() && tries != 0) spec.datum_tries = tries.get<std::uint64_t>();
@@ -147,12 +126,7 @@ std::string to_json(const PipelineSpec& spec) {
       {"pipeline", {{"name", spec.name.str()}}},
       {"transform", std::move(transform)},
       {"parallelism_spec", {{"constant", 1}}},
-      {"input",
-       {{"pfs",
-         {{"name", spec.input.name.str()},
-          {"repo", spec.input.repo.str()},
-          {"branch", spec.input.branch.str()},
-          {"glob", spec.input.glob}}}}},
+      {"input", input_json(spec.input)},
       {"output_branch", spec.output_branch.str()},
       {"datum_tries", spec.datum_tries},
       {"reprocess_spec", spec.reprocess_every_job ? "every_job" : "until_success"},

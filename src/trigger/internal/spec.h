@@ -9,6 +9,7 @@
 
 #include "base/names.h"
 #include "base/result.h"
+#include "trigger/internal/spec_input.h"
 
 namespace pfs::trigger {
 
@@ -24,26 +25,17 @@ struct PipelineSpec {
     std::string working_dir;         ///< empty: the image's
     std::vector<int> accept_return_code;  ///< counts as success beside 0
   };
-  struct PfsInput {
-    RepoName repo;
-    RepoName name;  ///< the directory below /pfs; the repo's name unless said otherwise
-    BranchName branch;
-    std::string glob;
-  };
 
   RepoName name;
   std::string description;
   Transform transform;
-  PfsInput input;
+  Input input;
   BranchName output_branch;
   std::uint64_t datum_tries = 3;      ///< attempts, the first one included
   bool reprocess_every_job = false;   ///< never skip what an earlier job did
   std::optional<std::string> salt;    ///< part of every datum's identity; drawn at random when not given
 
-  BranchRef input_branch() const { return {input.repo, input.branch}; }
   BranchRef output() const { return {name, output_branch}; }
-  /// `images:/*`
-  std::string input_shorthand() const { return input.repo.str() + ":" + input.glob; }
 };
 
 /// Errors: kInvalid (not JSON; an unknown field; a wrong type; a value that cannot be), kUnsupported (a field that is
