@@ -1,5 +1,7 @@
 #include "api/pipeline_service.h"
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include "api/internal/answer.h"
@@ -61,6 +63,11 @@ v1::SpecPlan plan_of(const trigger::SpecPlan& plan) {
   for (const auto& change : plan.changes) wire.add_changes(change);
   for (const auto& note : plan.notes) wire.add_notes(note);
   wire.set_spec_json(plan.spec_json);
+  if (plan.datums) {
+    wire.mutable_datums()->set_total(plan.datums->total);
+    wire.mutable_datums()->set_done(plan.datums->done);
+    for (const auto& datum : plan.datums->first) wire.mutable_datums()->add_first(datum);
+  }
   return wire;
 }
 
@@ -115,6 +122,12 @@ grpc::Status PipelineService::StartPipeline(grpc::ServerContext* context,
                                             const v1::StartPipelineRequest* request,
                                             v1::StartPipelineResponse*) {
   return answer(*context, set_stopped(request->name(), false));
+}
+
+grpc::Status PipelineService::RunPipeline(grpc::ServerContext* context,
+                                          const v1::RunPipelineRequest* request,
+                                          v1::RunPipelineResponse* response) {
+  return answer(*context, run(*request, *response));
 }
 
 Result<void> PipelineService::create(const v1::CreatePipelinesRequest& request,
@@ -175,6 +188,20 @@ Result<void> PipelineService::set_stopped(const std::string& name, bool stopped)
   PFS_TRY(require(pipelines_));
   PFS_TRY_ASSIGN(const auto parsed, RepoName::parse(name));
   return pipelines_->set_stopped(parsed, stopped);
+}
+
+Result<void> PipelineService::run(const v1::RunPipelineRequest& request, v1::RunPipelineResponse& response) {
+  PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
+  std::map<BranchRef, CommitRef> commits;
+  for (const auto& input : request.inputs()) {
+    PFS_TRY_ASSIGN(const auto branch, BranchRef::parse(input.branch()));
+    PFS_TRY_ASSIGN(const auto commit, CommitRef::parse(input.commit()));
+    commits.emplace(branch, commit);
+  }
+  PFS_TRY_ASSIGN(const JobId job, pipelines_->run(name, commits));
+  response.set_job(job.hex());
+  return {};
 }
 
 }  // namespace pfs::api

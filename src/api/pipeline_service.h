@@ -27,6 +27,8 @@ class PipelineService final : public v1::PipelineService::Service {
                             v1::StopPipelineResponse* response) override;
   grpc::Status StartPipeline(grpc::ServerContext* context, const v1::StartPipelineRequest* request,
                              v1::StartPipelineResponse* response) override;
+  grpc::Status RunPipeline(grpc::ServerContext* context, const v1::RunPipelineRequest* request,
+                           v1::RunPipelineResponse* response) override;
 
  private:
   Result<void> create(const v1::CreatePipelinesRequest& request,
@@ -35,6 +37,7 @@ class PipelineService final : public v1::PipelineService::Service {
   Result<void> list(grpc::ServerWriter<v1::PipelineInfo>& writer);
   Result<void> remove(const v1::DeletePipelineRequest& request);
   Result<void> set_stopped(const std::string& name, bool stopped);
+  Result<void> run(const v1::RunPipelineRequest& request, v1::RunPipelineResponse& response);
 
   trigger::Pipelines* pipelines_;
 };

@@ -16,6 +16,7 @@ struct Arguments {
   RepoName name;
   std::optional<RepoName> only;
   std::vector<std::string> states;
+  std::vector<std::string> pins;
   bool specs = false;
   bool all = false;
   bool force = false;
@@ -159,6 +160,30 @@ Result<void> start(Session& session, const Arguments& arguments) {
   return client::Pipelines(*connection).start(arguments.name);
 }
 
+/// `repo@branch=commit` as the branch and the commit; a commit without a repo is of the branch's.
+Result<std::pair<std::string, std::string>> pin_of(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == text.npos || equals + 1 == text.size()) {
+    return Error{Code::kInvalid, fmt::format("run pipeline: '{}': expected REPO@BRANCH=COMMIT", printable(text))};
+  }
+  PFS_TRY_ASSIGN(const auto branch, BranchRef::parse(text.substr(0, equals)));
+  auto commit = text.substr(equals + 1);
+  if (commit.find('@') == commit.npos) commit = branch.repo.str() + "@" + commit;
+  return std::pair{branch.str(), std::move(commit)};
+}
+
+Result<void> run_by_hand(Session& session, const Arguments& arguments) {
+  std::vector<std::pair<std::string, std::string>> commits;
+  for (const auto& text : arguments.pins) {
+    PFS_TRY_ASSIGN(auto pin, pin_of(text));
+    commits.push_back(std::move(pin));
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto job, client::Pipelines(*connection).run(arguments.name, commits));
+  fmt::print("{}\n", job);
+  return {};
+}
+
 }  // namespace
 
 void add_pipeline_commands(Grammar& grammar, Session& session) {
@@ -187,6 +212,11 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
   auto& starts = grammar.command("start", "pipeline", "Start a stopped pipeline; what it missed is one job",
                                  [&session, arguments] { return start(session, *arguments); });
   add_parsed(starts, "pipeline", arguments->name, "Its name")->required();
+
+  auto& runs = grammar.command("run", "pipeline", "Cause a job by hand, and print its id",
+                               [&session, arguments] { return run_by_hand(session, *arguments); });
+  add_parsed(runs, "pipeline", arguments->name, "Its name")->required();
+  runs.add_option("inputs", arguments->pins, "REPO@BRANCH=COMMIT: instead of the branch's HEAD");
 
   auto& removes = grammar.command("delete", "pipeline", "Delete a pipeline with its jobs and its output repo",
                                   [&session, arguments] { return remove(session, *arguments); });

@@ -8,6 +8,7 @@
 
 #include "api/client/pipelines.h"
 #include "base/file.h"
+#include "base/names.h"
 #include "cli/commands.h"
 #include "cli/editor.h"
 #include "cli/output.h"
@@ -63,10 +64,18 @@ std::string sentence(const client::SpecPlan& plan, bool dry_run) {
   return text;
 }
 
+std::string datums_of(const client::SpecPlan::Datums& datums) {
+  auto text = fmt::format("datums: {}, done already: {}", datums.total, datums.done);
+  for (const auto& datum : datums.first) text += (&datum == &datums.first.front() ? "; " : ", ") + printable(datum);
+  if (datums.total > datums.first.size() && !datums.first.empty()) text += ", …";
+  return text;
+}
+
 void print_plans(const std::vector<client::SpecPlan>& plans, bool dry_run) {
   for (const auto& plan : plans) {
     fmt::print("{}: {}\n", plan.name, sentence(plan, dry_run));
     for (const auto& change : plan.changes) fmt::print("  {}\n", change);
+    if (plan.datums) fmt::print("  {}\n", datums_of(*plan.datums));
   }
 }
 

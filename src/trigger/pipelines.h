@@ -45,6 +45,13 @@ struct SpecText {
 
 enum class SpecOutcome { kCreated, kUpdated, kUnchanged };
 
+/// The datums that a pipeline has of its inputs as they are.
+struct DatumPreview {
+  std::uint64_t total = 0;
+  std::uint64_t done = 0;          ///< of those, whose output an earlier job has made
+  std::vector<std::string> first;  ///< the paths of some
+};
+
 /// What a spec comes to, or would.
 struct SpecPlan {
   RepoName name;
@@ -54,6 +61,7 @@ struct SpecPlan {
   std::vector<std::string> changes;  ///< of an update: `datum_tries: 3 -> 5`
   std::vector<std::string> notes;    ///< fields that have no effect, and why
   std::string spec_json;             ///< with the defaults filled in
+  std::optional<DatumPreview> datums;  ///< of a dry run
 };
 
 struct ApplyOptions {
@@ -65,6 +73,15 @@ struct ApplyOptions {
 struct RemoveOptions {
   bool force = false;      ///< also when another pipeline reads the output repo that goes with it
   bool keep_repo = true;   ///< its output branch becomes an ordinary one; else the output repo is deleted, too
+};
+
+/// What a job reads of a branch.
+struct JobInput {
+  BranchRef branch;
+  std::optional<CommitId> commit;  ///< nullopt: the branch had no HEAD, or `from` is not done
+  std::optional<JobId> from;       ///< the job whose output it is, where that had not ended when this one was caused
+
+  bool operator==(const JobInput&) const = default;
 };
 
 /// A job's record, as tables and `inspect` show it.
@@ -83,8 +100,7 @@ struct JobInfo {
   std::uint64_t restarts = 0;          ///< how often the daemon had to begin it again
   std::uint64_t downloaded_bytes = 0;  ///< bytes of the processed datums' inputs
   std::uint64_t uploaded_bytes = 0;    ///< bytes that they put out
-  BranchRef input_branch;
-  CommitId input_commit;
+  std::vector<JobInput> inputs;  ///< one for each branch that is read
   std::optional<CommitId> output_commit;
 };
 
@@ -143,6 +159,9 @@ class Pipelines : public store::PublishHook {
   /// Stops a pipeline: its containers are gone when this returns, its unfinished jobs wait, and moves of its inputs cause
   /// none; or starts it again, which causes one job where its inputs have moved meanwhile. What it is already is no error.
   virtual Result<void> set_stopped(const RepoName& name, bool stopped) = 0;
+  /// Causes a job by hand: of the inputs' HEADs, or of `commits` instead of some. Errors: kInvalid (it does not read a branch
+  /// of `commits`, or nothing is there to read), kNotFound, kBusy (it is stopped).
+  virtual Result<JobId> run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) = 0;
 
   /// Newest first; of one pipeline or of all.
   virtual Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const = 0;

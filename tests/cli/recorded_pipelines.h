@@ -15,10 +15,12 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<trigger::LogLine> lines;
   std::vector<std::string> created;  ///< specs, as apply() was given them
   std::vector<std::string> removed;
+  std::vector<std::string> ran;
   trigger::SpecPlan plan;            ///< what every spec comes to
 
-  Result<void> on_moves(std::span<const store::HeadMove>, store::RefTxn&) override { return {}; }
+  Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
+  void after_discard(const BranchRef&) override {}
   Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 
@@ -57,6 +59,13 @@ class RecordedPipelines final : public trigger::Pipelines {
       if (pipeline.name == name) pipeline.stopped = stopped;
     }
     return get(name) ? Result<void>() : Error{Code::kNotFound, "pipeline " + name.str() + ": not found"};
+  }
+  Result<JobId> run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) override {
+    PFS_TRY(get(name));
+    std::string text = name.str();
+    for (const auto& [branch, commit] : commits) text += " " + branch.str() + "=" + commit.str();
+    ran.push_back(text);
+    return *JobId::from_hex(std::string(32, 'a'));
   }
   Result<std::vector<trigger::JobInfo>> jobs(const std::optional<RepoName>& pipeline,
                                              std::size_t limit) const override {

@@ -197,3 +197,54 @@ TEST_CASE("a pipeline goes with its output repo, or without it, unless others re
   CHECK_FALSE(idle.has_repo("b"));
   CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("text@master"), true));
 }
+
+TEST_CASE("a dry run counts the datums of the inputs as they are, and those that are done", "[trigger]") {
+  Idle idle;
+  REQUIRE(idle.apply({spec("a", "text")}));
+  idle.commit("one");
+  idle.fixture.newest_job("a");
+  idle.fixture.write("text@master", "two", "two");
+  REQUIRE(idle.pipelines().set_stopped(PipelineFixture::repo("a"), true));
+  idle.fixture.finish("text@master");
+  ApplyOptions dry;
+  dry.dry_run = true;
+  const auto plans = must(idle.apply({spec("a", "text"), spec("b", "a")}, dry));
+  REQUIRE(plans[0].datums);
+  CHECK(plans[0].datums->total == 2);
+  CHECK(plans[0].datums->done == 1);
+  CHECK(plans[0].datums->first == std::vector<std::string>{"/one", "/two"});
+  REQUIRE(plans[1].datums);
+  CHECK(plans[1].datums->done == 0);
+  dry.reprocess = true;
+  CHECK(must(idle.apply({spec("a", "text")}, dry)).front().datums->done == 0);
+}
+
+TEST_CASE("a job is caused by hand, of HEAD or of an older commit, and its readers get theirs", "[trigger]") {
+  Idle idle;
+  const auto name = PipelineFixture::repo("a");
+  const auto text = PipelineFixture::branch("text@master");
+  REQUIRE(idle.apply({spec("a", "text"), spec("b", "a")}));
+  CHECK(idle.pipelines().run(name, {}).error().code == Code::kInvalid);
+  idle.commit("one");
+  idle.commit("two");
+  REQUIRE(idle.fixture.newest_job("a").total == 2);
+  idle.fixture.newest_job("b");
+  const auto before = idle.job_count("b");
+
+  const JobId again = must(idle.pipelines().run(name, {}));
+  CHECK(idle.fixture.newest_job("a").id == again);
+  CHECK(idle.fixture.newest_job("a").skipped == 2);
+  CHECK(idle.job_count("b") == before + 1);
+
+  const JobId older = must(idle.pipelines().run(name, {{text, must(CommitRef::parse("text@master^"))}}));
+  CHECK(idle.fixture.newest_job("a").id == older);
+  CHECK(idle.fixture.newest_job("a").total == 1);
+  idle.fixture.newest_job("b");
+
+  const auto other = must(CommitRef::parse("a@master"));
+  CHECK(idle.pipelines().run(name, {{text, other}}).error().code == Code::kInvalid);
+  CHECK(idle.pipelines().run(name, {{PipelineFixture::branch("a@master"), other}}).error().code == Code::kInvalid);
+  REQUIRE(idle.pipelines().set_stopped(name, true));
+  CHECK(idle.pipelines().run(name, {}).error().code == Code::kBusy);
+  CHECK(idle.pipelines().run(PipelineFixture::repo("none"), {}).error().code == Code::kNotFound);
+}

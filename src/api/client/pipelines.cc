@@ -51,6 +51,10 @@ std::string outcome_word(v1::SpecOutcome outcome) {
 SpecPlan plan_of(const v1::SpecPlan& wire) {
   SpecPlan plan{wire.name(), outcome_word(wire.outcome()), wire.version(), wire.reprocess(),
                 {},          {},                           wire.spec_json()};
+  if (wire.has_datums()) {
+    plan.datums = {wire.datums().total(), wire.datums().done(), {}};
+    plan.datums->first.assign(wire.datums().first().begin(), wire.datums().first().end());
+  }
   plan.changes.assign(wire.changes().begin(), wire.changes().end());
   plan.notes.assign(wire.notes().begin(), wire.notes().end());
   return plan;
@@ -129,6 +133,22 @@ Result<void> Pipelines::start(const RepoName& name) const {
   grpc::ClientContext context;
   const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
   return outcome_of(stub->StartPipeline(&context, request, &response), context, connection_);
+}
+
+Result<std::string> Pipelines::run(const RepoName& name,
+                                   const std::vector<std::pair<std::string, std::string>>& commits) const {
+  v1::RunPipelineRequest request;
+  request.set_name(name.str());
+  for (const auto& [branch, commit] : commits) {
+    auto* input = request.add_inputs();
+    input->set_branch(branch);
+    input->set_commit(commit);
+  }
+  v1::RunPipelineResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
+  PFS_TRY(outcome_of(stub->RunPipeline(&context, request, &response), context, connection_));
+  return response.job();
 }
 
 }  // namespace pfs::client

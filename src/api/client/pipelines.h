@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,12 @@ struct SpecPlan {
   std::vector<std::string> changes;  ///< of an update: `datum_tries: 3 -> 5`
   std::vector<std::string> notes;    ///< fields that have no effect, and why
   std::string spec_json;             ///< with the defaults filled in
+  struct Datums {
+    std::uint64_t total = 0;
+    std::uint64_t done = 0;          ///< of those, whose output an earlier job has made
+    std::vector<std::string> first;  ///< the paths of some
+  };
+  std::optional<Datums> datums{};  ///< of a dry run
 };
 
 struct DeletePipeline {
@@ -69,6 +76,10 @@ class Pipelines {
   Result<void> remove(const DeletePipeline& what) const;
   Result<void> stop(const RepoName& name) const;
   Result<void> start(const RepoName& name) const;
+  /// Causes a job of the inputs' HEADs, or of other commits; `commits`: branches and commits, `repo@branch` and `repo@commit`.
+  /// Shape: the job's id.
+  Result<std::string> run(const RepoName& name,
+                          const std::vector<std::pair<std::string, std::string>>& commits) const;
 
  private:
   const Connection& connection_;

@@ -50,7 +50,7 @@ class Readers {
   Result<std::vector<RepoName>*> of(const BranchRef& branch) {
     if (const auto known = names_.find(branch); known != names_.end()) return &known->second;
     PFS_TRY_ASSIGN(const auto row, refs_.get(input_key(branch)));
-    txn_.expect.push_back({input_key(branch), row ? std::optional(row->version) : std::nullopt});
+    expect(txn_, input_key(branch), row ? std::optional(row->version) : std::nullopt);
     std::vector<RepoName> names;
     if (row) {
       PFS_TRY_ASSIGN(names, decode_names(row->value));
@@ -69,7 +69,7 @@ Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::R
   Readers readers(refs_, txn);
   for (const auto& [record, old] : changes) {
     const std::string key = pipeline_key(record.name);
-    txn.expect.push_back({key, old ? std::optional(old->version) : std::nullopt});
+    expect(txn, key, old ? std::optional(old->version) : std::nullopt);
     txn.put.push_back({key, encode(record)});
     if (old) {
       PFS_TRY_ASSIGN(const auto before, inputs_of(old->record));
@@ -85,8 +85,12 @@ Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::R
 Result<void> Ledger::add_erase_pipelines(std::span<const Versioned<PipelineRecord>> pipelines, store::RefTxn& txn) const {
   Readers readers(refs_, txn);
   for (const auto& [record, version] : pipelines) {
-    txn.expect.push_back({pipeline_key(record.name), version});
+    expect(txn, pipeline_key(record.name), version);
     txn.erase.push_back(pipeline_key(record.name));
+    // a job that is caused meanwhile is written with this, and would be left behind
+    PFS_TRY_ASSIGN(const auto caused_last, refs_.get(caused_key(record.name)));
+    expect(txn, caused_key(record.name), caused_last ? std::optional(caused_last->version) : std::nullopt);
+    txn.erase.push_back(caused_key(record.name));
     PFS_TRY_ASSIGN(const auto inputs, inputs_of(record));
     PFS_TRY(readers.remove(record.name, inputs));
     PFS_TRY(refs_.scan(jobs_prefix(record.name), {}, [&](std::string_view key, const store::RefValue& row) {

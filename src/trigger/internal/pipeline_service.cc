@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "trigger/internal/datums.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/worker_pod.h"
 
 namespace pfs::trigger {
@@ -21,14 +21,12 @@ PipelineService::PipelineService(const PipelinesOptions& options, std::unique_pt
     : store_(*options.store),
       runner_(std::move(runner)),
       state_path_(options.state_path),
-      ledger_(store_.refs(), store_.catalog(), *options.clock),
+      ledger_(store_.refs()),
+      causes_(store_.refs(), ledger_, store_.catalog(), *options.clock),
       logs_(options.state_path + "/logs", *options.clock),
       clock_(*options.clock),
       workers_{runner_.get(), options.views, store_.id(), options.worker_path, links_path(options.state_path)},
-      house_{store_, ledger_, logs_, clock_, workers_, [this] {
-               Lock lock(mutex_);
-               changed_.notify_all();
-             }} {}
+      house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName& pipeline) { job_ended(pipeline); }} {}
 
 Result<void> PipelineService::make_directories() const {
   boost::system::error_code error;
@@ -48,12 +46,11 @@ Result<void> PipelineService::start() {
     Lock lock(mutex_);
     started_ = true;
   }
-  for (const PipelineRecord& pipeline : pipelines) {
-    // a crash may have come between a pipeline's creation and its first job
-    auto caused = pipeline.stopped ? Result<void>() : ledger_.cause_newest_job(pipeline);
-    if (!caused && caused.error().code != Code::kNotFound) return caused;  // not found: its input was deleted by force
-    drive(pipeline.name);
-  }
+  // a crash may have come between a pipeline's creation and its first job, or after the end of a commit that was dropped
+  std::vector<RepoName> names;
+  for (const PipelineRecord& pipeline : pipelines) names.push_back(pipeline.name);
+  PFS_TRY(causes_.cause_due(names));
+  for (const RepoName& name : names) drive(name);
   return {};
 }
 
@@ -131,31 +128,56 @@ PipelineService::DriverPtr PipelineService::take_driver(const RepoName& name) {
 
 Result<void> PipelineService::make_branches(const PipelineSpec& spec) {
   store::Catalog& catalog = store_.catalog();
-  auto made = catalog.create_branch(spec.input_branch(), std::nullopt, /*create_repo=*/false);
-  if (!made && made.error().code != Code::kExists) return std::move(made).error();
+  for (const BranchRef& branch : branches_of(spec.input)) {
+    auto there = catalog.create_branch(branch, std::nullopt, /*create_repo=*/false);
+    if (!there && there.error().code != Code::kExists) return std::move(there).error();
+  }
   auto repo = catalog.create_repo(spec.name, "output of pipeline " + spec.name.str());
   if (!repo && repo.error().code != Code::kExists) return std::move(repo).error();
-  made = catalog.create_branch(spec.output(), std::nullopt, /*create_repo=*/false);
+  auto made = catalog.create_branch(spec.output(), std::nullopt, /*create_repo=*/false);
   if (!made && made.error().code != Code::kExists) return std::move(made).error();
   PFS_TRY_ASSIGN(const store::Branch output, catalog.branch(spec.output()));
   if (output.output_of == spec.name.str()) return {};
   return catalog.set_output_of(spec.output(), spec.name.str());
 }
 
-Result<void> PipelineService::on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) {
-  for (const store::HeadMove& move : moves) PFS_TRY(ledger_.cause_jobs(move, txn));
-  return {};
+Result<void> PipelineService::on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch,
+                                       store::RefTxn& txn) {
+  return causes_.add_jobs(moves, branch, txn);
 }
 
 void PipelineService::after_moves(std::span<const store::HeadMove> moves) {
-  for (const store::HeadMove& move : moves) {
-    const auto readers = ledger_.readers(move.branch);
-    if (!readers) {
-      spdlog::error("branch {}: {}", move.branch.str(), readers.error().message);
-      continue;
-    }
-    for (const RepoName& name : *readers) drive(name);
+  for (const store::HeadMove& move : moves) drive_downstream(move.branch);
+}
+
+/// What a commit has held up that was opened by hand. A crash before this is made good at the next start.
+void PipelineService::after_discard(const BranchRef& branch) {
+  const auto readers = ledger_.readers(branch);
+  auto caused = readers ? causes_.cause_due(*readers) : Result<void>(readers.error());
+  if (!caused) spdlog::error("branch {}: {}", branch.str(), caused.error().message);
+  drive_downstream(branch);
+}
+
+/// All of them: one that waits for another's output says so.
+void PipelineService::drive_downstream(const BranchRef& branch) {
+  const auto names = causes_.downstream(branch);
+  if (!names) {
+    spdlog::error("branch {}: {}", branch.str(), names.error().message);
+    return;
   }
+  for (const RepoName& name : *names) drive(name);
+}
+
+/// Wakes who waits for it: requests, and the jobs that read what it has put out, or would have.
+void PipelineService::job_ended(const RepoName& pipeline) {
+  {
+    Lock lock(mutex_);
+    changed_.notify_all();
+  }
+  const auto found = ledger_.pipeline(pipeline);
+  if (!found || !*found) return;
+  const auto spec = parse_spec((*found)->record.spec_json);
+  if (spec) drive_downstream(spec->output());
 }
 
 Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what) {

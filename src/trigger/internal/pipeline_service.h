@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "trigger/internal/job_causes.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/pipeline_driver.h"
@@ -33,6 +34,7 @@ class PipelineService final : public Pipelines {
   using Pipelines::remove;
   Result<void> remove(std::span<const RepoName> names, const RemoveOptions& options) override;
   Result<void> set_stopped(const RepoName& name, bool stopped) override;
+  Result<JobId> run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) override;
 
   Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const override;
   Result<JobInfo> job(const JobId& id) const override;
@@ -40,8 +42,9 @@ class PipelineService final : public Pipelines {
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
   std::string runtime_report() const override { return runner_->report(); }
 
-  Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) override;
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override;
   void after_moves(std::span<const store::HeadMove> moves) override;
+  void after_discard(const BranchRef& branch) override;
   Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override;
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override;
 
@@ -54,6 +57,7 @@ class PipelineService final : public Pipelines {
   // pipeline_service_apply.cc
   Result<PlannedSpecs> plan(std::span<const SpecText> specs, const ApplyOptions& options) const;
   Result<std::vector<store::RefStep>> steps_of(const PlannedSpecs& planned) const;
+  Result<DatumPreview> preview(const PlannedSpec& planned) const;
   Result<void> carry_out(std::span<const store::RefStep> steps);
   Result<void> follow(const PlannedSpecs& planned);
   // pipeline_service_remove.cc
@@ -61,6 +65,8 @@ class PipelineService final : public Pipelines {
                                                  const RemoveOptions& options) const;
   void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
+  void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
+  void job_ended(const RepoName& pipeline) PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 
@@ -72,6 +78,7 @@ class PipelineService final : public Pipelines {
   const std::unique_ptr<Runner> runner_;
   const std::string state_path_;
   mutable Ledger ledger_;
+  JobCauses causes_;
   const LogBook logs_;
   const Clock& clock_;
   const WorkerHouse workers_;

@@ -5,13 +5,16 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/datums.h"
+#include "trigger/internal/job_inputs.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
 
 namespace {
 
+constexpr std::size_t kShownDatums = 5;
 constexpr int kTries = 8;  // of a transaction that loses a race against others that change pipelines
 
 /// The salt that an update goes on with: the old one, unless it reprocesses or its author has written another.
@@ -37,7 +40,11 @@ Result<std::vector<SpecPlan>> PipelineService::apply(std::span<const SpecText> s
   for (int attempt = 0; attempt < kTries; ++attempt) {
     PFS_TRY_ASSIGN(const PlannedSpecs planned, plan(specs, options));
     std::vector<SpecPlan> plans;
-    for (const PlannedSpec& one : planned) plans.push_back(one.plan);
+    for (const PlannedSpec& one : planned) {
+      plans.push_back(one.plan);
+      if (!options.dry_run) continue;
+      PFS_TRY_ASSIGN(plans.back().datums, preview(one));
+    }
     if (options.dry_run) return plans;
     PFS_TRY(runner_->probe());
     PFS_TRY_ASSIGN(const auto steps, steps_of(planned));
@@ -96,6 +103,28 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
   return planned;
 }
 
+Result<DatumPreview> PipelineService::preview(const PlannedSpec& planned) const {
+  std::vector<JobInput> inputs;
+  for (const BranchRef& branch : planned.spec.inputs()) {
+    const auto now = store_.catalog().branch(branch);
+    inputs.push_back({branch, now ? now->head : std::nullopt, std::nullopt});
+  }
+  const PipelineRecord& record = planned.change.record;
+  PFS_TRY_ASSIGN(const LoadedInputs loaded, load_inputs(store_.catalog(), inputs));
+  PFS_TRY_ASSIGN(const auto datums, list_datums(store_.tree_reader(), planned.spec.input, loaded.roots,
+                                                DatumMaker(planned.spec.name, record.salt)));
+  const DatumTable table(store_.local(), clock_, planned.spec.name, record.salt);
+  DatumPreview preview;
+  preview.total = datums.size();
+  for (const Datum& datum : datums) {
+    if (preview.first.size() < kShownDatums) preview.first.push_back(datum.label());
+    if (planned.spec.reprocess_every_job) continue;
+    PFS_TRY_ASSIGN(const auto done, table.find(datum.id));
+    if (done) ++preview.done;
+  }
+  return preview;
+}
+
 /// Repos and branches that are not there yet come first, so that the specs' order does not count.
 Result<std::vector<store::RefStep>> PipelineService::steps_of(const PlannedSpecs& planned) const {
   std::vector<store::RefStep> steps;
@@ -139,6 +168,7 @@ Result<void> PipelineService::carry_out(std::span<const store::RefStep> steps) {
 
 /// What is done once the transaction is durable; a crash before it is made good at the next start.
 Result<void> PipelineService::follow(const PlannedSpecs& planned) {
+  std::vector<RepoName> changed;
   for (const PlannedSpec& one : planned) {
     for (const std::string& note : one.plan.notes) spdlog::info("pipeline {}: {}", one.spec.name.str(), note);
     if (!one.changes()) continue;
@@ -146,8 +176,13 @@ Result<void> PipelineService::follow(const PlannedSpecs& planned) {
     if (one.change.old && one.change.old->record.salt != record.salt) {
       PFS_TRY(DatumTable(store_.local(), clock_, record.name, one.change.old->record.salt).erase_all());
     }
-    if (!record.stopped) PFS_TRY(ledger_.cause_newest_job(record));
-    drive(record.name);
+    changed.push_back(record.name);
+  }
+  PFS_TRY(causes_.cause_due(changed));
+  for (const PlannedSpec& one : planned) {
+    if (!one.changes()) continue;
+    drive(one.spec.name);
+    drive_downstream(one.spec.output());
   }
   return {};
 }

@@ -1,10 +1,10 @@
-// Pipelines that are stopped, started or deleted.
+// Pipelines that are stopped, started, run by hand or deleted.
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "trigger/internal/datums.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
@@ -39,11 +39,26 @@ Result<void> PipelineService::set_stopped(const RepoName& name, bool stopped) {
     PFS_TRY(done);
     // a job that ran is not ended: it begins again, with what it had done, when the pipeline is started
     if (stopped) halt(name);
-    if (!stopped) PFS_TRY(ledger_.cause_newest_job(change.record));
+    if (!stopped) PFS_TRY(causes_.cause_due({&name, 1}));
     drive(name);
     return {};
   }
   return std::move(done).error();
+}
+
+Result<JobId> PipelineService::run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) {
+  std::map<BranchRef, CommitId> resolved;
+  for (const auto& [branch, ref] : commits) {
+    PFS_TRY_ASSIGN(const store::Commit commit, store_.catalog().resolve(ref));
+    if (commit.repo != branch.repo) {
+      return Error{Code::kInvalid, fmt::format("pipeline {}: commit {} is not of repo {}", name.str(), commit.id.hex(),
+                                               branch.repo.str())};
+    }
+    resolved[branch] = commit.id;
+  }
+  PFS_TRY_ASSIGN(const JobId job, causes_.cause_by_hand(name, resolved));
+  drive(name);
+  return job;
 }
 
 Result<void> PipelineService::remove(std::span<const RepoName> names, const RemoveOptions& options) {
@@ -69,6 +84,8 @@ Result<void> PipelineService::remove(std::span<const RepoName> names, const Remo
     halt(record.name);
     PFS_TRY(DatumTable(store_.local(), clock_, record.name, record.salt).erase_all());
     logs_.remove(record.name);
+    const auto spec = parse_spec(record.spec_json);
+    if (spec) drive_downstream(spec->output());  // jobs that wait for one of its jobs have failed with it
   }
   Lock lock(mutex_);
   changed_.notify_all();  // who waits for a job of them learns that it is gone
