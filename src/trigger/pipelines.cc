@@ -11,6 +11,7 @@ std::string_view name_of(PipelineState state) {
     case PipelineState::kRunning: return "running";
     case PipelineState::kFailure: return "failure";
     case PipelineState::kStandby: return "standby";
+    case PipelineState::kPaused: return "paused";
   }
   return "unknown";
 }
@@ -25,6 +26,12 @@ std::string_view name_of(JobState state) {
     case JobState::kKilled: return "killed";
   }
   return "unknown";
+}
+
+Result<PipelineInfo> Pipelines::create(const std::string& spec_json, bool update, bool reprocess) {
+  const SpecText spec{"", spec_json};
+  PFS_TRY_ASSIGN(const auto plans, apply({&spec, 1}, {update, reprocess}));
+  return get(plans.front().name);
 }
 
 Result<std::unique_ptr<Pipelines>> Pipelines::open(const PipelinesOptions& options) {

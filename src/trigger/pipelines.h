@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,7 +16,7 @@
 
 namespace pfs::trigger {
 
-enum class PipelineState { kStarting, kRunning, kFailure, kStandby };
+enum class PipelineState { kStarting, kRunning, kFailure, kStandby, kPaused };
 enum class JobState { kStarting, kRunning, kMerging, kSuccess, kFailure, kKilled };
 
 std::string_view name_of(PipelineState state);
@@ -26,11 +28,62 @@ struct PipelineInfo {
   std::string spec_json;  ///< as created, normalised
   std::string description;
   std::string input;  ///< the shorthand of tables: `images:/*`
+  std::vector<BranchRef> reads;  ///< the branches of its inputs
   BranchRef output;
   Timestamp created;
   PipelineState state = PipelineState::kStarting;
   std::string reason;                 ///< why it fails; empty while it does not
   std::optional<JobState> last_job;
+  bool stopped = false;               ///< by hand, until it is started
+  std::map<JobState, std::uint64_t> job_counts;  ///< of get() only
+};
+
+/// A spec, and where it comes from, which errors about it begin with: `edges.yaml, document 2`.
+struct SpecText {
+  std::string origin;
+  std::string json;
+};
+
+enum class SpecOutcome { kCreated, kUpdated, kUnchanged };
+
+/// The datums that a pipeline has of its inputs as they are.
+struct DatumPreview {
+  std::uint64_t total = 0;
+  std::uint64_t done = 0;          ///< of those, whose output an earlier job has made
+  std::vector<std::string> first;  ///< the paths of some
+};
+
+/// What a spec comes to, or would.
+struct SpecPlan {
+  RepoName name;
+  SpecOutcome outcome = SpecOutcome::kUnchanged;
+  std::uint64_t version = 1;         ///< of the pipeline, afterwards
+  bool reprocess = false;            ///< every datum is processed again
+  std::vector<std::string> changes;  ///< of an update: `datum_tries: 3 -> 5`
+  std::vector<std::string> notes;    ///< fields that have no effect, and why
+  std::string spec_json;             ///< with the defaults filled in
+  std::optional<DatumPreview> datums;  ///< of a dry run
+};
+
+struct ApplyOptions {
+  bool update = true;      ///< a pipeline that is there is changed; else that is an error
+  bool reprocess = false;  ///< the next job of each processes every datum again
+  bool dry_run = false;    ///< nothing is changed
+  std::optional<store::DirectoryOwner> owner = {};  ///< of the branches that are made; not set: the daemon's user
+};
+
+struct RemoveOptions {
+  bool force = false;      ///< also when another pipeline reads the output repo that goes with it
+  bool keep_repo = true;   ///< its output branch becomes an ordinary one; else the output repo is deleted, too
+};
+
+/// What a job reads of a branch.
+struct JobInput {
+  BranchRef branch;
+  std::optional<CommitId> commit;  ///< nullopt: the branch had no HEAD, or `from` is not done
+  std::optional<JobId> from;       ///< the job whose output it is, where that had not ended when this one was caused
+
+  bool operator==(const JobInput&) const = default;
 };
 
 /// A job's record, as tables and `inspect` show it.
@@ -49,8 +102,7 @@ struct JobInfo {
   std::uint64_t restarts = 0;          ///< how often the daemon had to begin it again
   std::uint64_t downloaded_bytes = 0;  ///< bytes of the processed datums' inputs
   std::uint64_t uploaded_bytes = 0;    ///< bytes that they put out
-  BranchRef input_branch;
-  CommitId input_commit;
+  std::vector<JobInput> inputs;  ///< one for each branch that is read
   std::optional<CommitId> output_commit;
 };
 
@@ -92,17 +144,26 @@ class Pipelines : public store::PublishHook {
   /// Stops running containers; jobs go on at the next start.
   virtual void stop() = 0;
 
-  /// Checks the spec (JSON text of one pipeline), makes or updates the pipeline and its output branch; one job is
-  /// caused when the input has a HEAD. An unchanged spec is no change.
-  /// Errors: kInvalid (names the field), kExists (and `update` is false), kNotFound (the input repo), kUnsupported (a field
+  /// Checks the specs and makes, or updates, their pipelines with what they read and write, all of them in one transaction
+  /// or none; a job is caused for each whose input has a HEAD. A spec may read what another one writes, in any order. An
+  /// unchanged spec is no change. Shape: a plan for each spec, in their order.
+  /// Errors: kInvalid (names the field), kExists (and `update` is false), kNotFound (an input's repo), kUnsupported (a field
   /// that is known and not yet supported, by name), kUnavailable (no container runtime that works; says what to do).
-  /// `owner`: whose the branches are that are made for it; not set: the daemon's user.
-  virtual Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess,
-                                      const std::optional<store::DirectoryOwner>& owner = {}) = 0;
+  virtual Result<std::vector<SpecPlan>> apply(std::span<const SpecText> specs, const ApplyOptions& options) = 0;
+  /// One spec alone.
+  Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess);
   virtual Result<std::vector<PipelineInfo>> list() const = 0;
   virtual Result<PipelineInfo> get(const RepoName& name) const = 0;
-  /// Its jobs are ended and its output branch becomes an ordinary one.
-  virtual Result<void> remove(const RepoName& name) = 0;
+  /// The pipelines, their jobs and their logs are gone, all of them or none. Errors: kNotFound, kBusy (another pipeline reads
+  /// a repo that would go).
+  virtual Result<void> remove(std::span<const RepoName> names, const RemoveOptions& options) = 0;
+  Result<void> remove(const RepoName& name) { return remove({&name, 1}, {}); }
+  /// Stops a pipeline: its containers are gone when this returns, its unfinished jobs wait, and moves of its inputs cause
+  /// none; or starts it again, which causes one job where its inputs have moved meanwhile. What it is already is no error.
+  virtual Result<void> set_stopped(const RepoName& name, bool stopped) = 0;
+  /// Causes a job by hand: of the inputs' HEADs, or of `commits` instead of some. Errors: kInvalid (it does not read a branch
+  /// of `commits`, or nothing is there to read), kNotFound, kBusy (it is stopped).
+  virtual Result<JobId> run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) = 0;
 
   /// Newest first; of one pipeline or of all.
   virtual Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const = 0;

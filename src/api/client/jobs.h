@@ -14,6 +14,14 @@
 
 namespace pfs::client {
 
+/// A branch that a job reads.
+struct JobInput {
+  std::string repo;
+  std::string branch;
+  std::string commit;    ///< empty: it had none, or `from_job` has not ended
+  std::string from_job;  ///< empty, unless it is the output of a job that this one waited for
+};
+
 struct Job {
   std::string id;
   std::string pipeline;
@@ -29,9 +37,7 @@ struct Job {
   std::uint64_t restarts = 0;
   std::uint64_t downloaded_bytes = 0;
   std::uint64_t uploaded_bytes = 0;
-  std::string input_repo;
-  std::string input_branch;
-  std::string input_commit;
+  std::vector<JobInput> inputs;
   std::string output_commit;  ///< empty while there is none
 };
 

@@ -8,14 +8,14 @@
 #include <spdlog/spdlog.h>
 
 #include "base/fault.h"
-#include "trigger/internal/output_merge.h"
+#include "trigger/internal/datum_environment.h"
+#include "trigger/internal/job_inputs.h"
 
 namespace pfs::trigger {
 
 namespace {
 
 constexpr std::chrono::milliseconds kAskEvery{100};
-constexpr int kPublishAgain = 8;
 constexpr std::chrono::milliseconds kTryContainerEvery{2000};
 
 Error cancelled() { return Error{Code::kCancelled, "asked to stop"}; }
@@ -100,7 +100,8 @@ JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, Pi
       pipeline_(pipeline),
       spec_(std::move(spec)),
       job_(std::move(job)),
-      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt) {}
+      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt),
+      planner_(around.store, around.ledger, table_, pipeline_, spec_) {}
 
 Result<void> JobRun::run() {
   PFS_TRY(begin());
@@ -110,20 +111,33 @@ Result<void> JobRun::run() {
 }
 
 Result<void> JobRun::work() {
-  PFS_TRY_ASSIGN(const store::Commit input, around_.store.catalog().commit(job_.record.input_commit));
-  PFS_TRY_ASSIGN(const auto datums, list_datums(around_.store.tree_reader(), input.root, spec_, pipeline_.salt));
-  job_.record.total = datums.size();
+  PFS_TRY_ASSIGN(const LoadedInputs inputs, load_inputs(around_.store.catalog(), job_.record.inputs));
+  PFS_TRY_ASSIGN(const store::Branch output, around_.store.catalog().branch(spec_.output()));
+  output_commit_ = output.open;
+  PFS_TRY_ASSIGN(JobPlan plan, planner_.plan(job_.record, inputs.roots));
+  while (true) {
+    PFS_TRY(process(plan));
+    if (!first_failure_.empty()) return fail(first_failure_);
+    job_.record.state = JobState::kMerging;
+    note();
+    PFS_TRY_ASSIGN(const auto merged,
+                   merge_outputs(around_.store, plan, outputs_, spec_.output_merge, around_.keep_going));
+    if (merged) return succeed(*merged, inputs.provenance);
+    // what is put out now meets what other datums have put out: all of it is joined
+    PFS_TRY_ASSIGN(plan, planner_.plan_whole(inputs.roots));
+  }
+}
 
-  auto processed = process(datums);
+Result<void> JobRun::process(const JobPlan& plan) {
+  JobRecord& job = job_.record;
+  job.total = plan.total();
+  job.skipped = plan.kept;
+  job.processed = job.failed = job.downloaded_bytes = job.uploaded_bytes = 0;
+  outputs_.clear();
+  auto processed = process_each(plan.datums);
   around_.container.show(nullptr);
   PFS_TRY(table_.flush());
-  PFS_TRY(processed);
-  if (!first_failure_.empty()) return fail(first_failure_);
-
-  job_.record.state = JobState::kMerging;
-  note();
-  PFS_TRY_ASSIGN(const store::Subtree output, merge());
-  return succeed(output);
+  return processed;
 }
 
 Result<void> JobRun::begin() {
@@ -132,13 +146,14 @@ Result<void> JobRun::begin() {
   if (job.state != JobState::kStarting) ++job.restarts;
   job.state = JobState::kRunning;
   job.pipeline_version = pipeline_.version;
+  job.shape = planner_.shape();
   job.processed = job.skipped = job.failed = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
   PFS_TRY(around_.ledger.put_job(job_));
   note();
   return {};
 }
 
-Result<void> JobRun::process(const std::vector<Datum>& datums) {
+Result<void> JobRun::process_each(const std::vector<Datum>& datums) {
   for (const Datum& datum : datums) {
     if (!around_.keep_going()) return cancelled();
     PFS_TRY(process_one(datum));
@@ -159,7 +174,7 @@ Result<void> JobRun::process_one(const Datum& datum) {
   ++job_.record.failed;
   if (!first_failure_.empty()) return {};
   first_failure_ =
-      command_cannot_start_ ? failure : fmt::format("datum {}: {}", printable(datum.path.str()), failure);
+      command_cannot_start_ ? failure : fmt::format("datum {}: {}", datum.label(), failure);
   return {};
 }
 
@@ -168,7 +183,7 @@ Result<bool> JobRun::find_done(const Datum& datum) {
   if (!record) return false;
   const bool ours = record->job == job_.record.id;
   if (!ours && spec_.reprocess_every_job) return false;
-  outputs_.push_back(record->output);
+  outputs_.push_back({record->output, record->has_empty_directories});
   ++(ours ? job_.record.processed : job_.record.skipped);
   if (ours) {
     job_.record.downloaded_bytes += record->input_bytes;
@@ -183,8 +198,8 @@ Result<JobRun::Failure> JobRun::attempt_all(const Datum& datum) {
     if (!around_.keep_going()) return cancelled();
     PFS_TRY_ASSIGN(failure, attempt(datum));
     if (failure.empty() || command_cannot_start_) return failure;
-    log_->system(datum.id.hex(), fmt::format("datum {}: {} (attempt {} of {})", printable(datum.path.str()), failure,
-                                             number, spec_.datum_tries));
+    log_->system(datum.id.hex(), fmt::format("datum {}: {} (attempt {} of {})", datum.label(), failure, number,
+                                             spec_.datum_tries));
   }
   return failure;
 }
@@ -196,7 +211,7 @@ Result<JobRun::Failure> JobRun::attempt(const Datum& datum) {
     command_cannot_start_ = true;
     return Failure(ready.error().message);
   }
-  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(around_.store.trees(), spec_.input.name, datum));
+  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(around_.store.trees(), around_.store.tree_reader(), datum));
   around_.container.show(view.tree);
   const std::string id = datum.id.hex();
   LastLine last_line;
@@ -232,17 +247,10 @@ Result<void> JobRun::ensure_container() {
 }
 
 worker::CommandRequest JobRun::command_for(const Datum& datum) const {
-  const std::string& input = spec_.input.name.str();
-  const std::string path = datum.path.is_root() ? "" : datum.path.str();
   worker::CommandRequest request;
   request.arguments = spec_.transform.cmd;
   request.input = standard_input(spec_.transform);
-  request.environment = {
-      input + "=/pfs/" + input + path,
-      input + "_COMMIT=" + job_.record.input_commit.hex(),
-      "PACH_JOB_ID=" + job_.record.id.hex(),
-      "PACH_DATUM_ID=" + datum.id.hex(),
-  };
+  request.environment = datum_environment(datum, job_.record, output_commit_);
   request.directory = spec_.transform.working_dir;
   return request;
 }
@@ -265,53 +273,22 @@ JobRun::Failure JobRun::failure_of(const worker::CommandEnd& end) const {
 }
 
 Result<JobRun::Failure> JobRun::keep_output(const Datum& datum, const DatumTree& view) {
-  auto output = collect_output(around_.store.trees(), view);
+  auto output = collect_output(around_.store.trees(), around_.store.tree_reader(), datum, view);
   if (!output && output.error().code == Code::kInvalid) return output.error().message;
   if (!output) return std::move(output).error();
-  const DatumRecord record{*output, job_.record.id, datum.entry.size()};
+  const DatumRecord record{output->tree, job_.record.id, datum.size(), output->has_empty_directories};
   PFS_TRY(table_.put(datum.id, record));
   job_.record.downloaded_bytes += record.input_bytes;
-  job_.record.uploaded_bytes += output->totals.bytes;
-  outputs_.push_back(*std::move(output));
+  job_.record.uploaded_bytes += record.output.totals.bytes;
+  outputs_.push_back({record.output, record.has_empty_directories});
   return Failure();
 }
 
-Result<store::Subtree> JobRun::merge() {
-  if (outputs_.empty()) return store::empty_subtree();
-  if (outputs_.size() == 1) return outputs_.front();
-  PFS_TRY_ASSIGN(OutputMerge merge, OutputMerge::begin(around_.store.trees(), around_.store.tree_reader()));
-  for (const store::Subtree& output : outputs_) {
-    if (!around_.keep_going()) return cancelled();
-    PFS_TRY(merge.add(output));
-  }
-  return merge.finish();
-}
-
-Result<void> JobRun::succeed(const store::Subtree& output) {
+Result<void> JobRun::succeed(const MergedOutput& output, const std::vector<store::Commit::Cause>& provenance) {
   job_.record.state = JobState::kSuccess;
   job_.record.finished = around_.clock.now();
-  store::FinishOptions options;
-  options.author = "pipeline " + pipeline_.name.str();
-  options.description = "job " + job_.record.id.hex();
-  options.keep_unchanged = true;
-  PFS_FAULT_POINT("trigger.job.publish");
-  const auto publish = [&] {
-    return around_.store.catalog().publish_tree(
-        spec_.output(), output, {{job_.record.input_branch, job_.record.input_commit}}, options,
-        [this](const store::Commit& commit, store::RefTxn& txn) -> Result<void> {
-          job_.record.output_commit = commit.id;
-          around_.ledger.add_put_job(job_.record, job_.version, txn);
-          return {};
-        });
-  };
-  auto published = publish();
-  for (int again = 0; !published && published.error().code == Code::kConflict && again < kPublishAgain; ++again) {
-    PFS_TRY_ASSIGN(const auto now, around_.ledger.job(job_.record.id));
-    if (!now || now->version != job_.version) break;  // the job itself is another's now; else it was a race of branches
-    published = publish();
-  }
-  PFS_TRY(published);
-  PFS_FAULT_POINT("trigger.job.published");
+  job_.record.separable = output.separable;
+  PFS_TRY(publish_output(around_.store, around_.ledger, spec_.output(), job_, output.tree, provenance));
   note();
   return {};
 }

@@ -7,8 +7,11 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "store/store.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/datum_tree.h"
 #include "trigger/internal/datums.h"
+#include "trigger/internal/job_plan.h"
+#include "trigger/internal/job_publish.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/spec.h"
@@ -28,7 +31,7 @@ struct JobSurroundings {
   std::function<void(const JobRecord& job, const std::string& waiting_for)> progress;
 };
 
-/// One run of one job: list its datums, run those that no earlier job has done, join the outputs, publish them and the
+/// One run of one job whose inputs are there: find its datums, run those that no earlier job has done, join the outputs, publish them and the
 /// job's end in one transaction. Run again after a crash it finds the datums that were recorded, and the transaction
 /// expects the job as it was, so a job ends once.
 ///
@@ -46,7 +49,9 @@ class JobRun {
 
   Result<void> begin();
   Result<void> work();
-  Result<void> process(const std::vector<Datum>& datums);
+  /// The datums of a plan, whose outputs it keeps.
+  Result<void> process(const JobPlan& plan);
+  Result<void> process_each(const std::vector<Datum>& datums);
   /// Counts it and keeps its output, or its failure.
   Result<void> process_one(const Datum& datum);
   /// Whether it was done before, by an earlier job or by this one before a crash.
@@ -60,8 +65,7 @@ class JobRun {
   worker::CommandRequest command_for(const Datum& datum) const;
   Failure failure_of(const worker::CommandEnd& end) const;
 
-  Result<store::Subtree> merge();
-  Result<void> succeed(const store::Subtree& output);
+  Result<void> succeed(const MergedOutput& output, const std::vector<store::Commit::Cause>& provenance);
   Result<void> fail(const std::string& reason);
   void note(const std::string& waiting_for = {}) const { around_.progress(job_.record, waiting_for); }
 
@@ -71,7 +75,9 @@ class JobRun {
   Versioned<JobRecord> job_;
   std::optional<LogWriter> log_;
   DatumTable table_;
-  std::vector<store::Subtree> outputs_;  ///< in the order of the datums
+  const JobPlanner planner_;
+  CommitId output_commit_;               ///< that the job's output will have
+  std::vector<DatumResult> outputs_;     ///< in the order of the datums
   std::string first_failure_;
   bool command_cannot_start_ = false;    ///< so no other datum's can
 };

@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "trigger/internal/job_inputs.h"
 #include "trigger/internal/job_run.h"
 
 namespace pfs::trigger {
@@ -67,7 +68,7 @@ void PipelineDriver::show_progress(const JobRecord& job, const std::string& wait
     running_job_ = job;
     if (!waiting_for.empty()) running_job_->reason = "waiting: " + waiting_for;
   }
-  if (job.ended()) house_.changed();
+  if (job.ended()) house_.ended(job.pipeline);
 }
 
 void PipelineDriver::show_health(PipelineState state, const std::string& reason) {
@@ -96,9 +97,23 @@ void PipelineDriver::work_until_stopped() {
 Result<PipelineDriver::Rest> PipelineDriver::work() {
   PFS_TRY_ASSIGN(const auto pipeline, house_.ledger.pipeline(name_));
   if (!pipeline) return Rest();
+  if (pipeline->record.stopped) {
+    container_.stop();
+    show_health(PipelineState::kPaused, "");
+    return Rest();
+  }
   PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
   PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
   if (!job) return prepare(spec);
+  PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(house_.ledger, job->record));
+  if (inputs.what == InputsState::What::kWaiting) {
+    show_progress(job->record, inputs.why);
+    return Rest();  // the end of that job wakes us
+  }
+  if (inputs.what == InputsState::What::kFailed) {
+    PFS_TRY(end_unrun(std::move(*job), inputs.why));
+    return Rest(0ms);
+  }
 
   const JobSurroundings around{
       house_.store,  house_.ledger,          house_.logs,
@@ -115,6 +130,22 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
   }
   PFS_TRY(done);
   return Rest(0ms);
+}
+
+/// A job whose input will never be there: it has failed, and so have those that wait for it.
+Result<void> PipelineDriver::end_unrun(Versioned<JobRecord> job, const std::string& why) {
+  job.record.state = JobState::kFailure;
+  job.record.reason = why;
+  job.record.finished = house_.clock.now();
+  PFS_TRY_ASSIGN(auto log, house_.logs.job(name_, job.record.id));
+  log.system({}, "the job failed: " + why);
+  PFS_TRY(house_.ledger.put_job(job));
+  {
+    Lock lock(mutex_);
+    running_job_.reset();
+  }
+  house_.ended(name_);
+  return {};
 }
 
 /// Nothing to do: the container is made ready, so that the next job need not wait for it.

@@ -22,7 +22,7 @@ struct DriverHouse {
   const LogBook& logs;
   const Clock& clock;
   const WorkerHouse& workers;
-  std::function<void()> changed;  ///< a job or a pipeline is in another state; called without locks
+  std::function<void(const RepoName& pipeline)> ended;  ///< a job of it has; called without locks
 };
 
 /// Runs the jobs of one pipeline, the oldest first and one at a time, on a thread of its own, which owns the pipeline's
@@ -58,6 +58,7 @@ class PipelineDriver {
   /// The next job, if there is one; the rest to take after it otherwise.
   Result<Rest> work();
   Result<Rest> prepare(const PipelineSpec& spec);
+  Result<void> end_unrun(Versioned<JobRecord> job, const std::string& why);
   void rest(const Rest& time) PFS_EXCLUDES(mutex_);
   bool keep_going() const PFS_EXCLUDES(mutex_);
   void show_progress(const JobRecord& job, const std::string& waiting_for) PFS_EXCLUDES(mutex_);

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "trigger/internal/job_causes.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/pipeline_driver.h"
+#include "trigger/internal/spec_plan.h"
 #include "trigger/pipelines.h"
 #include "trigger/runner.h"
 
@@ -26,11 +28,13 @@ class PipelineService final : public Pipelines {
   Result<void> start() override;
   void stop() override;
 
-  Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess,
-                              const std::optional<store::DirectoryOwner>& owner = {}) override;
+  Result<std::vector<SpecPlan>> apply(std::span<const SpecText> specs, const ApplyOptions& options) override;
   Result<std::vector<PipelineInfo>> list() const override;
   Result<PipelineInfo> get(const RepoName& name) const override;
-  Result<void> remove(const RepoName& name) override;
+  using Pipelines::remove;
+  Result<void> remove(std::span<const RepoName> names, const RemoveOptions& options) override;
+  Result<void> set_stopped(const RepoName& name, bool stopped) override;
+  Result<JobId> run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) override;
 
   Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const override;
   Result<JobInfo> job(const JobId& id) const override;
@@ -38,8 +42,9 @@ class PipelineService final : public Pipelines {
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
   std::string runtime_report() const override { return runner_->report(); }
 
-  Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) override;
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override;
   void after_moves(std::span<const store::HeadMove> moves) override;
+  void after_discard(const BranchRef& branch) override;
   Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override;
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override;
 
@@ -48,12 +53,20 @@ class PipelineService final : public Pipelines {
 
   Result<void> remove_leftovers();
   Result<void> mend_branches(const std::vector<PipelineRecord>& pipelines);
-  Result<bool> put_spec(const PipelineSpec& spec, bool update, bool reprocess);
-  Result<void> leave(const PipelineRecord& old, const PipelineRecord& now, const PipelineSpec& spec);
-  Result<void> check_branches(const PipelineSpec& spec);
-  Result<void> check_no_cycle(const PipelineSpec& spec) const;
-  Result<void> make_branches(const PipelineSpec& spec, const std::optional<store::DirectoryOwner>& owner);
+  Result<void> make_branches(const PipelineSpec& spec);
+  // pipeline_service_apply.cc
+  Result<PlannedSpecs> plan(std::span<const SpecText> specs, const ApplyOptions& options) const;
+  Result<std::vector<store::RefStep>> steps_of(const PlannedSpecs& planned, const std::optional<store::DirectoryOwner>& owner) const;
+  Result<DatumPreview> preview(const PlannedSpec& planned) const;
+  Result<void> carry_out(std::span<const store::RefStep> steps);
+  Result<void> follow(const PlannedSpecs& planned);
+  // pipeline_service_remove.cc
+  Result<std::vector<store::RefStep>> removal_of(std::span<const Versioned<PipelineRecord>> pipelines,
+                                                 const RemoveOptions& options) const;
+  void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
+  void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
+  void job_ended(const RepoName& pipeline) PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 
@@ -65,6 +78,7 @@ class PipelineService final : public Pipelines {
   const std::unique_ptr<Runner> runner_;
   const std::string state_path_;
   mutable Ledger ledger_;
+  JobCauses causes_;
   const LogBook logs_;
   const Clock& clock_;
   const WorkerHouse workers_;

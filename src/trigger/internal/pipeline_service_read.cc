@@ -28,13 +28,19 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   info.version = record.version;
   info.spec_json = record.spec_json;
   info.description = spec.description;
-  info.input = spec.input_shorthand();
+  info.input = shorthand(spec.input);
+  info.reads = spec.inputs();
   info.output = spec.output();
   info.created = record.created;
   if (const DriverPtr found = driver(record.name)) {
     PipelineDriver::Health health = found->health();
     info.state = health.state;
     info.reason = std::move(health.reason);
+  }
+  info.stopped = record.stopped;
+  if (record.stopped) {
+    info.state = PipelineState::kPaused;
+    info.reason.clear();
   }
   PFS_TRY_ASSIGN(const auto newest, ledger_.jobs(record.name, 1));
   if (!newest.empty()) info.last_job = this->info(newest.front()).state;
@@ -64,7 +70,10 @@ Result<std::vector<PipelineInfo>> PipelineService::list() const {
 Result<PipelineInfo> PipelineService::get(const RepoName& name) const {
   PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(name));
   if (!found) return no_such_pipeline(name);
-  return info(found->record);
+  PFS_TRY_ASSIGN(PipelineInfo one, info(found->record));
+  PFS_TRY_ASSIGN(const auto jobs, ledger_.jobs(name, SIZE_MAX));
+  for (const JobRecord& job : jobs) ++one.job_counts[info(job).state];
+  return one;
 }
 
 Result<std::vector<JobInfo>> PipelineService::jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const {
