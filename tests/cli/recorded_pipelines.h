@@ -13,6 +13,7 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<trigger::PipelineInfo> pipelines;
   std::vector<trigger::JobInfo> recorded_jobs;
   std::vector<trigger::LogLine> lines;
+  std::vector<trigger::DatumInfo> recorded_datums;  ///< of every job and spec
   std::vector<std::string> created;  ///< specs, as create() was given them
 
   Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
@@ -57,6 +58,32 @@ class RecordedPipelines final : public trigger::Pipelines {
   }
   Result<trigger::JobInfo> wait(const JobId& id, const std::function<bool()>&) const override {
     return job(id);
+  }
+  Result<void> datums(const JobId& id,
+                      const std::function<bool(const trigger::DatumInfo&)>& visit) const override {
+    PFS_TRY(job(id));
+    for (const auto& datum : recorded_datums) {
+      if (!visit(datum)) break;
+    }
+    return {};
+  }
+  Result<trigger::DatumInfo> datum(const JobId& id, const Digest& datum_id) const override {
+    PFS_TRY(job(id));
+    for (const auto& datum : recorded_datums) {
+      if (datum.id == datum_id) return datum;
+    }
+    return Error{Code::kNotFound, "datum " + datum_id.hex() + ": not found"};
+  }
+  Result<void> planned_datums(const std::string& spec_json,
+                              const std::function<bool(const trigger::DatumInfo&)>& visit) const override {
+    if (spec_json.find("bad") != spec_json.npos) return Error{Code::kInvalid, "pipeline spec: bad"};
+    for (auto datum : recorded_datums) {
+      datum.id.reset();
+      datum.job.reset();
+      datum.state.reset();
+      if (!visit(datum)) break;
+    }
+    return {};
   }
   Result<void> logs(const trigger::LogFilter&,
                     const std::function<bool(const trigger::LogLine&)>& visit) const override {
