@@ -32,6 +32,7 @@ void add_commands(Grammar& grammar, Session& session) {
   add_pipeline_commands(grammar, session);
   add_spec_commands(grammar, session);
   add_job_commands(grammar, session);
+  add_datum_commands(grammar, session);
   add_logs_command(grammar, session);
   add_admin_commands(grammar, session);
   add_config_commands(grammar, session);

@@ -19,6 +19,7 @@ void add_sync_command(Grammar& grammar, Session& session);
 void add_pipeline_commands(Grammar& grammar, Session& session);
 void add_spec_commands(Grammar& grammar, Session& session);
 void add_job_commands(Grammar& grammar, Session& session);
+void add_datum_commands(Grammar& grammar, Session& session);
 void add_logs_command(Grammar& grammar, Session& session);
 void add_admin_commands(Grammar& grammar, Session& session);
 void add_config_commands(Grammar& grammar, Session& session);

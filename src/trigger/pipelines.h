@@ -106,6 +106,26 @@ struct JobInfo {
   std::optional<CommitId> output_commit;
 };
 
+/// What became of a datum in a job. Skipped: an earlier job made its output. Recovered: it failed and its error command did not.
+enum class DatumState { kStarting, kSuccess, kSkipped, kFailed, kRecovered };
+
+struct DatumInfo {
+  struct File {
+    BranchRef branch;
+    std::optional<CommitId> commit;
+    RepoName name;  ///< of the input
+    RepoPath path;
+    std::uint64_t size = 0;  ///< bytes, of a directory with all that is in it
+  };
+
+  std::optional<Digest> id;         ///< nullopt: of a spec without a salt, which will be drawn
+  std::optional<JobId> job;         ///< nullopt: of a spec
+  std::optional<DatumState> state;  ///< likewise
+  std::vector<File> files;
+  std::uint64_t input_bytes = 0;
+  std::uint64_t output_bytes = 0;  ///< 0 unless this job made it
+};
+
 struct LogLine {
   Timestamp when;
   std::string pipeline;
@@ -170,6 +190,13 @@ class Pipelines : public store::PublishHook {
   virtual Result<JobInfo> job(const JobId& id) const = 0;
   /// Returns when the job has ended, or kCancelled when `keep_waiting` says no (asked every 100 ms or so).
   virtual Result<JobInfo> wait(const JobId& id, const std::function<bool()>& keep_waiting) const = 0;
+  /// A job's datums, in the order in which it processes them; the callback returns false to stop. Errors: kNotFound, kBusy (it
+  /// waits for its inputs, or is not run for the lack of them), kInvalid (its pipeline has had another input or salt since).
+  virtual Result<void> datums(const JobId& job, const std::function<bool(const DatumInfo&)>& visit) const = 0;
+  virtual Result<DatumInfo> datum(const JobId& job, const Digest& id) const = 0;
+  /// The datums that a pipeline of that spec would have for its branches as they are. Errors as create(), kNotFound (a repo).
+  virtual Result<void> planned_datums(const std::string& spec_json,
+                                      const std::function<bool(const DatumInfo&)>& visit) const = 0;
   /// Lines in the order written; the callback returns false to stop.
   virtual Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const = 0;
 

@@ -18,6 +18,7 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<std::string> removed;
   std::vector<std::string> ran;
   trigger::SpecPlan plan;            ///< what every spec comes to
+  std::vector<trigger::DatumInfo> recorded_datums;  ///< of every job and spec
 
   Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
@@ -85,6 +86,32 @@ class RecordedPipelines final : public trigger::Pipelines {
   }
   Result<trigger::JobInfo> wait(const JobId& id, const std::function<bool()>&) const override {
     return job(id);
+  }
+  Result<void> datums(const JobId& id,
+                      const std::function<bool(const trigger::DatumInfo&)>& visit) const override {
+    PFS_TRY(job(id));
+    for (const auto& datum : recorded_datums) {
+      if (!visit(datum)) break;
+    }
+    return {};
+  }
+  Result<trigger::DatumInfo> datum(const JobId& id, const Digest& datum_id) const override {
+    PFS_TRY(job(id));
+    for (const auto& datum : recorded_datums) {
+      if (datum.id == datum_id) return datum;
+    }
+    return Error{Code::kNotFound, "datum " + datum_id.hex() + ": not found"};
+  }
+  Result<void> planned_datums(const std::string& spec_json,
+                              const std::function<bool(const trigger::DatumInfo&)>& visit) const override {
+    if (spec_json.find("bad") != spec_json.npos) return Error{Code::kInvalid, "pipeline spec: bad"};
+    for (auto datum : recorded_datums) {
+      datum.id.reset();
+      datum.job.reset();
+      datum.state.reset();
+      if (!visit(datum)) break;
+    }
+    return {};
   }
   Result<void> logs(const trigger::LogFilter&,
                     const std::function<bool(const trigger::LogLine&)>& visit) const override {

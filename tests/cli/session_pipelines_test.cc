@@ -237,6 +237,32 @@ TEST_CASE("jobs are listed with their progress, and the beginning of why they fa
   CHECK(session.pfs({"inspect", "job", "short"}).status == 2);
 }
 
+TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  const std::string commit(32, 'c');
+  const std::string id(64, 'd');
+  trigger::DatumInfo datum;
+  datum.id = *Digest::from_hex(id);
+  datum.job = *JobId::from_hex(kJob);
+  datum.state = trigger::DatumState::kSkipped;
+  datum.files = {{*BranchRef::parse("images@master"), *CommitId::from_hex(commit), *RepoName::parse("images"),
+                  *RepoPath::parse("/a"), 2048}};
+  datum.input_bytes = 2048;
+  pipelines.recorded_datums = {datum};
+  PfsSession session(&pipelines);
+  const std::string files = "images@" + commit + ":/a";
+  const auto listed = session.ok({"list", "datum", kJob});
+  CHECK(listed.find("ID") == 0);
+  CHECK(listed.find(id + " " + files + " skipped 2KiB\n") != std::string::npos);
+  make_file(session.path("spec.json"), "{}");
+  CHECK(session.ok({"list", "datum", "-f", session.path("spec.json")}).find(files + " -") != std::string::npos);
+  CHECK(session.ok({"inspect", "datum", kJob, id}).find("State: skipped\n") != std::string::npos);
+  CHECK(session.pfs({"inspect", "datum", kJob, std::string(64, 'e')}).status == 1);
+  CHECK(session.pfs({"list", "datum"}).status == 1);
+  CHECK(session.pfs({"list", "datum", "-f", "-"}, "bad").status == 1);
+}
+
 TEST_CASE("a commit shows how the jobs downstream of it went", "[cli][session]") {
   RecordedPipelines pipelines;
   PfsSession session(&pipelines);

@@ -300,3 +300,75 @@ TEST_CASE("a job whose input was to come of a pipeline that is deleted has faile
   CHECK(job.state == JobState::kFailure);
   CHECK(job.reason.find("input c@master") != std::string::npos);
 }
+
+TEST_CASE("a job's datums say what became of them, a spec's what they would be", "[trigger]") {
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  const json input{{"cross", {pfs_input("left"), pfs_input("right")}}};
+  pipes.make("both", input);
+  pipes.commit("left@master", "x", "1");
+  pipes.commit("right@master", "y", "22");
+  const JobInfo first = pipes.fixture.newest_job("both");
+  pipes.set_behaviour("both", [] { return CommandEnd{End::kExited, 1, {}}; });
+  pipes.commit("left@master", "z", "333");
+  const JobInfo second = pipes.fixture.newest_job("both");
+  REQUIRE(second.state == JobState::kFailure);
+
+  const auto& service = pipes.fixture.pipelines();
+  const auto list = [&](const JobId& job) {
+    std::vector<DatumInfo> all;
+    must(service.datums(job, [&](const DatumInfo& datum) {
+      all.push_back(datum);
+      return true;
+    }));
+    return all;
+  };
+  const auto of_first = list(first.id);
+  REQUIRE(of_first.size() == 1);
+  CHECK(of_first.front().state == DatumState::kSuccess);
+  CHECK(of_first.front().input_bytes == 3);
+  CHECK(of_first.front().output_bytes == 3);
+  REQUIRE(of_first.front().files.size() == 2);
+  CHECK(of_first.front().files.back().path.str() == "/y");
+  CHECK(of_first.front().files.back().commit == pipes.head("right@master").id);
+  const auto of_second = list(second.id);
+  REQUIRE(of_second.size() == 2);
+  CHECK(of_second.front().state == DatumState::kSkipped);
+  CHECK(of_second.back().state == DatumState::kFailed);
+  CHECK(must(service.datum(second.id, *of_second.back().id)).files.front().path.str() == "/z");
+  CHECK(service.datum(first.id, *of_second.back().id).error().code == Code::kNotFound);
+
+  std::size_t planned = 0;
+  must(service.planned_datums(spec("new", input), [&](const DatumInfo& datum) {
+    CHECK_FALSE(datum.id);
+    CHECK_FALSE(datum.state);
+    return ++planned < 10;
+  }));
+  CHECK(planned == 2);
+  CHECK(service.planned_datums(spec("new", pfs_input("nowhere")), nullptr).error().code == Code::kNotFound);
+
+  must(service.job(first.id));
+  must(pipes.fixture.pipelines().create(spec("both", input["cross"][0]), true, false));
+  CHECK(service.datums(first.id, nullptr).error().code == Code::kInvalid);
+}
+
+TEST_CASE("a job that waits while its pipeline is given other branches is not run", "[trigger]") {
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  pipes.commit("right@master", "y", "2");
+  pipes.make("one", pfs_input("left"));
+  pipes.fixture.views().set_mounted(false);
+  pipes.commit("left@master", "x", "1");
+  const JobId first = must(pipes.fixture.pipelines().jobs(PipelineFixture::repo("one"), 1)).front().id;
+  pipes.fixture.close();  // so that nobody is at it
+  pipes.fixture.open(/*start=*/false);
+  must(pipes.fixture.pipelines().create(spec("one", pfs_input("right")), true, false));
+  pipes.fixture.views().set_mounted(true);
+  must(pipes.fixture.pipelines().start());
+  CHECK(pipes.fixture.newest_job("one").state == JobState::kSuccess);
+  CHECK(pipes.fixture.read("one@master", "right.y") == "2");
+  CHECK(must(pipes.fixture.pipelines().job(first)).state == JobState::kKilled);
+  CHECK(pipes.job_count("one") == 2);
+}

@@ -46,7 +46,7 @@ Result<JobPlan> JobPlanner::plan_whole(const InputRoots& roots) const {
 Result<std::optional<JobRecord>> JobPlanner::base_of(const JobRecord& job) const {
   PFS_TRY_ASSIGN(auto before, ledger_.jobs_before(job, kLookBack));
   for (JobRecord& earlier : before) {
-    if (earlier.state == JobState::kFailure && !earlier.shape) continue;  // it did not come to its datums
+    if (earlier.state != JobState::kSuccess && !earlier.shape) continue;  // it did not come to its datums
     if (earlier.shape != shape()) break;
     if (earlier.state != JobState::kSuccess) continue;
     if (!earlier.separable || !earlier.output_commit) break;

@@ -20,6 +20,13 @@ constexpr std::chrono::milliseconds kLongestPause = 30s;
 constexpr std::chrono::milliseconds kTryContainerEvery = 5s;
 constexpr std::size_t kThreadNameBytes = 15;
 
+/// Whether a job was caused for the branches that the spec has; an update causes another.
+bool reads_the_same(const JobRecord& job, const PipelineSpec& spec) {
+  const auto branches = branches_of(spec.input);
+  return std::equal(branches.begin(), branches.end(), job.inputs.begin(), job.inputs.end(),
+                    [](const BranchRef& branch, const JobInput& input) { return branch == input.branch; });
+}
+
 }  // namespace
 
 PipelineDriver::PipelineDriver(const DriverHouse& house, RepoName name)
@@ -105,13 +112,17 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
   PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
   PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
   if (!job) return prepare(spec);
+  if (!reads_the_same(job->record, spec)) {
+    PFS_TRY(end_unrun(std::move(*job), JobState::kKilled, "not run: the pipeline was updated, and reads other branches now"));
+    return Rest(0ms);
+  }
   PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(house_.ledger, job->record));
   if (inputs.what == InputsState::What::kWaiting) {
     show_progress(job->record, inputs.why);
     return Rest();  // the end of that job wakes us
   }
   if (inputs.what == InputsState::What::kFailed) {
-    PFS_TRY(end_unrun(std::move(*job), inputs.why));
+    PFS_TRY(end_unrun(std::move(*job), JobState::kFailure, inputs.why));
     return Rest(0ms);
   }
 
@@ -132,13 +143,13 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
   return Rest(0ms);
 }
 
-/// A job whose input will never be there: it has failed, and so have those that wait for it.
-Result<void> PipelineDriver::end_unrun(Versioned<JobRecord> job, const std::string& why) {
-  job.record.state = JobState::kFailure;
+/// A job whose input will never be there, or that nobody wants any more: it has ended, and those that wait for it fail.
+Result<void> PipelineDriver::end_unrun(Versioned<JobRecord> job, JobState state, const std::string& why) {
+  job.record.state = state;
   job.record.reason = why;
   job.record.finished = house_.clock.now();
   PFS_TRY_ASSIGN(auto log, house_.logs.job(name_, job.record.id));
-  log.system({}, "the job failed: " + why);
+  log.system({}, why);
   PFS_TRY(house_.ledger.put_job(job));
   {
     Lock lock(mutex_);

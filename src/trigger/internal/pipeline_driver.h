@@ -58,7 +58,7 @@ class PipelineDriver {
   /// The next job, if there is one; the rest to take after it otherwise.
   Result<Rest> work();
   Result<Rest> prepare(const PipelineSpec& spec);
-  Result<void> end_unrun(Versioned<JobRecord> job, const std::string& why);
+  Result<void> end_unrun(Versioned<JobRecord> job, JobState state, const std::string& why);
   void rest(const Rest& time) PFS_EXCLUDES(mutex_);
   bool keep_going() const PFS_EXCLUDES(mutex_);
   void show_progress(const JobRecord& job, const std::string& waiting_for) PFS_EXCLUDES(mutex_);

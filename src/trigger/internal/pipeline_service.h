@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "trigger/internal/datums.h"
 #include "trigger/internal/job_causes.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
@@ -39,6 +40,10 @@ class PipelineService final : public Pipelines {
   Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const override;
   Result<JobInfo> job(const JobId& id) const override;
   Result<JobInfo> wait(const JobId& id, const std::function<bool()>& keep_waiting) const override;
+  Result<void> datums(const JobId& job, const std::function<bool(const DatumInfo&)>& visit) const override;
+  Result<DatumInfo> datum(const JobId& job, const Digest& id) const override;
+  Result<void> planned_datums(const std::string& spec_json,
+                              const std::function<bool(const DatumInfo&)>& visit) const override;
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
   std::string runtime_report() const override { return runner_->report(); }
 
@@ -70,6 +75,9 @@ class PipelineService final : public Pipelines {
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 
+  struct JobDatums;
+  Result<std::unique_ptr<JobDatums>> datums_of(const JobId& id) const;
+  Result<DatumInfo> datum_info(const JobDatums& of, const Datum& datum) const;
   Result<PipelineInfo> info(const PipelineRecord& record) const;
   JobInfo info(const JobRecord& record) const;
   Result<void> pipeline_logs(const RepoName& pipeline, const std::function<bool(const LogLine&)>& visit) const;

@@ -1,0 +1,124 @@
+// What is asked of the datums of jobs, and of specs that are none's yet.
+
+#include <fmt/format.h>
+
+#include "trigger/internal/datum_table.h"
+#include "trigger/internal/job_inputs.h"
+#include "trigger/internal/job_plan.h"
+#include "trigger/internal/pipeline_service.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+DatumInfo info_of(const Datum& datum, const std::vector<JobInput>& inputs) {
+  DatumInfo info;
+  info.id = datum.id;
+  info.input_bytes = datum.size();
+  for (const auto& file : datum.files) {
+    DatumInfo::File one{file->input->ref(), {}, file->input->name, file->path, file->entry.size()};
+    for (const JobInput& input : inputs) {
+      if (input.branch == one.branch) one.commit = input.commit;
+    }
+    info.files.push_back(std::move(one));
+  }
+  return info;
+}
+
+/// The HEADs of branches as they are, as a job would read them now.
+Result<std::vector<JobInput>> heads_of(const store::Catalog& catalog, const std::vector<BranchRef>& branches) {
+  std::vector<JobInput> inputs;
+  for (const BranchRef& ref : branches) {
+    auto branch = catalog.branch(ref);
+    if (!branch && branch.error().code != Code::kNotFound) return std::move(branch).error();
+    if (!branch) PFS_TRY(catalog.repo(ref.repo));
+    inputs.push_back({ref, branch ? branch->head : std::nullopt, std::nullopt});
+  }
+  return inputs;
+}
+
+}  // namespace
+
+struct PipelineService::JobDatums {
+  JobRecord job;
+  PipelineSpec spec;
+  std::vector<Datum> datums;  ///< of `spec`
+  DatumTable table;
+};
+
+/// Errors: kNotFound (the job), kBusy (its inputs are not there yet), kInvalid (it is of another input than the pipeline has now).
+Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(const JobId& id) const {
+  PFS_TRY_ASSIGN(const auto found, ledger_.job(id));
+  if (!found) return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())};
+  JobRecord job = found->record;
+  PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(job.pipeline));
+  if (!pipeline) return Error{Code::kNotFound, fmt::format("job {}: its pipeline was deleted", id.hex())};
+  PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
+  PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(ledger_, job));
+  if (inputs.what != InputsState::What::kReady) {
+    return Error{Code::kBusy, fmt::format("job {}: has no datums: {}", id.hex(), inputs.why)};
+  }
+  auto datums = std::make_unique<JobDatums>(
+      JobDatums{job, std::move(spec), {}, DatumTable(store_.local(), clock_, pipeline->record.name, pipeline->record.salt)});
+  const JobPlanner planner(store_, ledger_, datums->table, pipeline->record, datums->spec);
+  if (job.shape && job.shape != planner.shape()) {
+    return Error{Code::kInvalid, fmt::format("job {}: pipeline {} has had another input or salt since; its datums cannot be told any more",
+                                             id.hex(), job.pipeline.str())};
+  }
+  PFS_TRY_ASSIGN(const LoadedInputs loaded, load_inputs(store_.catalog(), job.inputs));
+  PFS_TRY_ASSIGN(JobPlan plan, planner.plan_whole(loaded.roots));
+  datums->datums = std::move(plan.datums);
+  return datums;
+}
+
+Result<DatumInfo> PipelineService::datum_info(const JobDatums& of, const Datum& datum) const {
+  DatumInfo info = info_of(datum, of.job.inputs);
+  info.job = of.job.id;
+  PFS_TRY_ASSIGN(const auto record, of.table.find(datum.id));
+  const bool ours = record && record->job == of.job.id;
+  if (ours) {
+    info.state = DatumState::kSuccess;
+    info.output_bytes = record->output.totals.bytes;
+  } else if (record && !of.spec.reprocess_every_job) {
+    info.state = DatumState::kSkipped;
+  } else if (record && of.job.state == JobState::kSuccess) {
+    info.state = DatumState::kSuccess;  // and done again by a later job
+  } else {
+    info.state = of.job.ended() ? DatumState::kFailed : DatumState::kStarting;
+  }
+  return info;
+}
+
+Result<void> PipelineService::datums(const JobId& id, const std::function<bool(const DatumInfo&)>& visit) const {
+  PFS_TRY_ASSIGN(const auto all, datums_of(id));
+  for (const Datum& datum : all->datums) {
+    PFS_TRY_ASSIGN(const DatumInfo info, datum_info(*all, datum));
+    if (!visit(info)) break;
+  }
+  return {};
+}
+
+Result<DatumInfo> PipelineService::datum(const JobId& job, const Digest& id) const {
+  PFS_TRY_ASSIGN(const auto all, datums_of(job));
+  for (const Datum& datum : all->datums) {
+    if (datum.id == id) return datum_info(*all, datum);
+  }
+  return Error{Code::kNotFound, fmt::format("datum {}: job {} has no such datum", id.hex(), job.hex())};
+}
+
+Result<void> PipelineService::planned_datums(const std::string& spec_json,
+                                             const std::function<bool(const DatumInfo&)>& visit) const {
+  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(spec_json));
+  PFS_TRY_ASSIGN(const auto inputs, heads_of(store_.catalog(), branches_of(spec.input)));
+  PFS_TRY_ASSIGN(const LoadedInputs loaded, load_inputs(store_.catalog(), inputs));
+  PFS_TRY_ASSIGN(const auto datums,
+                 list_datums(store_.tree_reader(), spec.input, loaded.roots, DatumMaker(spec.name, spec.salt.value_or(""))));
+  for (const Datum& datum : datums) {
+    DatumInfo info = info_of(datum, inputs);
+    if (!spec.salt) info.id.reset();
+    if (!visit(info)) break;
+  }
+  return {};
+}
+
+}  // namespace pfs::trigger
