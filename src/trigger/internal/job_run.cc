@@ -1,12 +1,11 @@
 #include "trigger/internal/job_run.h"
 
-#include <algorithm>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/duration.h"
 #include "base/fault.h"
 #include "trigger/internal/output_merge.h"
 
@@ -14,20 +13,9 @@ namespace pfs::trigger {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAskEvery{100};
 constexpr int kPublishAgain = 8;
-constexpr std::chrono::milliseconds kTryContainerEvery{2000};
 
 Error cancelled() { return Error{Code::kCancelled, "asked to stop"}; }
-
-/// False when it was asked to stop before the time was over.
-bool wait_a_while(std::chrono::milliseconds time, const KeepGoing& keep_going) {
-  for (std::chrono::milliseconds waited{0}; waited < time; waited += kAskEvery) {
-    if (!keep_going()) return false;
-    std::this_thread::sleep_for(kAskEvery);
-  }
-  return keep_going();
-}
 
 /// Whether an error ends this run only: the job is still to be done. Everything else ends the job.
 bool goes_on_later(Code code) {
@@ -63,35 +51,6 @@ bool goes_on_later(Code code) {
   return false;
 }
 
-/// The last line that a command printed, which mostly says why it failed.
-class LastLine {
- public:
-  void add(std::string_view piece) {
-    for (const char c : piece) {
-      if (c == '\n' || c == '\r') {
-        ended_ = true;
-        continue;
-      }
-      if (std::exchange(ended_, false)) line_.clear();
-      if (line_.size() < kMost) line_ += c;
-    }
-  }
-  /// Shape: at most 200 bytes, shown so that it stays one line.
-  std::string text() const { return printable(line_); }
-
- private:
-  static constexpr std::size_t kMost = 200;
-  std::string line_;
-  bool ended_ = false;
-};
-
-/// The lines of the spec, each with its newline.
-std::string standard_input(const PipelineSpec::Transform& transform) {
-  std::string text;
-  for (const std::string& line : transform.stdin_lines) text += line + "\n";
-  return text;
-}
-
 }  // namespace
 
 JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, PipelineSpec spec,
@@ -105,8 +64,16 @@ JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, Pi
 Result<void> JobRun::run() {
   PFS_TRY(begin());
   auto done = work();
+  if (!done && done.error().code == Code::kCancelled && timed_out()) {
+    return end(JobState::kKilled, fmt::format("job_timeout ({}) has passed", format_short_duration(
+                                       std::chrono::duration_cast<std::chrono::milliseconds>(*spec_.pods.job_timeout))));
+  }
   if (done || goes_on_later(done.error().code)) return done;
-  return fail(done.error().message);
+  return end(JobState::kFailure, done.error().message);
+}
+
+bool JobRun::timed_out() const {
+  return spec_.pods.job_timeout && std::chrono::steady_clock::now() - began_ >= *spec_.pods.job_timeout;
 }
 
 Result<void> JobRun::work() {
@@ -115,10 +82,9 @@ Result<void> JobRun::work() {
   job_.record.total = datums.size();
 
   auto processed = process(datums);
-  around_.container.show(nullptr);
   PFS_TRY(table_.flush());
   PFS_TRY(processed);
-  if (!first_failure_.empty()) return fail(first_failure_);
+  if (!first_failure_.empty()) return end(JobState::kFailure, first_failure_);
 
   job_.record.state = JobState::kMerging;
   note();
@@ -132,156 +98,120 @@ Result<void> JobRun::begin() {
   if (job.state != JobState::kStarting) ++job.restarts;
   job.state = JobState::kRunning;
   job.pipeline_version = pipeline_.version;
-  job.processed = job.skipped = job.failed = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
+  job.processed = job.skipped = job.failed = job.recovered = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
   PFS_TRY(around_.ledger.put_job(job_));
   note();
   return {};
 }
 
+/// The datums that no job has done yet, for the pool.
+class JobRun::Work final : public PoolWork {
+ public:
+  Work(JobRun& run, const std::vector<Datum>& datums, std::vector<std::size_t> open)
+      : run_(run), datums_(datums), open_(std::move(open)), execution_(run.around_.store.trees(), *run.log_, run.spec_),
+        results_(open_.size()) {}
+
+  std::size_t count() const override { return open_.size(); }
+  std::string path(std::size_t item) const override { return printable(datum(item).path.str()); }
+  std::string hash(std::size_t item) const override { return datum(item).id.hex(); }
+
+  Result<Attempt> attempt(WorkerContainer& container, std::size_t item, std::uint64_t number,
+                          const KeepGoing& keep_going) override {
+    // a place of its own for each item: no other thread comes near it
+    PFS_TRY_ASSIGN(results_[item], execution_.attempt(container, run_.place_of(datum(item)), number, keep_going));
+    return results_[item].attempt;
+  }
+  Result<void> ended(std::size_t item, const Attempt& attempt) override {
+    return run_.ended(open_[item], datum(item), attempt, results_[item]);
+  }
+  void waiting(const std::string& for_what) override {
+    if (!for_what.empty()) run_.log_->system({}, "waiting: " + for_what);
+    run_.note(for_what);
+  }
+
+ private:
+  const Datum& datum(std::size_t item) const { return datums_[open_[item]]; }
+
+  JobRun& run_;
+  const std::vector<Datum>& datums_;
+  const std::vector<std::size_t> open_;  ///< numbers of datums
+  const DatumExecution execution_;
+  std::vector<DatumExecution::Ended> results_;
+};
+
 Result<void> JobRun::process(const std::vector<Datum>& datums) {
-  for (const Datum& datum : datums) {
-    if (!around_.keep_going()) return cancelled();
-    PFS_TRY(process_one(datum));
-    note();
-    if (command_cannot_start_) break;
+  done_.assign(datums.size(), std::nullopt);
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < datums.size(); ++i) {
+    if (!keep_going()) return cancelled();
+    PFS_TRY_ASSIGN(const bool done, find_done(i, datums[i]));
+    if (!done) open.push_back(i);
   }
+  note();
+  Work work(*this, datums, std::move(open));
+  return around_.workers.run(spec_, work, [this] { return keep_going(); });
+}
+
+Result<void> JobRun::ended(std::size_t number, const Datum& datum, const PoolWork::Attempt& attempt,
+                           const DatumExecution::Ended& result) {
+  JobRecord& job = job_.record;
+  job.downloaded_bytes += result.read_bytes;
+  job.uploaded_bytes += result.written_bytes;
+  switch (attempt.how) {
+    case AttemptHow::kDone: {
+      PFS_FAULT_POINT("trigger.datum.done");
+      PFS_TRY(table_.put(datum.id, {result.output, job.id, result.read_bytes, result.written_bytes}));
+      ++job.processed;
+      done_[number] = result.output;
+      break;
+    }
+    case AttemptHow::kRecovered:
+      ++job.recovered;
+      break;
+    case AttemptHow::kCannotStart:
+    case AttemptHow::kFailed:
+    case AttemptHow::kAgain:
+      ++job.failed;
+      if (first_failure_.empty()) first_failure_ = attempt.why;
+      break;
+  }
+  note();
   return {};
 }
 
-Result<void> JobRun::process_one(const Datum& datum) {
-  PFS_TRY_ASSIGN(const bool done, find_done(datum));
-  if (done) return {};
-  PFS_TRY_ASSIGN(const Failure failure, attempt_all(datum));
-  if (failure.empty()) {
-    ++job_.record.processed;
-    return {};
-  }
-  ++job_.record.failed;
-  if (!first_failure_.empty()) return {};
-  first_failure_ =
-      command_cannot_start_ ? failure : fmt::format("datum {}: {}", printable(datum.path.str()), failure);
-  return {};
-}
-
-Result<bool> JobRun::find_done(const Datum& datum) {
+Result<bool> JobRun::find_done(std::size_t number, const Datum& datum) {
   PFS_TRY_ASSIGN(const auto record, table_.find(datum.id));
   if (!record) return false;
   const bool ours = record->job == job_.record.id;
   if (!ours && spec_.reprocess_every_job) return false;
-  outputs_.push_back(record->output);
+  done_[number] = record->output;
   ++(ours ? job_.record.processed : job_.record.skipped);
   if (ours) {
-    job_.record.downloaded_bytes += record->input_bytes;
-    job_.record.uploaded_bytes += record->output.totals.bytes;
+    job_.record.downloaded_bytes += record->read_bytes;
+    job_.record.uploaded_bytes += record->written_bytes;
   }
   return true;
 }
 
-Result<JobRun::Failure> JobRun::attempt_all(const Datum& datum) {
-  Failure failure;
-  for (std::uint64_t number = 1; number <= spec_.datum_tries; ++number) {
-    if (!around_.keep_going()) return cancelled();
-    PFS_TRY_ASSIGN(failure, attempt(datum));
-    if (failure.empty() || command_cannot_start_) return failure;
-    log_->system(datum.id.hex(), fmt::format("datum {}: {} (attempt {} of {})", printable(datum.path.str()), failure,
-                                             number, spec_.datum_tries));
-  }
-  return failure;
-}
-
-Result<JobRun::Failure> JobRun::attempt(const Datum& datum) {
-  auto ready = ensure_container();
-  if (!ready) {
-    if (ready.error().code != Code::kNotFound && ready.error().code != Code::kInvalid) return std::move(ready).error();
-    command_cannot_start_ = true;
-    return Failure(ready.error().message);
-  }
-  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(around_.store.trees(), spec_.input.name, datum));
-  around_.container.show(view.tree);
-  const std::string id = datum.id.hex();
-  LastLine last_line;
-  const auto on_output = [&](std::string_view piece) {
-    log_->output(id, piece);
-    last_line.add(piece);
-  };
-  const auto end = around_.container.run(command_for(datum), on_output, around_.keep_going);
-  log_->end_of_output(id);
-  if (!end && end.error().code == Code::kCancelled) return end.error();
-  if (!end) return Failure(end.error().message);
-  if (Failure failure = failure_of(*end); !failure.empty()) {
-    command_cannot_start_ = end->how == worker::End::kNotStarted;
-    if (command_cannot_start_) {
-      log_->system(id, failure);
-      return failure;
-    }
-    const std::string said = last_line.text();
-    return said.empty() ? failure : fmt::format("{}: {}", failure, said);
-  }
-  return keep_output(datum, view);
-}
-
-Result<void> JobRun::ensure_container() {
-  while (true) {
-    auto ready = around_.container.ensure(spec_, around_.keep_going);
-    if (ready) note();
-    if (ready || ready.error().code != Code::kUnavailable) return ready;
-    log_->system({}, "waiting: " + ready.error().message);
-    note(ready.error().message);
-    if (!wait_a_while(kTryContainerEvery, around_.keep_going)) return cancelled();
-  }
-}
-
-worker::CommandRequest JobRun::command_for(const Datum& datum) const {
-  const std::string& input = spec_.input.name.str();
-  const std::string path = datum.path.is_root() ? "" : datum.path.str();
-  worker::CommandRequest request;
-  request.arguments = spec_.transform.cmd;
-  request.input = standard_input(spec_.transform);
-  request.environment = {
-      input + "=/pfs/" + input + path,
-      input + "_COMMIT=" + job_.record.input_commit.hex(),
-      "PACH_JOB_ID=" + job_.record.id.hex(),
-      "PACH_DATUM_ID=" + datum.id.hex(),
-  };
-  request.directory = spec_.transform.working_dir;
-  return request;
-}
-
-JobRun::Failure JobRun::failure_of(const worker::CommandEnd& end) const {
-  switch (end.how) {
-    case worker::End::kExited: {
-      const auto& accepted = spec_.transform.accept_return_code;
-      const int code = static_cast<int>(end.code);
-      if (code == 0 || std::find(accepted.begin(), accepted.end(), code) != accepted.end()) return {};
-      return fmt::format("the command ended with status {}", code);
-    }
-    case worker::End::kSignalled:
-      return fmt::format("the command was killed by signal {}", end.code);
-    case worker::End::kNotStarted:
-      return fmt::format("transform.cmd: {} in image {}; update the pipeline or the image", end.why,
-                         spec_.transform.image);
-  }
-  return "the command ended in no known way";
-}
-
-Result<JobRun::Failure> JobRun::keep_output(const Datum& datum, const DatumTree& view) {
-  auto output = collect_output(around_.store.trees(), view);
-  if (!output && output.error().code == Code::kInvalid) return output.error().message;
-  if (!output) return std::move(output).error();
-  const DatumRecord record{*output, job_.record.id, datum.entry.size()};
-  PFS_TRY(table_.put(datum.id, record));
-  job_.record.downloaded_bytes += record.input_bytes;
-  job_.record.uploaded_bytes += output->totals.bytes;
-  outputs_.push_back(*std::move(output));
-  return Failure();
+DatumPlace JobRun::place_of(const Datum& datum) const {
+  DatumPlace place;
+  place.id = datum.id.hex();
+  place.path = printable(datum.path.str());
+  place.environment = datum_environment(spec_, job_.record, datum);
+  place.view = [this, &datum] { return make_datum_tree(around_.store.trees(), spec_.input.name, datum); };
+  return place;
 }
 
 Result<store::Subtree> JobRun::merge() {
-  if (outputs_.empty()) return store::empty_subtree();
-  if (outputs_.size() == 1) return outputs_.front();
+  std::vector<store::Subtree> outputs;
+  for (const auto& done : done_) {
+    if (done) outputs.push_back(*done);
+  }
+  if (outputs.empty()) return store::empty_subtree();
+  if (outputs.size() == 1) return outputs.front();
   PFS_TRY_ASSIGN(OutputMerge merge, OutputMerge::begin(around_.store.trees(), around_.store.tree_reader()));
-  for (const store::Subtree& output : outputs_) {
-    if (!around_.keep_going()) return cancelled();
+  for (const store::Subtree& output : outputs) {
+    if (!keep_going()) return cancelled();
     PFS_TRY(merge.add(output));
   }
   return merge.finish();
@@ -316,13 +246,14 @@ Result<void> JobRun::succeed(const store::Subtree& output) {
   return {};
 }
 
-Result<void> JobRun::fail(const std::string& reason) {
+Result<void> JobRun::end(JobState state, const std::string& reason) {
   job_.record.output_commit.reset();
-  job_.record.state = JobState::kFailure;
+  job_.record.state = state;
   job_.record.reason = reason;
   job_.record.finished = around_.clock.now();
-  log_->system({}, "the job failed: " + reason);
+  log_->system({}, fmt::format("the job {}: {}", state == JobState::kKilled ? "was killed" : "failed", reason));
   spdlog::info("pipeline {}: job {}: {}", pipeline_.name.str(), job_.record.id.hex(), reason);
+  PFS_FAULT_POINT("trigger.job.end");
   PFS_TRY(around_.ledger.put_job(job_));
   note();
   return {};

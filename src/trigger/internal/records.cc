@@ -12,10 +12,20 @@ namespace pfs::trigger {
 namespace {
 
 constexpr std::uint8_t kRecordVersion = 1;
+constexpr std::uint8_t kJobVersion = 2;    ///< 1 had no recovered datums
+constexpr std::uint8_t kDatumVersion = 2;  ///< 1 had the input's size in place of what was read and written
 
 Decoder open_record(std::string_view value) {
   Decoder in(value);
   if (in.u8() != kRecordVersion) in.fail();
+  return in;
+}
+
+/// One of several versions, up to `newest`.
+Decoder open_record(std::string_view value, std::uint8_t newest, std::uint8_t& version) {
+  Decoder in(value);
+  version = in.u8();
+  if (version < kRecordVersion || version > newest) in.fail();
   return in;
 }
 
@@ -74,6 +84,7 @@ JobInfo JobRecord::info() const {
   info.processed = processed;
   info.skipped = skipped;
   info.failed = failed;
+  info.recovered = recovered;
   info.total = total;
   info.restarts = restarts;
   info.downloaded_bytes = downloaded_bytes;
@@ -105,7 +116,7 @@ Result<PipelineRecord> decode_pipeline(std::string_view value) {
 
 std::string encode(const JobRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).raw(record.id.bytes()).bytes(record.pipeline.str());
+  out.u8(kJobVersion).raw(record.id.bytes()).bytes(record.pipeline.str());
   out.varint(record.caused_by_version).varint(record.log_number).varint(record.pipeline_version);
   out.u8(static_cast<std::uint8_t>(record.state)).bytes(record.reason);
   write_time(out, record.created);
@@ -115,11 +126,13 @@ std::string encode(const JobRecord& record) {
   out.u8(record.output_commit ? 1 : 0);
   if (record.output_commit) out.raw(record.output_commit->bytes());
   for (const std::uint64_t* counter : counters(record)) out.varint(*counter);
+  out.varint(record.recovered);
   return std::move(out).str();
 }
 
 Result<JobRecord> decode_job(std::string_view value) {
-  Decoder in = open_record(value);
+  std::uint8_t version = 0;
+  Decoder in = open_record(value, kJobVersion, version);
   JobRecord record;
   record.id = read_id<JobId>(in);
   record.pipeline = read_repo(in);
@@ -134,20 +147,22 @@ Result<JobRecord> decode_job(std::string_view value) {
   record.input_commit = read_id<CommitId>(in);
   if (in.u8() != 0) record.output_commit = read_id<CommitId>(in);
   for (std::uint64_t* counter : counters(record)) *counter = in.varint();
+  if (version >= 2) record.recovered = in.varint();
   PFS_TRY(in.finish("a job's record"));
   return record;
 }
 
 std::string encode(const DatumRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
+  out.u8(kDatumVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
   out.varint(record.output.totals.files).varint(record.output.totals.bytes).varint(record.output.totals.links);
-  out.raw(record.job.bytes()).varint(record.input_bytes);
+  out.raw(record.job.bytes()).varint(record.read_bytes).varint(record.written_bytes);
   return std::move(out).str();
 }
 
 Result<DatumRecord> decode_datum(std::string_view value) {
-  Decoder in = open_record(value);
+  std::uint8_t version = 0;
+  Decoder in = open_record(value, kDatumVersion, version);
   DatumRecord record;
   record.output.root = read_id<Digest>(in);
   record.output.data_digest = read_id<Digest>(in);
@@ -155,7 +170,8 @@ Result<DatumRecord> decode_datum(std::string_view value) {
   record.output.totals.bytes = in.varint();
   record.output.totals.links = in.varint();
   record.job = read_id<JobId>(in);
-  record.input_bytes = in.varint();
+  record.read_bytes = in.varint();
+  record.written_bytes = version >= 2 ? in.varint() : record.output.totals.bytes;
   PFS_TRY(in.finish("a datum's record"));
   return record;
 }

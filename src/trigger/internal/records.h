@@ -48,6 +48,7 @@ struct JobRecord {
   std::uint64_t processed = 0;
   std::uint64_t skipped = 0;
   std::uint64_t failed = 0;
+  std::uint64_t recovered = 0;
   std::uint64_t total = 0;
   std::uint64_t downloaded_bytes = 0;
   std::uint64_t uploaded_bytes = 0;
@@ -62,7 +63,8 @@ struct JobRecord {
 struct DatumRecord {
   store::Subtree output;
   JobId job;  ///< that ran it
-  std::uint64_t input_bytes = 0;
+  std::uint64_t read_bytes = 0;     ///< by its command
+  std::uint64_t written_bytes = 0;
 };
 
 std::string encode(const PipelineRecord& record);
