@@ -27,9 +27,13 @@ v1::JobInfo info_of(const trigger::JobInfo& job) {
   info.set_restarts(job.restarts);
   info.set_downloaded_bytes(job.downloaded_bytes);
   info.set_uploaded_bytes(job.uploaded_bytes);
-  info.set_input_repo(job.input_branch.repo.str());
-  info.set_input_branch(job.input_branch.branch.str());
-  info.set_input_commit(job.input_commit.hex());
+  for (const auto& input : job.inputs) {
+    auto* out = info.add_inputs();
+    out->set_repo(input.branch.repo.str());
+    out->set_branch(input.branch.branch.str());
+    if (input.commit) out->set_commit(input.commit->hex());
+    if (input.from) out->set_from_job(input.from->hex());
+  }
   if (job.output_commit) info.set_output_commit(job.output_commit->hex());
   return info;
 }

@@ -27,6 +27,16 @@ struct Arguments {
   OutputFlags output;
 };
 
+Json json_of(const std::vector<client::JobInput>& inputs) {
+  Json list = Json::array();
+  for (const auto& input : inputs) {
+    Json one{{"repo", input.repo}, {"branch", input.branch}, {"commit", input.commit}};
+    if (!input.from_job.empty()) one["from_job"] = input.from_job;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 Json json_of(const client::Job& job) {
   Json workers = Json::array();
   for (const auto& worker : job.workers) {
@@ -53,8 +63,7 @@ Json json_of(const client::Job& job) {
           {"restarts", job.restarts},
           {"downloaded_bytes", job.downloaded_bytes},
           {"uploaded_bytes", job.uploaded_bytes},
-          {"input",
-           {{"repo", job.input_repo}, {"branch", job.input_branch}, {"commit", job.input_commit}}},
+          {"inputs", json_of(job.inputs)},
           {"output_commit", job.output_commit},
           {"workers", std::move(workers)}};
 }
@@ -63,6 +72,15 @@ std::string duration_of(const client::Job& job) {
   if (!job.finished) return "-";
   return format_duration(
       std::chrono::nanoseconds(job.finished->nanoseconds - job.started.nanoseconds));
+}
+
+std::string text_of(const std::vector<client::JobInput>& inputs) {
+  std::string text;
+  for (const auto& input : inputs) {
+    text += fmt::format("{}{}@{} ({})", text.empty() ? "" : ", ", input.repo,
+                        input.commit.empty() ? "-" : input.commit, input.branch);
+  }
+  return text;
 }
 
 /// A state, and the beginning of why it failed, or of what it waits for.
@@ -124,7 +142,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
        {"Data Downloaded", format_size(job.downloaded_bytes)},
        {"Data Uploaded", format_size(job.uploaded_bytes)},
        {"Restarts", std::to_string(job.restarts)},
-       {"Input", fmt::format("{}@{} ({})", job.input_repo, job.input_commit, job.input_branch)},
+       {"Input", text_of(job.inputs)},
        {"Output Commit", job.output_commit}});
   if (job.workers.empty()) return {};
   Table table(stdout, session.terminal(), {"WORKER", "DATUM", "PATH", "STARTED"});

@@ -34,6 +34,15 @@ struct PipelineInfo {
   std::optional<JobState> last_job;
 };
 
+/// What a job reads of a branch.
+struct JobInput {
+  BranchRef branch;
+  std::optional<CommitId> commit;  ///< nullopt: the branch had no HEAD, or `from` is not done
+  std::optional<JobId> from;       ///< the job whose output it is, where that had not ended when this one was caused
+
+  bool operator==(const JobInput&) const = default;
+};
+
 /// A job's record, as tables and `inspect` show it.
 struct JobInfo {
   JobId id;
@@ -51,8 +60,7 @@ struct JobInfo {
   std::uint64_t restarts = 0;          ///< how often the daemon had to begin it again
   std::uint64_t downloaded_bytes = 0;  ///< bytes that user code has read from its inputs
   std::uint64_t uploaded_bytes = 0;    ///< bytes that it has written
-  BranchRef input_branch;
-  CommitId input_commit;
+  std::vector<JobInput> inputs;        ///< one for each branch that is read
   std::optional<CommitId> output_commit;
 };
 

@@ -18,8 +18,9 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<trigger::WorkerInfo> recorded_workers;
   mutable trigger::LogFilter asked;  ///< by logs(), the last time
 
-  Result<void> on_moves(std::span<const store::HeadMove>, store::RefTxn&) override { return {}; }
+  Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
+  void after_discard(const BranchRef&) override {}
   Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 

@@ -41,7 +41,7 @@ trigger::JobInfo job(const std::string& id, trigger::JobState state) {
   job.restarts = 3;
   job.downloaded_bytes = 58644;
   job.uploaded_bytes = 1024;
-  job.input_branch = *BranchRef::parse("images@master");
+  job.inputs = {{*BranchRef::parse("images@master"), CommitId(), std::nullopt}};
   return job;
 }
 
@@ -107,10 +107,10 @@ TEST_CASE("a commit shows how the jobs downstream of it went", "[cli][session]")
   session.ok({"put", "file", "images@master:/a"}, "1");
   const auto head = *session.store().catalog().branch(*BranchRef::parse("images@master"))->head;
   auto first = job(kJob, trigger::JobState::kSuccess);
-  first.input_commit = head;
+  first.inputs.front().commit = head;
   first.output_commit = new_commit_id();
   auto second = job(kFailedJob, trigger::JobState::kRunning);
-  second.input_commit = *first.output_commit;
+  second.inputs.front().commit = first.output_commit;
   pipelines.recorded_jobs = {second, first};
   CHECK(session.ok({"list", "commit", "images"}).find("▇▇▇▇░░░░") != std::string::npos);
 }

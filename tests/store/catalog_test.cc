@@ -88,7 +88,7 @@ class World {
 /// Refuses, or holds up, the moves of one branch.
 class Gate : public PublishHook {
  public:
-  Result<void> on_moves(std::span<const HeadMove> moves, RefTxn&) override {
+  Result<void> on_moves(std::span<const HeadMove> moves, const BranchAfter&, RefTxn&) override {
     for (const auto& move : moves) {
       if (move.branch == refused) return Error{Code::kUnavailable, "refused by the test"};
       if (move.branch == held) {
@@ -99,6 +99,7 @@ class Gate : public PublishHook {
     return {};
   }
   void after_moves(std::span<const HeadMove> moves) override { told += static_cast<int>(moves.size()); }
+  void after_discard(const BranchRef&) override {}
   Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 

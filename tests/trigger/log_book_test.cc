@@ -35,7 +35,7 @@ TEST_CASE("output in pieces is kept as lines, the unfinished last one too", "[tr
   Book test;
   auto log = test.book.job(test.pipeline, test.job);
   REQUIRE(log);
-  DatumOutput output(**log, "d");
+  PrintedOutput output(**log, "d");
   for (const char* piece : {"one\ntw", "o\n", "\n", "bad \xff byte\n", "rest"}) output.add(piece);
   output.finish();
   (*log)->system("", "done");
@@ -56,10 +56,10 @@ TEST_CASE("a line longer than any is cut into lines", "[trigger]") {
   Book test;
   auto log = test.book.job(test.pipeline, test.job);
   REQUIRE(log);
-  DatumOutput(**log, "").add(std::string(DatumOutput::kMaxLine * 2 + 5, 'x') + "\n");
+  PrintedOutput(**log, "").add(std::string(PrintedOutput::kMaxLine * 2 + 5, 'x') + "\n");
   const auto lines = test.lines();
   REQUIRE(lines.size() == 3);
-  CHECK(lines[0].text.size() == DatumOutput::kMaxLine);
+  CHECK(lines[0].text.size() == PrintedOutput::kMaxLine);
   CHECK(lines[2].text.size() == 5);
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("of what a datum prints the beginning and the end are kept, and a line
   Book test;
   auto log = test.book.job(test.pipeline, test.job);
   REQUIRE(log);
-  DatumOutput output(**log, "d");
+  PrintedOutput output(**log, "d");
   output.add("first\n");
   const std::string much = std::string(999, 'x') + "\n";
   for (int i = 0; i < 3000; ++i) output.add(much);
@@ -94,10 +94,10 @@ TEST_CASE("of what a datum prints the beginning and the end are kept, and a line
   CHECK(said->text.find("1950435 bytes") == 0);
 
   // and a job's log as a whole does not grow without end
-  DatumOutput second(**log, "e");
+  PrintedOutput second(**log, "e");
   for (int i = 0; i < 3000; ++i) second.add(much);
   second.finish();
-  DatumOutput third(**log, "f");
+  PrintedOutput third(**log, "f");
   for (int i = 0; i < 3000; ++i) third.add(much);
   third.finish();
   std::size_t of_third = 0;

@@ -22,12 +22,12 @@ TEST_CASE("a short spec gets the defaults of the 1.13 specification", "[trigger]
   const auto spec = parse_spec(edges().dump());
   REQUIRE(spec);
   CHECK(spec->name.str() == "edges");
-  CHECK(spec->input.name.str() == "images");
-  CHECK(spec->input_branch().str() == "images@master");
+  CHECK(spec->input.pfs.name.str() == "images");
+  CHECK(spec->input.pfs.ref().str() == "images@master");
   CHECK(spec->output().str() == "edges@master");
   CHECK(spec->datum_tries == 3);
   CHECK_FALSE(spec->reprocess_every_job);
-  CHECK(spec->input_shorthand() == "images:/*");
+  CHECK(shorthand(spec->input) == "images:/*");
 }
 
 TEST_CASE("a spec written out and read again is the same", "[trigger]") {
@@ -122,7 +122,11 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/input/pfs/glob", "", Code::kInvalid, "input.pfs.glob"},
       {"/input/pfs/glob", "/[a", Code::kInvalid, "input.pfs.glob"},
       {"/input/pfs/name", "out", Code::kInvalid, "input.pfs.name"},
-      {"/input/cross", nlohmann::json::array({nlohmann::json::object()}), Code::kUnsupported, "input.cross"},
+      {"/input/cross", nlohmann::json::array({nlohmann::json::object()}), Code::kInvalid, "cross and pfs at once"},
+      {"/input/pfs/s3", true, Code::kUnsupported, "input.pfs.s3"},
+      {"/input/pfs/join_on", "$1", Code::kInvalid, "input.pfs.join_on"},
+      {"/input/pfs/lazy", "yes", Code::kInvalid, "input.pfs.lazy"},
+      {"/input/pfs/blog", "/", Code::kInvalid, "input.pfs.blog"},
       {"/parallelism_spec", {{"constant", 4}, {"coefficient", 0.5}}, Code::kInvalid, "parallelism_spec"},
       {"/parallelism_spec", {{"constant", 4000}}, Code::kInvalid, "parallelism_spec.constant"},
       {"/parallelism_spec", {{"coefficient", -1}}, Code::kInvalid, "parallelism_spec.coefficient"},

@@ -29,9 +29,8 @@ Job job_of(const v1::JobInfo& info) {
   job.restarts = info.restarts();
   job.downloaded_bytes = info.downloaded_bytes();
   job.uploaded_bytes = info.uploaded_bytes();
-  job.input_repo = info.input_repo();
-  job.input_branch = info.input_branch();
-  job.input_commit = info.input_commit();
+  for (const auto& input : info.inputs())
+    job.inputs.push_back({input.repo(), input.branch(), input.commit(), input.from_job()});
   job.output_commit = info.output_commit();
   return job;
 }

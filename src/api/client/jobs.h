@@ -22,6 +22,14 @@ struct Worker {
   Timestamp since;
 };
 
+/// A branch that a job reads.
+struct JobInput {
+  std::string repo;
+  std::string branch;
+  std::string commit;    ///< empty: it had none, or `from_job` has not ended
+  std::string from_job;  ///< empty, unless it is the output of a job that this one waited for
+};
+
 struct Job {
   std::string id;
   std::string pipeline;
@@ -38,9 +46,7 @@ struct Job {
   std::uint64_t restarts = 0;
   std::uint64_t downloaded_bytes = 0;
   std::uint64_t uploaded_bytes = 0;
-  std::string input_repo;
-  std::string input_branch;
-  std::string input_commit;
+  std::vector<JobInput> inputs;
   std::string output_commit;  ///< empty while there is none
   std::vector<Worker> workers;  ///< of inspect(), while it has not ended
 };

@@ -75,6 +75,7 @@ class RefSteps {
     std::vector<Commit> commits;     ///< that were made
     std::set<BranchRef> published;   ///< frozen branches that have become commits; the others had nothing worth one
     std::set<BranchRef> changed;     ///< branches whose records were written
+    std::set<BranchRef> discarded;   ///< a commit that was opened by hand there was dropped
     std::vector<TreeChange> trees;
     std::vector<CommitId> deleted_commits;
   };

@@ -47,16 +47,6 @@ std::string shown(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-std::vector<std::string> datum_environment(const PipelineSpec& spec, const JobRecord& job, const Datum& datum) {
-  const std::string& input = spec.input.name.str();
-  return {
-      input + "=/pfs/" + input + (datum.path.is_root() ? "" : datum.path.str()),
-      input + "_COMMIT=" + job.input_commit.hex(),
-      "PACH_JOB_ID=" + job.id.hex(),
-      "PACH_DATUM_ID=" + datum.id.hex(),
-  };
-}
-
 Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, const DatumPlace& datum,
                                                     const Command& command, const KeepGoing& keep_going) const {
   Outcome outcome;
@@ -73,7 +63,7 @@ Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, 
   const auto timed_out = [&] {
     return spec_.pods.datum_timeout && std::chrono::steady_clock::now() - began >= *spec_.pods.datum_timeout;
   };
-  DatumOutput output(log_, datum.id);
+  PrintedOutput output(log_, datum.id);
   LastLine last_line;
   const auto on_output = [&](std::string_view piece) {
     output.add(piece);
@@ -114,7 +104,7 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
     return ended;
   }
   if (outcome.failure.empty()) {
-    auto output = collect_output(trees_, outcome.view);
+    auto output = datum.output(outcome.view);
     if (output) {
       ended.output = *std::move(output);
       return ended;

@@ -20,22 +20,19 @@ struct DatumPlace {
   std::string path;                      ///< as people see it
   std::vector<std::string> environment;  ///< NAME=value
   std::function<Result<DatumTree>()> view;  ///< a new tree of what it sees at /pfs
+  std::function<Result<DatumOutput>(const DatumTree& view)> output;  ///< as collect_output()
 };
-
-/// What a datum's command is told beside what its container says.
-std::vector<std::string> datum_environment(const PipelineSpec& spec, const JobRecord& job, const Datum& datum);
 
 /// Runs a job's datums, one attempt at a time: makes the view, runs the command, takes the output.
 ///
 /// Thread-safe: what differs between two calls is the caller's.
 class DatumExecution {
  public:
-  DatumExecution(store::LiveTrees& trees, LogWriter& log, const PipelineSpec& spec)
-      : trees_(trees), log_(log), spec_(spec) {}
+  DatumExecution(LogWriter& log, const PipelineSpec& spec) : log_(log), spec_(spec) {}
 
   struct Ended {
     PoolWork::Attempt attempt;
-    store::Subtree output;           ///< kDone
+    DatumOutput output;              ///< kDone
     std::uint64_t read_bytes = 0;    ///< by the command, of what its view shows
     std::uint64_t written_bytes = 0;
   };
@@ -61,7 +58,6 @@ class DatumExecution {
   /// Whether `err_cmd` has ended well.
   Result<bool> recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going) const;
 
-  store::LiveTrees& trees_;
   LogWriter& log_;
   const PipelineSpec& spec_;
 };

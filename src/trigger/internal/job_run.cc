@@ -7,13 +7,13 @@
 
 #include "base/duration.h"
 #include "base/fault.h"
-#include "trigger/internal/output_merge.h"
+#include "trigger/internal/datum_environment.h"
+#include "trigger/internal/job_inputs.h"
 
 namespace pfs::trigger {
 
 namespace {
 
-constexpr int kPublishAgain = 8;
 
 Error cancelled() { return Error{Code::kCancelled, "asked to stop"}; }
 
@@ -59,7 +59,8 @@ JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, Pi
       pipeline_(pipeline),
       spec_(std::move(spec)),
       job_(std::move(job)),
-      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt) {}
+      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt),
+      planner_(around.store, around.ledger, table_, pipeline_, spec_) {}
 
 Result<void> JobRun::run() {
   PFS_TRY(begin());
@@ -77,19 +78,35 @@ bool JobRun::timed_out() const {
 }
 
 Result<void> JobRun::work() {
-  PFS_TRY_ASSIGN(const store::Commit input, around_.store.catalog().commit(job_.record.input_commit));
-  PFS_TRY_ASSIGN(const auto datums, list_datums(around_.store.tree_reader(), input.root, spec_, pipeline_.salt));
-  job_.record.total = datums.size();
+  PFS_TRY_ASSIGN(const LoadedInputs inputs, load_inputs(around_.store.catalog(), job_.record.inputs));
+  PFS_TRY_ASSIGN(const store::Branch output, around_.store.catalog().branch(spec_.output()));
+  output_commit_ = output.open;
+  PFS_TRY_ASSIGN(JobPlan plan, planner_.plan(job_.record, inputs.roots));
+  while (true) {
+    PFS_TRY(process(plan));
+    if (!first_failure_.empty()) return end(JobState::kFailure, first_failure_);
+    job_.record.state = JobState::kMerging;
+    note();
+    std::vector<DatumResult> outputs;
+    for (const auto& done : done_) {
+      if (done) outputs.push_back(*done);
+    }
+    PFS_TRY_ASSIGN(const auto merged, merge_outputs(around_.store, plan, outputs, spec_.output_merge,
+                                                    [this] { return keep_going(); }));
+    if (merged) return succeed(*merged, inputs.provenance);
+    // what is put out now meets what other datums have put out: all of it is joined
+    PFS_TRY_ASSIGN(plan, planner_.plan_whole(inputs.roots));
+  }
+}
 
-  auto processed = process(datums);
+Result<void> JobRun::process(const JobPlan& plan) {
+  JobRecord& job = job_.record;
+  job.total = plan.total();
+  job.skipped = plan.kept;
+  job.processed = job.failed = job.recovered = job.downloaded_bytes = job.uploaded_bytes = 0;
+  auto processed = process_each(plan.datums);
   PFS_TRY(table_.flush());
-  PFS_TRY(processed);
-  if (!first_failure_.empty()) return end(JobState::kFailure, first_failure_);
-
-  job_.record.state = JobState::kMerging;
-  note();
-  PFS_TRY_ASSIGN(const store::Subtree output, merge());
-  return succeed(output);
+  return processed;
 }
 
 Result<void> JobRun::begin() {
@@ -98,6 +115,7 @@ Result<void> JobRun::begin() {
   if (job.state != JobState::kStarting) ++job.restarts;
   job.state = JobState::kRunning;
   job.pipeline_version = pipeline_.version;
+  job.shape = planner_.shape();
   job.processed = job.skipped = job.failed = job.recovered = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
   PFS_TRY(around_.ledger.put_job(job_));
   note();
@@ -108,11 +126,11 @@ Result<void> JobRun::begin() {
 class JobRun::Work final : public PoolWork {
  public:
   Work(JobRun& run, const std::vector<Datum>& datums, std::vector<std::size_t> open)
-      : run_(run), datums_(datums), open_(std::move(open)), execution_(run.around_.store.trees(), *run.log_, run.spec_),
+      : run_(run), datums_(datums), open_(std::move(open)), execution_(*run.log_, run.spec_),
         results_(open_.size()) {}
 
   std::size_t count() const override { return open_.size(); }
-  std::string path(std::size_t item) const override { return printable(datum(item).path.str()); }
+  std::string path(std::size_t item) const override { return datum(item).label(); }
   std::string hash(std::size_t item) const override { return datum(item).id.hex(); }
 
   Result<Attempt> attempt(WorkerContainer& container, std::size_t item, std::uint64_t number,
@@ -139,7 +157,7 @@ class JobRun::Work final : public PoolWork {
   std::vector<DatumExecution::Ended> results_;
 };
 
-Result<void> JobRun::process(const std::vector<Datum>& datums) {
+Result<void> JobRun::process_each(const std::vector<Datum>& datums) {
   done_.assign(datums.size(), std::nullopt);
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < datums.size(); ++i) {
@@ -160,9 +178,10 @@ Result<void> JobRun::ended(std::size_t number, const Datum& datum, const PoolWor
   switch (attempt.how) {
     case AttemptHow::kDone: {
       PFS_FAULT_POINT("trigger.datum.done");
-      PFS_TRY(table_.put(datum.id, {result.output, job.id, result.read_bytes, result.written_bytes}));
+      PFS_TRY(table_.put(datum.id, {result.output.tree, job.id, result.read_bytes,
+                                     result.output.has_empty_directories, result.written_bytes}));
       ++job.processed;
-      done_[number] = result.output;
+      done_[number] = DatumResult{result.output.tree, result.output.has_empty_directories};
       break;
     }
     case AttemptHow::kRecovered:
@@ -184,7 +203,7 @@ Result<bool> JobRun::find_done(std::size_t number, const Datum& datum) {
   if (!record) return false;
   const bool ours = record->job == job_.record.id;
   if (!ours && spec_.reprocess_every_job) return false;
-  done_[number] = record->output;
+  done_[number] = DatumResult{record->output, record->has_empty_directories};
   ++(ours ? job_.record.processed : job_.record.skipped);
   if (ours) {
     job_.record.downloaded_bytes += record->read_bytes;
@@ -194,54 +213,23 @@ Result<bool> JobRun::find_done(std::size_t number, const Datum& datum) {
 }
 
 DatumPlace JobRun::place_of(const Datum& datum) const {
+  store::LiveTrees& trees = around_.store.trees();
+  const store::TreeReader& reader = around_.store.tree_reader();
   DatumPlace place;
   place.id = datum.id.hex();
-  place.path = printable(datum.path.str());
-  place.environment = datum_environment(spec_, job_.record, datum);
-  place.view = [this, &datum] { return make_datum_tree(around_.store.trees(), spec_.input.name, datum); };
+  place.path = datum.label();
+  place.environment = datum_environment(datum, job_.record, output_commit_);
+  place.view = [&trees, &reader, &datum] { return make_datum_tree(trees, reader, datum); };
+  place.output = [&trees, &reader, &datum](const DatumTree& view) { return collect_output(trees, reader, datum, view); };
   return place;
 }
 
-Result<store::Subtree> JobRun::merge() {
-  std::vector<store::Subtree> outputs;
-  for (const auto& done : done_) {
-    if (done) outputs.push_back(*done);
-  }
-  if (outputs.empty()) return store::empty_subtree();
-  if (outputs.size() == 1) return outputs.front();
-  PFS_TRY_ASSIGN(OutputMerge merge, OutputMerge::begin(around_.store.trees(), around_.store.tree_reader()));
-  for (const store::Subtree& output : outputs) {
-    if (!keep_going()) return cancelled();
-    PFS_TRY(merge.add(output));
-  }
-  return merge.finish();
-}
-
-Result<void> JobRun::succeed(const store::Subtree& output) {
+Result<void> JobRun::succeed(const MergedOutput& output, const std::vector<store::Commit::Cause>& provenance) {
   job_.record.state = JobState::kSuccess;
   job_.record.finished = around_.clock.now();
-  store::FinishOptions options;
-  options.author = "pipeline " + pipeline_.name.str();
-  options.description = "job " + job_.record.id.hex();
-  options.keep_unchanged = true;
-  PFS_FAULT_POINT("trigger.job.publish");
-  const auto publish = [&] {
-    return around_.store.catalog().publish_tree(
-        spec_.output(), output, {{job_.record.input_branch, job_.record.input_commit}}, options,
-        [this](const store::Commit& commit, store::RefTxn& txn) -> Result<void> {
-          job_.record.output_commit = commit.id;
-          around_.ledger.add_put_job(job_.record, job_.version, txn);
-          return {};
-        });
-  };
-  auto published = publish();
-  for (int again = 0; !published && published.error().code == Code::kConflict && again < kPublishAgain; ++again) {
-    PFS_TRY_ASSIGN(const auto now, around_.ledger.job(job_.record.id));
-    if (!now || now->version != job_.version) break;  // the job itself is another's now; else it was a race of branches
-    published = publish();
-  }
-  PFS_TRY(published);
-  PFS_FAULT_POINT("trigger.job.published");
+  // what a recovered datum would have put out is missing: no job builds on this one, so that it is tried again
+  job_.record.separable = output.separable && job_.record.recovered == 0;
+  PFS_TRY(publish_output(around_.store, around_.ledger, spec_.output(), job_, output.tree, provenance));
   note();
   return {};
 }

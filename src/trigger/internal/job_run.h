@@ -11,7 +11,10 @@
 #include "base/result.h"
 #include "store/store.h"
 #include "trigger/internal/datum_execution.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/datums.h"
+#include "trigger/internal/job_plan.h"
+#include "trigger/internal/job_publish.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/spec.h"
@@ -31,7 +34,7 @@ struct JobSurroundings {
   std::function<void(const JobRecord& job, const std::string& waiting_for)> progress;
 };
 
-/// One run of one job: list its datums, run those that no earlier job has done, join the outputs, publish them and the
+/// One run of one job whose inputs are there: find its datums, run those that no earlier job has done, join the outputs, publish them and the
 /// job's end in one transaction. Run again after a crash it finds the datums that were recorded, and the transaction
 /// expects the job as it was, so a job ends once.
 ///
@@ -48,7 +51,9 @@ class JobRun {
 
   Result<void> begin();
   Result<void> work();
-  Result<void> process(const std::vector<Datum>& datums);
+  /// The datums of a plan, whose outputs it keeps.
+  Result<void> process(const JobPlan& plan);
+  Result<void> process_each(const std::vector<Datum>& datums);
   /// Whether it was done before, by an earlier job or by this one before a crash.
   Result<bool> find_done(std::size_t number, const Datum& datum);
   /// Counts it and keeps its output, or its failure.
@@ -56,8 +61,7 @@ class JobRun {
                      const DatumExecution::Ended& result);
   DatumPlace place_of(const Datum& datum) const;
 
-  Result<store::Subtree> merge();
-  Result<void> succeed(const store::Subtree& output);
+  Result<void> succeed(const MergedOutput& output, const std::vector<store::Commit::Cause>& provenance);
   /// Without an output commit.
   Result<void> end(JobState state, const std::string& reason);
   bool timed_out() const;
@@ -71,7 +75,9 @@ class JobRun {
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::unique_ptr<LogWriter> log_;
   DatumTable table_;
-  std::vector<std::optional<store::Subtree>> done_;  ///< by the number of the datum
+  const JobPlanner planner_;
+  CommitId output_commit_;  ///< that the job's output will have
+  std::vector<std::optional<DatumResult>> done_;   ///< by the number of the datum
   std::string first_failure_;
 };
 

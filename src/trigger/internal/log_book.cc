@@ -97,7 +97,7 @@ void LogWriter::system(std::string_view datum, std::string_view text) {
   write(lines);
 }
 
-void DatumOutput::add(std::string_view piece) {
+void PrintedOutput::add(std::string_view piece) {
   const auto kept = static_cast<std::size_t>(std::min<std::uint64_t>(allowed_, piece.size()));
   allowed_ -= kept;
   if (kept > 0) add_lines(piece.substr(0, kept));
@@ -110,7 +110,7 @@ void DatumOutput::add(std::string_view piece) {
   if (last_.size() > 2 * most) last_.erase(0, last_.size() - most);
 }
 
-void DatumOutput::add_lines(std::string_view piece) {
+void PrintedOutput::add_lines(std::string_view piece) {
   rest_ += piece;
   std::string_view rest = rest_;
   std::string lines;
@@ -125,7 +125,7 @@ void DatumOutput::add_lines(std::string_view piece) {
   if (!lines.empty()) log_.write(lines);
 }
 
-void DatumOutput::finish() {
+void PrintedOutput::finish() {
   if (dropped_ > 0) {
     const std::size_t most = log_.limits_.end_bytes;
     if (last_.size() > most) last_.erase(0, last_.size() - most);

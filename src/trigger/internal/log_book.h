@@ -50,7 +50,7 @@ class LogWriter {
   void system(std::string_view datum, std::string_view text) PFS_EXCLUDES(mutex_);
 
  private:
-  friend class DatumOutput;
+  friend class PrintedOutput;
   LogWriter(File file, std::uint64_t end, std::string pipeline, std::string job, const Clock& clock,
             const LogLimits& limits, LogBell& bell)
       : file_(std::move(file)), pipeline_(std::move(pipeline)), job_(std::move(job)), clock_(clock), limits_(limits),
@@ -73,12 +73,12 @@ class LogWriter {
 /// beginning and the end are kept, with a line between them that says how much is missing.
 ///
 /// Used by one thread.
-class DatumOutput {
+class PrintedOutput {
  public:
   /// A longer line is cut into lines of this size.
   static constexpr std::size_t kMaxLine = 16 << 10;
 
-  DatumOutput(LogWriter& log, std::string datum)
+  PrintedOutput(LogWriter& log, std::string datum)
       : log_(log), datum_(std::move(datum)), allowed_(log.is_full() ? 0 : log.limits_.datum_bytes) {}
 
   void add(std::string_view piece);

@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "trigger/internal/job_inputs.h"
 #include "trigger/internal/job_run.h"
 
 namespace pfs::trigger {
@@ -77,7 +78,7 @@ void PipelineDriver::show_progress(const JobRecord& job, const std::string& wait
     running_job_ = job;
     if (!waiting_for.empty()) running_job_->reason = "waiting: " + waiting_for;
   }
-  if (job.ended()) house_.changed();
+  if (job.ended()) house_.ended(job.pipeline);
 }
 
 void PipelineDriver::show_health(PipelineState state, const std::string& reason) {
@@ -111,6 +112,15 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
   if (!job) return be_idle(pipeline->record, spec);
   idle_since_.reset();
   stopped_version_ = 0;
+  PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(house_.ledger, job->record));
+  if (inputs.what == InputsState::What::kWaiting) {
+    show_progress(job->record, inputs.why);
+    return Rest();  // the end of that job wakes us
+  }
+  if (inputs.what == InputsState::What::kFailed) {
+    PFS_TRY(end_unrun(std::move(*job), inputs.why));
+    return Rest(0ms);
+  }
   return run(pipeline->record, std::move(spec), *std::move(job));
 }
 
@@ -138,12 +148,28 @@ Result<PipelineDriver::Rest> PipelineDriver::run(const PipelineRecord& pipeline,
     // somebody has ended it, or deleted it: there is nothing left to do for it
     PFS_TRY_ASSIGN(const auto now, house_.ledger.job(id));
     if (!now || now->record.ended()) {
-      house_.changed();
+      house_.ended(name_);
       return Rest(0ms);
     }
   }
   PFS_TRY(done);
   return Rest(0ms);
+}
+
+/// A job whose input will never be there: it has failed, and so have those that wait for it.
+Result<void> PipelineDriver::end_unrun(Versioned<JobRecord> job, const std::string& why) {
+  job.record.state = JobState::kFailure;
+  job.record.reason = why;
+  job.record.finished = house_.clock.now();
+  PFS_TRY_ASSIGN(const auto log, house_.logs.job(name_, job.record.id));
+  log->system({}, "the job failed: " + why);
+  PFS_TRY(house_.ledger.put_job(job));
+  {
+    Lock lock(mutex_);
+    running_job_.reset();
+  }
+  house_.ended(name_);
+  return {};
 }
 
 Result<PipelineDriver::Rest> PipelineDriver::be_idle(const PipelineRecord& pipeline, const PipelineSpec& spec) {

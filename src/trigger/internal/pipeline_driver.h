@@ -22,7 +22,7 @@ struct DriverHouse {
   const LogBook& logs;
   const Clock& clock;
   const WorkerHouse& workers;
-  std::function<void()> changed;  ///< a job or a pipeline is in another state; called without locks
+  std::function<void(const RepoName& pipeline)> ended;  ///< a job of it has; called without locks
   /// After so long without a job a pipeline's containers are stopped; at once where its spec says standby.
   std::chrono::milliseconds idle_time = std::chrono::minutes(10);
 };
@@ -68,6 +68,7 @@ class PipelineDriver {
   /// Nothing to do: containers are made ready for the next job, or stopped.
   Result<Rest> be_idle(const PipelineRecord& pipeline, const PipelineSpec& spec);
   Result<Rest> prepare(const PipelineSpec& spec);
+  Result<void> end_unrun(Versioned<JobRecord> job, const std::string& why);
   void rest(const Rest& time) PFS_EXCLUDES(mutex_);
   bool keep_going() const PFS_EXCLUDES(mutex_);
   bool keep_going(const JobId& job) const PFS_EXCLUDES(mutex_);

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "trigger/internal/datums.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/worker_pod.h"
 
 namespace pfs::trigger {
@@ -33,15 +33,13 @@ PipelineService::PipelineService(const PipelinesOptions& options, std::unique_pt
     : store_(*options.store),
       runner_(std::move(runner)),
       state_path_(options.state_path),
-      ledger_(store_.refs(), store_.catalog(), *options.clock),
+      ledger_(store_.refs()),
+      causes_(store_.refs(), ledger_, store_.catalog(), *options.clock),
       logs_(options.state_path + "/logs", *options.clock),
       clock_(*options.clock),
       workers_{runner_.get(), options.views, store_.id(), options.worker_path, links_path(options.state_path),
                secrets_path(options.state_path)},
-      house_{store_, ledger_, logs_, clock_, workers_, [this] {
-               Lock lock(mutex_);
-               changed_.notify_all();
-             },
+      house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName& pipeline) { job_ended(pipeline); },
              options.idle_time} {}
 
 Result<void> PipelineService::make_directories() const {
@@ -64,12 +62,11 @@ Result<void> PipelineService::start() {
     Lock lock(mutex_);
     started_ = true;
   }
-  for (const PipelineRecord& pipeline : pipelines) {
-    // a crash may have come between a pipeline's creation and its first job
-    auto caused = ledger_.cause_newest_job(pipeline);
-    if (!caused && caused.error().code != Code::kNotFound) return caused;  // not found: its input was deleted by force
-    drive(pipeline.name);
-  }
+  // a crash may have come between a pipeline's creation and its first job, or after the end of a commit that was dropped
+  std::vector<RepoName> names;
+  for (const PipelineRecord& pipeline : pipelines) names.push_back(pipeline.name);
+  PFS_TRY(causes_.cause_due(names));
+  for (const RepoName& name : names) drive(name);
   return {};
 }
 
@@ -153,8 +150,9 @@ Result<PipelineInfo> PipelineService::create(const std::string& spec_json, bool 
   if (changed) {
     PFS_TRY(make_branches(spec));
     PFS_TRY_ASSIGN(const auto record, ledger_.pipeline(spec.name));
-    if (record) PFS_TRY(ledger_.cause_newest_job(record->record));
+    if (record) PFS_TRY(causes_.cause_due({&spec.name, 1}));
     drive(spec.name);
+    drive_downstream(spec.output());
   }
   return get(spec.name);
 }
@@ -196,12 +194,14 @@ Result<void> PipelineService::leave(const PipelineRecord& old, const PipelineRec
 
 /// Before anything is changed: what the spec reads is there, and what it writes is free.
 Result<void> PipelineService::check_branches(const PipelineSpec& spec) {
-  auto input = store_.catalog().repo(spec.input.repo);
-  if (!input && input.error().code == Code::kNotFound) {
-    return Error{Code::kNotFound, fmt::format("pipeline spec: input.pfs.repo: no such repo '{0}'; make it with `pfs create repo {0}`",
-                                              spec.input.repo.str())};
+  for (const BranchRef& branch : branches_of(spec.input)) {
+    auto repo = store_.catalog().repo(branch.repo);
+    if (!repo && repo.error().code == Code::kNotFound) {
+      return Error{Code::kNotFound, fmt::format("pipeline spec: input.pfs.repo: no such repo '{0}'; make it with `pfs create repo {0}`",
+                                                branch.repo.str())};
+    }
+    PFS_TRY(repo);
   }
-  PFS_TRY(input);
   const auto output = store_.catalog().branch(spec.output());
   if (output && !output->output_of.empty() && output->output_of != spec.name.str()) {
     return Error{Code::kBusy, fmt::format("branch {}: written by pipeline {}", spec.output().str(), output->output_of)};
@@ -211,29 +211,36 @@ Result<void> PipelineService::check_branches(const PipelineSpec& spec) {
 
 Result<void> PipelineService::check_no_cycle(const PipelineSpec& spec) const {
   PFS_TRY_ASSIGN(const std::vector<PipelineRecord> pipelines, ledger_.pipelines());
-  std::map<BranchRef, BranchRef> made_from;  // output to input; every pipeline has one of each
+  std::map<BranchRef, std::vector<BranchRef>> made_from;  // outputs to inputs
   for (const PipelineRecord& pipeline : pipelines) {
     PFS_TRY_ASSIGN(const PipelineSpec other, parse_spec(pipeline.spec_json));
-    if (other.name != spec.name) made_from[other.output()] = other.input_branch();
+    if (other.name != spec.name) made_from[other.output()] = branches_of(other.input);
   }
-  BranchRef at = spec.input_branch();
-  for (auto next = made_from.find(at); next != made_from.end(); next = made_from.find(at)) {
-    at = next->second;
+  std::vector<BranchRef> upstream = branches_of(spec.input);
+  std::set<BranchRef> seen;
+  while (!upstream.empty()) {
+    const BranchRef at = std::move(upstream.back());
+    upstream.pop_back();
     if (at == spec.output()) {
-      return Error{Code::kInvalid, fmt::format("pipeline {}: its input {} is made from its own output",
-                                               spec.name.str(), spec.input_branch().str())};
+      return Error{Code::kInvalid, fmt::format("pipeline {}: its input ({}) is made from its own output {}", spec.name.str(),
+                                               shorthand(spec.input), at.str())};
     }
+    if (!seen.insert(at).second) continue;
+    const auto next = made_from.find(at);
+    if (next != made_from.end()) upstream.insert(upstream.end(), next->second.begin(), next->second.end());
   }
   return {};
 }
 
 Result<void> PipelineService::make_branches(const PipelineSpec& spec) {
   store::Catalog& catalog = store_.catalog();
-  auto made = catalog.create_branch(spec.input_branch(), std::nullopt, /*create_repo=*/false);
-  if (!made && made.error().code != Code::kExists) return std::move(made).error();
+  for (const BranchRef& branch : branches_of(spec.input)) {
+    auto there = catalog.create_branch(branch, std::nullopt, /*create_repo=*/false);
+    if (!there && there.error().code != Code::kExists) return std::move(there).error();
+  }
   auto repo = catalog.create_repo(spec.name, "output of pipeline " + spec.name.str());
   if (!repo && repo.error().code != Code::kExists) return std::move(repo).error();
-  made = catalog.create_branch(spec.output(), std::nullopt, /*create_repo=*/false);
+  auto made = catalog.create_branch(spec.output(), std::nullopt, /*create_repo=*/false);
   if (!made && made.error().code != Code::kExists) return std::move(made).error();
   PFS_TRY_ASSIGN(const store::Branch output, catalog.branch(spec.output()));
   if (output.output_of == spec.name.str()) return {};
@@ -257,6 +264,7 @@ Result<void> PipelineService::remove(const RepoName& name) {
   if (const DriverPtr driver = take_driver(name)) driver->stop();
   if (!found) return {};  // somebody else deleted it
   PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(found->record.spec_json));
+  drive_downstream(spec.output());  // jobs that wait for one of its jobs have failed with it
   auto freed = store_.catalog().set_output_of(spec.output(), "");
   if (!freed && freed.error().code != Code::kNotFound) return freed;  // not found: its repo was deleted before it
   PFS_TRY(DatumTable(store_.local(), clock_, name, found->record.salt).erase_all());
@@ -266,20 +274,43 @@ Result<void> PipelineService::remove(const RepoName& name) {
   return {};
 }
 
-Result<void> PipelineService::on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) {
-  for (const store::HeadMove& move : moves) PFS_TRY(ledger_.cause_jobs(move, txn));
-  return {};
+Result<void> PipelineService::on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch,
+                                       store::RefTxn& txn) {
+  return causes_.add_jobs(moves, branch, txn);
 }
 
 void PipelineService::after_moves(std::span<const store::HeadMove> moves) {
-  for (const store::HeadMove& move : moves) {
-    const auto readers = ledger_.readers(move.branch);
-    if (!readers) {
-      spdlog::error("branch {}: {}", move.branch.str(), readers.error().message);
-      continue;
-    }
-    for (const RepoName& name : *readers) drive(name);
+  for (const store::HeadMove& move : moves) drive_downstream(move.branch);
+}
+
+/// What a commit has held up that was opened by hand. A crash before this is made good at the next start.
+void PipelineService::after_discard(const BranchRef& branch) {
+  const auto readers = ledger_.readers(branch);
+  auto caused = readers ? causes_.cause_due(*readers) : Result<void>(readers.error());
+  if (!caused) spdlog::error("branch {}: {}", branch.str(), caused.error().message);
+  drive_downstream(branch);
+}
+
+/// All of them: one that waits for another's output says so.
+void PipelineService::drive_downstream(const BranchRef& branch) {
+  const auto names = causes_.downstream(branch);
+  if (!names) {
+    spdlog::error("branch {}: {}", branch.str(), names.error().message);
+    return;
   }
+  for (const RepoName& name : *names) drive(name);
+}
+
+/// Wakes who waits for it: requests, and the jobs that read what it has put out, or would have.
+void PipelineService::job_ended(const RepoName& pipeline) {
+  {
+    Lock lock(mutex_);
+    changed_.notify_all();
+  }
+  const auto found = ledger_.pipeline(pipeline);
+  if (!found || !*found) return;
+  const auto spec = parse_spec((*found)->record.spec_json);
+  if (spec) drive_downstream(spec->output());
 }
 
 Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what) {

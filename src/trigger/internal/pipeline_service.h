@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "trigger/internal/job_causes.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/pipeline_driver.h"
@@ -46,8 +47,9 @@ class PipelineService final : public Pipelines {
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
   std::string runtime_report() const override { return runner_->report(); }
 
-  Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) override;
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override;
   void after_moves(std::span<const store::HeadMove> moves) override;
+  void after_discard(const BranchRef& branch) override;
   Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override;
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override;
 
@@ -62,6 +64,8 @@ class PipelineService final : public Pipelines {
   Result<void> check_no_cycle(const PipelineSpec& spec) const;
   Result<void> make_branches(const PipelineSpec& spec);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
+  void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
+  void job_ended(const RepoName& pipeline) PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 
@@ -76,6 +80,7 @@ class PipelineService final : public Pipelines {
   const std::unique_ptr<Runner> runner_;
   const std::string state_path_;
   mutable Ledger ledger_;
+  JobCauses causes_;
   const LogBook logs_;
   const Clock& clock_;
   const WorkerHouse workers_;

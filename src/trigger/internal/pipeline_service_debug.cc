@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "trigger/internal/datum_execution.h"
+#include "trigger/internal/datum_environment.h"
+#include "trigger/internal/datum_tree.h"
 #include "trigger/internal/datums.h"
+#include "trigger/internal/job_inputs.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
@@ -25,19 +27,21 @@ Result<void> PipelineService::debug_datum(const JobId& id, const std::string& da
   PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(job->record.pipeline));
   if (!pipeline) return Error{Code::kNotFound, fmt::format("job {}: its pipeline is gone", id.hex())};
   PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline->record.spec_json));
-  PFS_TRY_ASSIGN(const store::Commit input, store_.catalog().commit(job->record.input_commit));
-  PFS_TRY_ASSIGN(const auto datums, list_datums(store_.tree_reader(), input.root, spec, pipeline->record.salt));
+  PFS_TRY_ASSIGN(const LoadedInputs inputs, load_inputs(store_.catalog(), job->record.inputs));
+  const DatumMaker maker(spec.name, pipeline->record.salt);
+  PFS_TRY_ASSIGN(const auto datums, list_datums(store_.tree_reader(), spec.input, inputs.roots, maker));
   const auto found = std::find_if(datums.begin(), datums.end(), [&](const Datum& one) {
-    return one.path.str() == datum || one.path.str() == "/" + datum || one.id.hex() == datum;
+    return one.label() == datum || one.label() == "/" + datum || one.id.hex() == datum;
   });
   if (found == datums.end()) {
     return Error{Code::kNotFound, fmt::format("job {}: no datum {} in its input", id.hex(), printable(datum))};
   }
   WorkerContainer container(workers_);
   PFS_TRY(container.ensure(spec, keep));
-  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(store_.trees(), spec.input.name, *found));
+  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(store_.trees(), store_.tree_reader(), *found));
   container.show(view.tree);
-  PFS_TRY_ASSIGN(const auto words, container.command_within(datum_environment(spec, job->record, *found)));
+  const auto environment = datum_environment(*found, job->record, job->record.output_commit.value_or(CommitId()));
+  PFS_TRY_ASSIGN(const auto words, container.command_within(environment));
   if (!ready(words)) return {};
   while (keep()) std::this_thread::sleep_for(kAskEvery);
   return {};

@@ -39,7 +39,7 @@ Result<bool> PipelineService::kill_job(const JobId& id, const std::string& reaso
       driver->leave(id);
       driver->wake();
     }
-    house_.changed();
+    house_.ended(found->record.pipeline);
     return true;
   }
   return std::move(put).error();
@@ -61,7 +61,7 @@ Result<void> PipelineService::delete_job(const JobId& id) {
     if (!erased && erased.error().code == Code::kConflict) continue;
     PFS_TRY(erased);
     logs_.remove(found->record.pipeline, id);
-    house_.changed();
+    house_.ended(found->record.pipeline);
     return {};
   }
   return erased;

@@ -27,7 +27,7 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   info.version = record.version;
   info.spec_json = record.spec_json;
   info.description = spec.description;
-  info.input = spec.input_shorthand();
+  info.input = shorthand(spec.input);
   info.output = spec.output();
   info.created = record.created;
   if (const DriverPtr found = driver(record.name)) {

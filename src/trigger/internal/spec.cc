@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "store/glob.h"
 #include "trigger/internal/spec_fields.h"
 #include "trigger/internal/spec_reading.h"
 
@@ -15,28 +14,6 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxSpecBytes = 1 << 20;
 constexpr std::uint64_t kMaxTries = 1000;
-
-Result<PipelineSpec::PfsInput> read_input(const json& object) {
-  const json& pfs = member(object, "pfs");
-  if (!pfs.is_object()) return invalid_field("input.pfs", "is required: what the pipeline reads");
-  PipelineSpec::PfsInput input;
-  const std::string repo_text = text_or(member(pfs, "repo"), "");
-  if (repo_text.empty()) return invalid_field("input.pfs.repo", "is required: the repo that the pipeline reads");
-  auto repo = RepoName::parse(repo_text);
-  if (!repo) return invalid_field("input.pfs.repo", repo.error().message);
-  input.repo = std::move(*repo);
-  auto name = RepoName::parse(text_or(member(pfs, "name"), input.repo.str()));
-  if (!name) return invalid_field("input.pfs.name", name.error().message);
-  input.name = std::move(*name);
-  if (input.name.str() == "out") return invalid_field("input.pfs.name", "'out' is where the output goes; choose another name");
-  auto branch = BranchName::parse(text_or(member(pfs, "branch"), "master"));
-  if (!branch) return invalid_field("input.pfs.branch", branch.error().message);
-  input.branch = std::move(*branch);
-  input.glob = text_or(member(pfs, "glob"), "");
-  if (input.glob.empty()) return invalid_field("input.pfs.glob", "is required, for instance /* for each top-level entry");
-  if (auto glob = store::Glob::parse(input.glob); !glob) return invalid_field("input.pfs.glob", glob.error().message);
-  return input;
-}
 
 Result<PipelineSpec> read_spec(const json& object) {
   PipelineSpec spec;
@@ -51,7 +28,9 @@ Result<PipelineSpec> read_spec(const json& object) {
   auto branch = BranchName::parse(text_or(member(object, "output_branch"), "master"));
   if (!branch) return invalid_field("output_branch", branch.error().message);
   spec.output_branch = std::move(*branch);
-  if (spec.input.repo == spec.name) return invalid_field("input.pfs.repo", "a pipeline cannot read its own output");
+  for (const BranchRef& read : branches_of(spec.input)) {
+    if (read.repo == spec.name) return invalid_field("input.pfs.repo", "a pipeline cannot read its own output");
+  }
 
   PFS_TRY_ASSIGN(const std::uint64_t tries, read_count(member(object, "datum_tries"), "datum_tries"));
   if (tries != 0) spec.datum_tries = tries;
@@ -88,12 +67,7 @@ std::string to_json(const PipelineSpec& spec) {
   json object{
       {"pipeline", {{"name", spec.name.str()}}},
       {"transform", to_json(spec.transform)},
-      {"input",
-       {{"pfs",
-         {{"name", spec.input.name.str()},
-          {"repo", spec.input.repo.str()},
-          {"branch", spec.input.branch.str()},
-          {"glob", spec.input.glob}}}}},
+      {"input", input_json(spec.input)},
       {"output_branch", spec.output_branch.str()},
       {"datum_tries", spec.datum_tries},
       {"reprocess_spec", spec.reprocess_every_job ? "every_job" : "until_success"},

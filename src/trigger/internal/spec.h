@@ -7,6 +7,7 @@
 
 #include "base/names.h"
 #include "base/result.h"
+#include "trigger/internal/spec_input.h"
 #include "trigger/internal/spec_pods.h"
 #include "trigger/internal/spec_transform.h"
 
@@ -22,17 +23,11 @@ enum class SamePath {
 /// Source: the pipeline specification of Pachyderm 1.13; docs/pipelines.md says which fields do what here.
 struct PipelineSpec {
   using Transform = TransformSpec;
-  struct PfsInput {
-    RepoName repo;
-    RepoName name;  ///< the directory below /pfs; the repo's name unless said otherwise
-    BranchName branch;
-    std::string glob;
-  };
 
   RepoName name;
   std::string description;
   Transform transform;
-  PfsInput input;
+  Input input;
   BranchName output_branch;
   PodTerms pods;
   SamePath output_merge = SamePath::kConcat;
@@ -40,10 +35,7 @@ struct PipelineSpec {
   bool reprocess_every_job = false;   ///< never skip what an earlier job did
   std::optional<std::string> salt;    ///< part of every datum's identity; drawn at random when not given
 
-  BranchRef input_branch() const { return {input.repo, input.branch}; }
   BranchRef output() const { return {name, output_branch}; }
-  /// `images:/*`
-  std::string input_shorthand() const { return input.repo.str() + ":" + input.glob; }
 };
 
 /// Errors: kInvalid (not JSON; an unknown field; a wrong type; a value that cannot be), kUnsupported (a field that is

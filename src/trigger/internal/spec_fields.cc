@@ -62,31 +62,6 @@ constexpr Field kTransformFields[] = {
     {"build", Type::kObject, Support::kNotYet},
 };
 
-constexpr Field kPfsInputFields[] = {
-    {"name", Type::kString},
-    {"repo", Type::kString},
-    {"branch", Type::kString},
-    {"glob", Type::kString},
-    {"lazy", Type::kBool, Support::kNoEffect, "files are always fetched when they are read"},
-    {"commit", Type::kString, Support::kNoEffect, "is filled in for each job"},
-    {"join_on", Type::kString, Support::kNotYet},
-    {"outer_join", Type::kBool, Support::kNotYet},
-    {"group_by", Type::kString, Support::kNotYet},
-    {"empty_files", Type::kBool, Support::kNotYet},
-    {"s3", Type::kBool, Support::kNotYet},
-    {"trigger", Type::kObject, Support::kNotYet},
-};
-
-constexpr Field kInputFields[] = {
-    {"pfs", Type::kObject, Support::kYes, {}, kPfsInputFields},
-    {"cross", Type::kObjects, Support::kNotYet},
-    {"union", Type::kObjects, Support::kNotYet},
-    {"join", Type::kObjects, Support::kNotYet},
-    {"group", Type::kObjects, Support::kNotYet},
-    {"cron", Type::kObject, Support::kNotYet},
-    {"git", Type::kObject, Support::kNotYet},
-};
-
 constexpr Field kParallelismFields[] = {
     {"constant", Type::kInteger},
     {"coefficient", Type::kNumber},
@@ -128,7 +103,7 @@ constexpr Field kSpecFields[] = {
     {"description", Type::kString},
     {"transform", Type::kObject, Support::kYes, {}, kTransformFields},
     {"parallelism_spec", Type::kObject, Support::kYes, {}, kParallelismFields},
-    {"input", Type::kObject, Support::kYes, {}, kInputFields},
+    {"input", Type::kObject},  // read_input() looks at it
     {"output_branch", Type::kString},
     {"datum_tries", Type::kInteger},
     {"reprocess_spec", Type::kString},
