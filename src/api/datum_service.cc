@@ -34,6 +34,8 @@ v1::DatumInfo info_of(const trigger::DatumInfo& datum) {
   }
   info.set_input_bytes(datum.input_bytes);
   info.set_output_bytes(datum.output_bytes);
+  info.set_read_bytes(datum.read_bytes);
+  info.set_written_bytes(datum.written_bytes);
   return info;
 }
 

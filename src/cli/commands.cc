@@ -36,6 +36,7 @@ void add_commands(Grammar& grammar, Session& session) {
   add_logs_command(grammar, session);
   add_admin_commands(grammar, session);
   add_config_commands(grammar, session);
+  add_debug_command(grammar, session);
   add_doctor_command(grammar, session);
   add_help_commands(grammar, session);
 }

@@ -23,6 +23,7 @@ void add_datum_commands(Grammar& grammar, Session& session);
 void add_logs_command(Grammar& grammar, Session& session);
 void add_admin_commands(Grammar& grammar, Session& session);
 void add_config_commands(Grammar& grammar, Session& session);
+void add_debug_command(Grammar& grammar, Session& session);
 void add_doctor_command(Grammar& grammar, Session& session);
 void add_help_commands(Grammar& grammar, Session& session);
 

@@ -47,7 +47,9 @@ Json json_of(const client::Datum& datum) {
           {"state", datum.state},
           {"files", files},
           {"input_bytes", datum.input_bytes},
-          {"output_bytes", datum.output_bytes}};
+          {"output_bytes", datum.output_bytes},
+          {"read_bytes", datum.read_bytes},
+          {"written_bytes", datum.written_bytes}};
 }
 
 /// As pachctl shows them: `images@4f6a…:/a.png, …`
@@ -95,8 +97,9 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   print_labels({{"ID", datum.id},
                 {"Job ID", datum.job},
                 {"State", datum.state},
-                {"Data Downloaded", format_size(datum.input_bytes)},
-                {"Data Uploaded", format_size(datum.output_bytes)},
+                {"Size", format_size(datum.input_bytes)},
+                {"Data Downloaded", format_size(datum.read_bytes)},
+                {"Data Uploaded", format_size(datum.written_bytes)},
                 {"Files", text_of(datum.files)}});
   return {};
 }

@@ -83,6 +83,8 @@ Result<void> Daemon::open() {
   services_options.mount_path = session_->path();
   services_options.socket_path = options_.socket_path;
   services_options.tcp = options_.tcp;
+  services_options.container_engine = options_.container_engine;
+  services_options.idle_time = options_.idle_time;
   PFS_TRY_ASSIGN(services_, Services::open(services_options));
   // commits that a killed daemon was finishing; the services' hook must see them
   PFS_TRY(store_->resume());

@@ -41,6 +41,8 @@ class JobsAndApi final : public Services {
     pipelines.clock = options_.clock;
     pipelines.worker_path = beside_ourselves("pfs-worker");
     pipelines.state_path = options_.store_path + "/jobs";
+    pipelines.container_engine = options_.container_engine;
+    pipelines.idle_time = options_.idle_time;
     PFS_TRY_ASSIGN(pipelines_, trigger::Pipelines::open(pipelines));
     options_.store->set_publish_hook(pipelines_.get());
     return {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,8 @@ struct ServicesOptions {
   std::string mount_path;  ///< absolute
   std::string socket_path;
   api::TcpOptions tcp;
+  std::string container_engine;
+  std::chrono::milliseconds idle_time{0};
 };
 
 /// What runs beside the mount on the same store: pipelines and the API.

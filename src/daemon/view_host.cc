@@ -20,6 +20,12 @@ class MountView final : public trigger::View {
     root_->show(std::move(tree), std::move(top));
   }
 
+  Traffic traffic() const override {
+    const auto counted = root_->traffic();
+    if (!counted) return {};
+    return {counted->read_bytes, counted->written_bytes};
+  }
+
  private:
   fs::Views& views_;
   store::LiveTrees& trees_;

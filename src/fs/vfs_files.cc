@@ -89,6 +89,7 @@ Result<std::size_t> Vfs::read(HandleId id, std::uint64_t offset, std::span<std::
   if (handle->inode->is_stored()) {
     auto got = trees_.read(handle->inode->what.node, offset, out);
     if (!got) return std::move(got).error().within(where(*handle->inode));
+    if (const auto& context = *handle->inode->what.context; context.ownership) context.traffic.read(*got);
     return got;
   }
   const std::string& text = handle->text;
@@ -120,6 +121,7 @@ Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::u
   } else if (auto written = trees_.write(node, offset, bytes); !written) {
     return std::move(written).error().within(where(inode));
   }
+  if (inode.what.context->ownership) inode.what.context->traffic.written(bytes.size());
   return bytes.size();
 }
 

@@ -33,6 +33,8 @@ class ViewRoot {
     std::shared_ptr<TreeContext> context;
   };
   Shown shown() const PFS_EXCLUDES(mutex_);
+  /// Of what it shows now; null before it has shown anything.
+  std::shared_ptr<ViewTraffic> traffic() const;
 
  private:
   const std::string name_;

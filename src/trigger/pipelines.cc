@@ -35,7 +35,9 @@ Result<PipelineInfo> Pipelines::create(const std::string& spec_json, bool update
 }
 
 Result<std::unique_ptr<Pipelines>> Pipelines::open(const PipelinesOptions& options) {
-  auto runner = std::make_unique<PodmanRunner>(PodmanRunner::Options{options.worker_path, options.state_path});
+  PFS_TRY_ASSIGN(ContainerEngine engine, ContainerEngine::parse(options.container_engine));
+  auto runner = std::make_unique<PodmanRunner>(
+      PodmanRunner::Options{options.worker_path, options.state_path, std::move(engine)});
   auto service = std::make_unique<PipelineService>(options, std::move(runner));
   PFS_TRY(service->make_directories());
   return std::unique_ptr<Pipelines>(std::move(service));

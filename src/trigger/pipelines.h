@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -98,11 +99,12 @@ struct JobInfo {
   std::uint64_t processed = 0;  ///< datums run with success in this job
   std::uint64_t skipped = 0;    ///< datums whose output an earlier job made
   std::uint64_t failed = 0;
+  std::uint64_t recovered = 0;  ///< datums whose err_cmd ended well: they have put out nothing
   std::uint64_t total = 0;
   std::uint64_t restarts = 0;          ///< how often the daemon had to begin it again
-  std::uint64_t downloaded_bytes = 0;  ///< bytes of the processed datums' inputs
-  std::uint64_t uploaded_bytes = 0;    ///< bytes that they put out
-  std::vector<JobInput> inputs;  ///< one for each branch that is read
+  std::uint64_t downloaded_bytes = 0;  ///< bytes that user code has read from its inputs
+  std::uint64_t uploaded_bytes = 0;    ///< bytes that it has written
+  std::vector<JobInput> inputs;        ///< one for each branch that is read
   std::optional<CommitId> output_commit;
 };
 
@@ -123,7 +125,17 @@ struct DatumInfo {
   std::optional<DatumState> state;  ///< likewise
   std::vector<File> files;
   std::uint64_t input_bytes = 0;
-  std::uint64_t output_bytes = 0;  ///< 0 unless this job made it
+  std::uint64_t output_bytes = 0;   ///< this one and those below: 0 unless this job made it
+  std::uint64_t read_bytes = 0;     ///< by its command
+  std::uint64_t written_bytes = 0;  ///< likewise
+};
+
+/// One of a pipeline's workers.
+struct WorkerInfo {
+  bool runs = false;   ///< its container does
+  std::string datum;   ///< that it works at: 64 hex digits; empty when it does not
+  std::string path;    ///< of that datum
+  Timestamp since;
 };
 
 struct LogLine {
@@ -138,7 +150,13 @@ struct LogLine {
 struct LogFilter {
   std::optional<RepoName> pipeline;
   std::optional<JobId> job;
-  std::string datum;
+  std::string datum;                ///< of this one only; 64 hex digits
+  bool system_only = false;         ///< lines that are not of user code
+  std::optional<Timestamp> since;   ///< lines from then on
+  std::optional<std::size_t> tail;  ///< the last so many of those that are there
+  /// Not empty: what is written later is told, too, as it is written, until the job has ended (of a pipeline: for ever) or
+  /// this says no. Asked every 100 ms or so.
+  std::function<bool()> follow_while;
 };
 
 struct PipelinesOptions {
@@ -147,6 +165,9 @@ struct PipelinesOptions {
   const Clock* clock = nullptr;
   std::string worker_path;  ///< the static worker binary, bind-mounted into every container
   std::string state_path;   ///< a directory for sockets and logs: STORE/jobs
+  /// After so long without a job a pipeline's containers are stopped.
+  std::chrono::milliseconds idle_time = std::chrono::minutes(10);
+  std::string container_engine = "podman";  ///< or `docker`, or the path of one of them
 };
 
 /// Pipelines and their jobs: what `pfs` asks for, and the scheduler behind it.
@@ -197,6 +218,24 @@ class Pipelines : public store::PublishHook {
   /// The datums that a pipeline of that spec would have for its branches as they are. Errors as create(), kNotFound (a repo).
   virtual Result<void> planned_datums(const std::string& spec_json,
                                       const std::function<bool(const DatumInfo&)>& visit) const = 0;
+  /// Ends a job that has not ended, as killed: its containers are gone or its next job's when this returns or soon after.
+  /// Errors: kNotFound, kInvalid (it has ended already).
+  virtual Result<void> stop_job(const JobId& id) = 0;
+  /// Forgets a job and its log; one that has not ended is stopped before. Its output commit stays.
+  virtual Result<void> delete_job(const JobId& id) = 0;
+  /// Begins the attempts at those datums of a job anew that run now and that each of `filter` (a path or a hash) names.
+  /// Returns how many. Errors: kNotFound (no such job; none of its datums that run is that).
+  virtual Result<std::size_t> restart_datums(const JobId& id, const std::vector<std::string>& filter) = 0;
+  /// Makes a container of a job's pipeline that sees what one of the job's datums (a path or a hash) is given, with what user
+  /// code is told in its environment, and removes it when `keep` says no (asked every 100 ms or so). `ready` is told the
+  /// words before a command that run it in there, on this machine and as our user; false ends it, too.
+  /// Errors: kNotFound (no such job, or datum in its input), those of starting a container.
+  virtual Result<void> debug_datum(const JobId& id, const std::string& datum,
+                                   const std::function<bool(const std::vector<std::string>& words)>& ready,
+                                   const std::function<bool()>& keep) = 0;
+  /// What the workers of a pipeline do.
+  virtual Result<std::vector<WorkerInfo>> workers(const RepoName& pipeline) const = 0;
+
   /// Lines in the order written; the callback returns false to stop.
   virtual Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const = 0;
 

@@ -19,6 +19,9 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<std::string> ran;
   trigger::SpecPlan plan;            ///< what every spec comes to
   std::vector<trigger::DatumInfo> recorded_datums;  ///< of every job and spec
+  std::vector<std::string> done;     ///< to jobs, in a word and what it was done to
+  std::vector<trigger::WorkerInfo> recorded_workers;
+  mutable trigger::LogFilter asked;  ///< by logs(), the last time
 
   Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
@@ -113,8 +116,37 @@ class RecordedPipelines final : public trigger::Pipelines {
     }
     return {};
   }
-  Result<void> logs(const trigger::LogFilter&,
+  Result<void> stop_job(const JobId& id) override {
+    PFS_TRY(job(id));
+    done.push_back("stop " + id.hex());
+    return {};
+  }
+  Result<void> delete_job(const JobId& id) override {
+    PFS_TRY(job(id));
+    done.push_back("delete " + id.hex());
+    return {};
+  }
+  Result<std::size_t> restart_datums(const JobId& id,
+                                     const std::vector<std::string>& filter) override {
+    PFS_TRY(job(id));
+    std::string all = "restart";
+    for (const auto& one : filter) all += " " + one;
+    done.push_back(all);
+    return std::size_t{1};
+  }
+  Result<void> debug_datum(const JobId& id, const std::string& datum,
+                           const std::function<bool(const std::vector<std::string>&)>& ready,
+                           const std::function<bool()>&) override {
+    PFS_TRY(job(id));
+    ready({"echo", datum});
+    return {};
+  }
+  Result<std::vector<trigger::WorkerInfo>> workers(const RepoName&) const override {
+    return recorded_workers;
+  }
+  Result<void> logs(const trigger::LogFilter& filter,
                     const std::function<bool(const trigger::LogLine&)>& visit) const override {
+    asked = filter;
     for (const auto& line : lines) {
       if (!visit(line)) break;
     }

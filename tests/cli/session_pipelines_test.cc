@@ -258,6 +258,10 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   make_file(session.path("spec.json"), "{}");
   CHECK(session.ok({"list", "datum", "-f", session.path("spec.json")}).find(files + " -") != std::string::npos);
   CHECK(session.ok({"inspect", "datum", kJob, id}).find("State: skipped\n") != std::string::npos);
+  pipelines.recorded_datums.front().state = trigger::DatumState::kRecovered;
+  CHECK(session.ok({"list", "datum", kJob}).find("recovered") != std::string::npos);
+  pipelines.recorded_datums.front().read_bytes = 3072;
+  CHECK(session.ok({"inspect", "datum", kJob, id}).find("Data Downloaded: 3KiB\n") != std::string::npos);
   CHECK(session.pfs({"inspect", "datum", kJob, std::string(64, 'e')}).status == 1);
   CHECK(session.pfs({"list", "datum"}).status == 1);
   CHECK(session.pfs({"list", "datum", "-f", "-"}, "bad").status == 1);
@@ -291,6 +295,59 @@ TEST_CASE("logs are printed as they were written, or as JSON", "[cli][session]")
   CHECK(std::count(raw.begin(), raw.end(), '\n') == 2);
   CHECK(session.pfs({"logs"}).status == 1);
   CHECK(session.pfs({"logs", "-p", "nothing"}).status == 1);
+}
+
+TEST_CASE("jobs are stopped, deleted, and listed by their states", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  pipelines.recorded_jobs = {job(kFailedJob, trigger::JobState::kFailure),
+                             job(kJob, trigger::JobState::kSuccess)};
+  PfsSession session(&pipelines);
+  session.ok({"stop", "job", kJob});
+  session.ok({"delete", "job", kJob});
+  session.ok({"restart", "datum", kJob, "/a,/b"});
+  CHECK(pipelines.done == std::vector<std::string>{"stop " + kJob,
+                                                   "delete " + kJob, "restart /a /b"});
+  const auto failed = session.ok({"list", "job", "--state", "failure,killed"});
+  CHECK(failed.find(kFailedJob) != std::string::npos);
+  CHECK(failed.find(kJob) == std::string::npos);
+  const auto unknown = session.pfs({"list", "job", "--state", "odd"});
+  CHECK(unknown.status == 1);
+  CHECK(session.ok({"watch", "job", kJob}).find("edges  1 + 4 / 5") != std::string::npos);
+}
+
+TEST_CASE("a job that runs is shown with what its workers do", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kRunning)};
+  pipelines.recorded_jobs[0].finished.reset();
+  pipelines.recorded_jobs[0].recovered = 2;
+  trigger::WorkerInfo busy;
+  busy.runs = true;
+  busy.datum = std::string(64, 'a');
+  busy.path = "/picture";
+  pipelines.recorded_workers = {busy, trigger::WorkerInfo{}};
+  PfsSession session(&pipelines);
+  const auto shown = session.ok({"inspect", "job", kJob});
+  CHECK(shown.find("/picture") != std::string::npos);
+  CHECK(shown.find("no container") != std::string::npos);
+  CHECK(shown.find("Recovered: 2") != std::string::npos);
+  CHECK(session.ok({"list", "job"}).find("1 + 4 + 2 / 5") != std::string::npos);
+}
+
+TEST_CASE("logs are asked for by time, number and writer", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  PfsSession session(&pipelines);
+  session.ok({"logs", "-j", kJob, "--tail", "7", "--since", "10m", "--master"});
+  CHECK(pipelines.asked.tail == 7);
+  CHECK(pipelines.asked.system_only);
+  CHECK(pipelines.asked.since);
+  CHECK_FALSE(pipelines.asked.follow_while);
+  session.ok({"logs", "-f", "-j", kJob});
+  CHECK(pipelines.asked.follow_while);
+  CHECK_FALSE(pipelines.asked.since);
 }
 
 }  // namespace

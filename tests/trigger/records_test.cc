@@ -70,7 +70,13 @@ TEST_CASE("a job's record of the first version has one input, and a datum's does
   const auto old_datum = decode_datum(datum.str());
   REQUIRE(old_datum);
   CHECK(old_datum->has_empty_directories);
-  CHECK(old_datum->input_bytes == 4);
+  CHECK(old_datum->read_bytes == 4);
+}
+
+TEST_CASE("a datum without output has failed or is recovered", "[trigger]") {
+  CHECK(decode_miss(encode(Miss::kFailed)).value() == Miss::kFailed);
+  CHECK(decode_miss(encode(Miss::kRecovered)).value() == Miss::kRecovered);
+  CHECK(decode_miss(std::string("\1\2", 2)).error().code == Code::kCorrupt);
 }
 
 TEST_CASE("a record of a version that is not known is refused", "[trigger]") {

@@ -1,5 +1,7 @@
 #include "trigger/internal/spec.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -74,6 +76,8 @@ TEST_CASE("the fields about pods are read with their units", "[trigger]") {
   CHECK(spec->pods.resource_limits.cpu_thousandths == 500);
   CHECK(spec->pods.resource_limits.memory_bytes == 64'000'000);
   CHECK(spec->pods.resource_limits.disk_bytes == 1U << 30U);
+  CHECK(std::any_of(spec->notes.begin(), spec->notes.end(),
+                    [](const std::string& note) { return note.starts_with("resource_limits.disk has no effect"); }));
   CHECK(spec->pods.resource_limits.gpus == 1);
   CHECK(spec->pods.resource_requests.cpu_thousandths == 500);
   CHECK(spec->pods.chunk_bytes == 10);

@@ -27,6 +27,8 @@ Datum datum_of(const v1::DatumInfo& info) {
     datum.files.push_back({file.repo(), file.branch(), file.commit(), file.name(), file.path(), file.size()});
   datum.input_bytes = info.input_bytes();
   datum.output_bytes = info.output_bytes();
+  datum.read_bytes = info.read_bytes();
+  datum.written_bytes = info.written_bytes();
   return datum;
 }
 

@@ -26,7 +26,9 @@ struct Datum {
   std::string state;  ///< the word of tables: `skipped`; `-` of a spec
   std::vector<DatumFile> files;
   std::uint64_t input_bytes = 0;
-  std::uint64_t output_bytes = 0;
+  std::uint64_t output_bytes = 0;   ///< this one and those below: 0 unless the job made it
+  std::uint64_t read_bytes = 0;     ///< by its command
+  std::uint64_t written_bytes = 0;  ///< likewise
 };
 
 class Datums {

@@ -190,4 +190,14 @@ Result<void> Ledger::put_job(Versioned<JobRecord>& job) {
   return {};
 }
 
+Result<void> Ledger::erase_job(const Versioned<JobRecord>& job) {
+  store::RefTxn txn = begin_transaction();
+  expect(txn, job_key(job.record.id), job.version);
+  txn.erase.push_back(job_key(job.record.id));
+  txn.erase.push_back(jobs_key(job.record));
+  txn.events.push_back({{}, "job", job.record.id.hex(), "deleted"});
+  PFS_TRY(refs_.commit(std::move(txn)));
+  return {};
+}
+
 }  // namespace pfs::trigger

@@ -70,7 +70,9 @@ class Ledger {
   /// Replaces the record of a job, and takes it off the queue when that says it has ended.
   /// Errors: kConflict (it was changed meanwhile).
   Result<void> put_job(Versioned<JobRecord>& job);
-  /// The same as a part of another transaction.
+  /// Erases a job that has ended. Errors: kConflict.
+  Result<void> erase_job(const Versioned<JobRecord>& job);
+  /// put_job() as a part of another transaction.
   void add_put_job(const JobRecord& job, store::Seq expected, store::RefTxn& txn) const;
 
  private:

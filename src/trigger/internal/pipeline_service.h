@@ -17,6 +17,8 @@
 
 namespace pfs::trigger {
 
+class LogSieve;
+
 /// Pipelines on this machine: requests change the ledger, drivers do what it says.
 class PipelineService final : public Pipelines {
  public:
@@ -44,6 +46,13 @@ class PipelineService final : public Pipelines {
   Result<DatumInfo> datum(const JobId& job, const Digest& id) const override;
   Result<void> planned_datums(const std::string& spec_json,
                               const std::function<bool(const DatumInfo&)>& visit) const override;
+  Result<void> stop_job(const JobId& id) override;
+  Result<void> delete_job(const JobId& id) override;
+  Result<std::size_t> restart_datums(const JobId& id, const std::vector<std::string>& filter) override;
+  Result<void> debug_datum(const JobId& id, const std::string& datum,
+                           const std::function<bool(const std::vector<std::string>& words)>& ready,
+                           const std::function<bool()>& keep) override;
+  Result<std::vector<WorkerInfo>> workers(const RepoName& pipeline) const override;
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
   std::string runtime_report() const override { return runner_->report(); }
 
@@ -78,9 +87,12 @@ class PipelineService final : public Pipelines {
   struct JobDatums;
   Result<std::unique_ptr<JobDatums>> datums_of(const JobId& id) const;
   Result<DatumInfo> datum_info(const JobDatums& of, const Datum& datum) const;
+  /// Returns false when it had ended.
+  Result<bool> kill_job(const JobId& id, const std::string& reason);
   Result<PipelineInfo> info(const PipelineRecord& record) const;
   JobInfo info(const JobRecord& record) const;
-  Result<void> pipeline_logs(const RepoName& pipeline, const std::function<bool(const LogLine&)>& visit) const;
+  Result<void> job_logs(const JobRecord& job, const LogFilter& filter, LogSieve& sieve) const;
+  Result<void> pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve) const;
 
   store::Store& store_;
   const std::unique_ptr<Runner> runner_;

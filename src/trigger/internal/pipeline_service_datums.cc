@@ -75,10 +75,16 @@ Result<DatumInfo> PipelineService::datum_info(const JobDatums& of, const Datum& 
   DatumInfo info = info_of(datum, of.job.inputs);
   info.job = of.job.id;
   PFS_TRY_ASSIGN(const auto record, of.table.find(datum.id));
+  PFS_TRY_ASSIGN(const auto miss, of.table.find_miss(of.job.id, datum.id));
   const bool ours = record && record->job == of.job.id;
   if (ours) {
     info.state = DatumState::kSuccess;
     info.output_bytes = record->output.totals.bytes;
+    info.read_bytes = record->read_bytes;
+    info.written_bytes = record->written_bytes;
+  } else if (miss) {
+    // also where a later job has done it since
+    info.state = *miss == Miss::kRecovered ? DatumState::kRecovered : DatumState::kFailed;
   } else if (record && !of.spec.reprocess_every_job) {
     info.state = DatumState::kSkipped;
   } else if (record && of.job.state == JobState::kSuccess) {

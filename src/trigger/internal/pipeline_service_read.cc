@@ -1,7 +1,6 @@
 // What is asked of pipelines and jobs, without changing them.
 
 #include <algorithm>
-#include <deque>
 
 #include <fmt/format.h>
 
@@ -114,48 +113,6 @@ Result<JobInfo> PipelineService::wait(const JobId& id, const std::function<bool(
     Lock lock(mutex_);
     changed_.wait_for(mutex_, kAskEvery);
   }
-}
-
-Result<void> PipelineService::logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const {
-  const auto wanted = [&](const LogLine& line) {
-    return filter.datum.empty() || line.datum == filter.datum ? visit(line) : true;
-  };
-  if (filter.job) {
-    PFS_TRY_ASSIGN(const auto found, ledger_.job(*filter.job));
-    if (!found || (filter.pipeline && found->record.pipeline != *filter.pipeline)) return no_such_job(*filter.job);
-    PFS_TRY(logs_.read(found->record.pipeline, filter.job->hex(), wanted));
-    return {};
-  }
-  if (!filter.pipeline) return Error{Code::kInvalid, "logs: of which pipeline or job?"};
-  PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(*filter.pipeline));
-  if (!found) return no_such_pipeline(*filter.pipeline);
-  return pipeline_logs(*filter.pipeline, wanted);
-}
-
-/// The jobs' lines, oldest job first, with the pipeline's own between them by their time.
-Result<void> PipelineService::pipeline_logs(const RepoName& pipeline,
-                                            const std::function<bool(const LogLine&)>& visit) const {
-  std::deque<LogLine> own;
-  PFS_TRY(logs_.read(pipeline, "", [&](const LogLine& line) {
-    own.push_back(line);
-    return true;
-  }));
-  const auto own_until = [&](Timestamp when) {
-    for (; !own.empty() && own.front().when <= when; own.pop_front()) {
-      if (!visit(own.front())) return false;
-    }
-    return true;
-  };
-  PFS_TRY_ASSIGN(auto records, ledger_.jobs(pipeline, SIZE_MAX));
-  std::reverse(records.begin(), records.end());
-  for (const JobRecord& record : records) {
-    PFS_TRY_ASSIGN(const bool go_on, logs_.read(pipeline, record.id.hex(), [&](const LogLine& line) {
-                     return own_until(line.when) && visit(line);
-                   }));
-    if (!go_on) return {};
-  }
-  own_until(Timestamp{INT64_MAX});
-  return {};
 }
 
 }  // namespace pfs::trigger

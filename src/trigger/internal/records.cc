@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::uint8_t kRecordVersion = 1;
 constexpr std::uint8_t kPipelineVersion = 2;  // 1: cannot have been stopped
-constexpr std::uint8_t kJobVersion = 2;       // 1: one input, no shape
-constexpr std::uint8_t kDatumVersion = 2;     // 1: nobody has looked for empty directories
+constexpr std::uint8_t kJobVersion = 2;       // 1: one input, no shape, no recovered datums
+constexpr std::uint8_t kDatumVersion = 2;     // 1: nobody has looked for empty directories, or at what was written
 
 /// Shape: the record's version, from 1 to `newest`.
 std::uint8_t read_version(Decoder& in, std::uint8_t newest) {
@@ -122,6 +122,7 @@ JobInfo JobRecord::info() const {
   info.processed = processed;
   info.skipped = skipped;
   info.failed = failed;
+  info.recovered = recovered;
   info.total = total;
   info.restarts = restarts;
   info.downloaded_bytes = downloaded_bytes;
@@ -182,7 +183,7 @@ std::string encode(const JobRecord& record) {
   write_optional(out, record.output_commit);
   for (const std::uint64_t* counter : counters(record)) out.varint(*counter);
   write_optional(out, record.shape);
-  out.u8(record.separable ? 1 : 0);
+  out.u8(record.separable ? 1 : 0).varint(record.recovered);
   return std::move(out).str();
 }
 
@@ -212,6 +213,7 @@ Result<JobRecord> decode_job(std::string_view value) {
   if (version >= 2) {
     record.shape = read_optional<Digest>(in);
     record.separable = in.u8() != 0;
+    record.recovered = in.varint();
   }
   PFS_TRY(in.finish("a job's record"));
   return record;
@@ -221,7 +223,8 @@ std::string encode(const DatumRecord& record) {
   Encoder out;
   out.u8(kDatumVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
   out.varint(record.output.totals.files).varint(record.output.totals.bytes).varint(record.output.totals.links);
-  out.raw(record.job.bytes()).varint(record.input_bytes).u8(record.has_empty_directories ? 1 : 0);
+  out.raw(record.job.bytes()).varint(record.read_bytes).u8(record.has_empty_directories ? 1 : 0);
+  out.varint(record.written_bytes);
   return std::move(out).str();
 }
 
@@ -235,10 +238,28 @@ Result<DatumRecord> decode_datum(std::string_view value) {
   record.output.totals.bytes = in.varint();
   record.output.totals.links = in.varint();
   record.job = read_id<JobId>(in);
-  record.input_bytes = in.varint();
-  if (version >= 2) record.has_empty_directories = in.u8() != 0;
+  record.read_bytes = in.varint();
+  record.written_bytes = record.output.totals.bytes;
+  if (version >= 2) {
+    record.has_empty_directories = in.u8() != 0;
+    record.written_bytes = in.varint();
+  }
   PFS_TRY(in.finish("a datum's record"));
   return record;
+}
+
+std::string encode(Miss miss) {
+  Encoder out;
+  out.u8(kRecordVersion).u8(miss == Miss::kRecovered ? 1 : 0);
+  return std::move(out).str();
+}
+
+Result<Miss> decode_miss(std::string_view value) {
+  Decoder in = open_record(value);
+  const std::uint8_t recovered = in.u8();
+  if (recovered > 1) in.fail();
+  PFS_TRY(in.finish("the record of a datum without output"));
+  return recovered == 1 ? Miss::kRecovered : Miss::kFailed;
 }
 
 std::string encode_names(const std::vector<RepoName>& names) {

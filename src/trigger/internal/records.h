@@ -23,7 +23,8 @@ namespace pfs::trigger {
 //   job/<id>                            JobRecord
 //   jobs/<pipeline>/<newest first>      the job's id
 //   queue/<pipeline>/<oldest first>     the job's id, until it has ended
-//   family datum: prefix of the salt 16, key 32     DatumRecord
+//   family datum: prefix of the salt 16, key 32            DatumRecord
+//   family datum: another one of it 16, job 16, key 32     Miss: what a datum that put nothing out came to in that job
 
 struct PipelineRecord {
   RepoName name;
@@ -57,6 +58,7 @@ struct JobRecord {
   std::uint64_t processed = 0;
   std::uint64_t skipped = 0;
   std::uint64_t failed = 0;
+  std::uint64_t recovered = 0;
   std::uint64_t total = 0;
   std::uint64_t downloaded_bytes = 0;
   std::uint64_t uploaded_bytes = 0;
@@ -77,14 +79,19 @@ struct JobRecord {
 struct DatumRecord {
   store::Subtree output;
   JobId job;  ///< that ran it
-  std::uint64_t input_bytes = 0;
+  std::uint64_t read_bytes = 0;     ///< by its command
   bool has_empty_directories = true;  ///< true also where nobody has looked
+  std::uint64_t written_bytes = 0;
 };
+
+/// A datum of a job that put nothing out. Recovered: its command failed, and the error command did not.
+enum class Miss { kFailed, kRecovered };
 
 std::string encode(const PipelineRecord& record);
 std::string encode(const CausedRecord& record);
 std::string encode(const JobRecord& record);
 std::string encode(const DatumRecord& record);
+std::string encode(Miss miss);
 std::string encode_names(const std::vector<RepoName>& names);
 
 /// Errors: kCorrupt.
@@ -92,6 +99,7 @@ Result<PipelineRecord> decode_pipeline(std::string_view value);
 Result<CausedRecord> decode_caused(std::string_view value);
 Result<JobRecord> decode_job(std::string_view value);
 Result<DatumRecord> decode_datum(std::string_view value);
+Result<Miss> decode_miss(std::string_view value);
 Result<std::vector<RepoName>> decode_names(std::string_view value);
 
 std::string pipeline_key(const RepoName& name);

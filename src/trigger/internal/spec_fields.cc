@@ -75,7 +75,7 @@ constexpr Field kGpuFields[] = {
 constexpr Field kResourcesFields[] = {
     {"cpu", Type::kNumberOrString},
     {"memory", Type::kNumberOrString},
-    {"disk", Type::kNumberOrString},
+    {"disk", Type::kNumberOrString, Support::kNoEffect, "what a datum writes is in the store, whose disk all of them share"},
     {"gpu", Type::kObject, Support::kYes, {}, kGpuFields},
 };
 
