@@ -161,6 +161,68 @@ TEST_CASE("a datum whose err_cmd fails, too, has failed", "[trigger]") {
   CHECK(jobs.job().failed == 1);
 }
 
+TEST_CASE("a datum that has failed in one job and was done in the next is told as both", "[trigger]") {
+  std::atomic<bool> fails{true};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    return name == "bad" && fails ? kFailed : CommandEnd{};
+  });
+  jobs.create();
+  jobs.commit({"bad", "good"});
+  const JobInfo first = jobs.job();
+  REQUIRE(first.state == JobState::kFailure);
+  fails = false;
+  jobs.commit({"other"});
+  const JobInfo second = jobs.job();
+  REQUIRE(second.state == JobState::kSuccess);
+  using States = std::vector<DatumState>;
+  CHECK(jobs.datums(first) == States{DatumState::kFailed, DatumState::kSuccess});
+  CHECK(jobs.datums(second) == States{DatumState::kSuccess, DatumState::kSkipped, DatumState::kSuccess});
+}
+
+TEST_CASE("two datums that put out one file fail a job whose spec says so, and its datums stay done", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, "same", name);
+    return CommandEnd{};
+  });
+  jobs.create({{"/output_merge", R"("error")"}});
+  jobs.commit({"a"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  jobs.commit({"b"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("/same") != std::string::npos);
+  CHECK(jobs.fixture.read("work@master", "/same") == "a");
+  CHECK(jobs.datums(job) == std::vector<DatumState>{DatumState::kSkipped, DatumState::kSuccess});
+}
+
+TEST_CASE("a pipeline that is stopped in the middle of a job has no container, and goes on with it when started", "[trigger]") {
+  std::atomic<bool> hangs{true};
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    if (name != "b") return CommandEnd{};
+    ++runs;
+    return hangs ? hang(call) : CommandEnd{};
+  });
+  jobs.create();
+  jobs.commit({"a", "b"});
+  REQUIRE(JobFixture::until([&] { return runs == 1 && jobs.newest().processed == 1; }));
+  const auto work = PipelineFixture::repo("work");
+  REQUIRE(jobs.fixture.pipelines().set_stopped(work, true));
+  CHECK(jobs.fixture.runner().running() == 0);
+  CHECK(must(jobs.fixture.pipelines().get(work)).state == PipelineState::kPaused);
+  jobs.commit({"c"});
+  CHECK(jobs.newest().processed <= 1);
+  CHECK(must(jobs.fixture.pipelines().jobs(std::nullopt, 10)).size() == 1);
+  hangs = false;
+  REQUIRE(jobs.fixture.pipelines().set_stopped(work, false));
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(must(jobs.fixture.pipelines().jobs(std::nullopt, 10)).size() == 2);
+  CHECK(jobs.fixture.read("work@master", "/c") == "c");
+}
+
 TEST_CASE("a job that is stopped is killed, and the next one runs", "[trigger]") {
   std::atomic<bool> hangs{true};
   std::atomic<int> runs{0};
