@@ -185,7 +185,7 @@ TEST_CASE("pipelines are stopped, started and deleted, with their repos or witho
   CHECK_FALSE(pipelines.pipelines.front().stopped);
   CHECK(session.pfs({"stop", "pipeline", "none"}).status == 1);
   CHECK(session.ok({"run", "pipeline", "edges", "images@master=master^", "x@y=z@w"}) == std::string(32, 'a') + "\n");
-  CHECK(pipelines.ran == std::vector<std::string>{"edges images@master=images@master^ x@y=z@w"});
+  CHECK(pipelines.ran == std::vector<std::string>{"edges images@master=images@master^1 x@y=z@w"});
   CHECK(session.pfs({"run", "pipeline", "edges", "images@master"}).status == 1);
   CHECK(session.pfs({"delete", "pipeline"}).status == 1);
   CHECK(session.pfs({"delete", "pipeline", "edges", "--all"}).status == 1);
