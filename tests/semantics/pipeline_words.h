@@ -13,8 +13,9 @@ namespace pfs::test {
 inline std::string with_pipelines(const std::string& script) {
   return "image=" + busybox_image() + R"sh(
     pipeline() {
+      line=$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')  # as JSON has it
       cat > "$T/spec.json" << SPEC
-      { "pipeline": { "name": "$1" }, "transform": { "image": "$image", "cmd": ["${cmd:-sh}"], "stdin": ["$2"] },
+      { "pipeline": { "name": "$1" }, "transform": { "image": "$image", "cmd": ["${cmd:-sh}"], "stdin": ["$line"] },
         "datum_tries": 1, ${more:-} "input": { "pfs": { "repo": "data", "glob": "/*" } } }
 SPEC
       pfs "${verb:-create}" pipeline -f "$T/spec.json"
