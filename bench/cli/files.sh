@@ -30,9 +30,14 @@ rm -rf "$work/plain-store"
 put=$(timed pfs put file data@master:/file -f "$work/big/file")
 share=$(ratio "$ingest" "$put")
 row "put file of $mib MiB" "$(per "$mib" "$put") MiB/s" "the store's own ingest: $(per "$mib" "$ingest") MiB/s" "$share" ">= 0.85" "$(verdict "$share" ">=" 0.85)"
-get=$(timed pfs get file data@master:/file -o "$work/got")
+# by turns and over the same files: what comes first has memory to get that a virtual machine may have given back
+for turn in 1 2 3; do
+  timed pfs get file data@master:/file -o "$work/got" >> "$work/gets"
+  timed cp "$work/big/file" "$work/copied" >> "$work/copies"
+done
 cmp "$work/got" "$work/big/file"
-copy=$(timed cp "$work/big/file" "$work/copied")
+get=$(sort -n "$work/gets" | sed -n 2p)
+copy=$(sort -n "$work/copies" | sed -n 2p)
 speed=$(per "$mib" "$get")
 row "get file of $mib MiB to a file" "$speed MiB/s" "cp: $(per "$mib" "$copy") MiB/s" "$(ratio "$copy" "$get")" ">= 954 MiB/s" "$(verdict "$speed" ">=" 954)"
 rm -rf "$work/big" "$work/got" "$work/copied"

@@ -31,7 +31,7 @@ client::Upload::Attributes attributes_of(const struct stat& found) {
 
 LocalSender::LocalSender(client::Upload& upload, Options options, Progress& progress)
     : upload_(upload),
-      options_(std::move(options)),
+      options_(options),
       progress_(progress),
       buffer_(kReadBytes, '\0') {}
 

@@ -9,8 +9,8 @@ namespace pfs::cli {
 enum class Colour { kNone, kGreen, kYellow, kRed };
 
 struct Cell {
-  Cell(std::string cell_text,
-       Colour cell_colour = Colour::kNone)  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): a row is a list of texts
+  Cell(std::string cell_text, Colour cell_colour = Colour::kNone)
       : text(std::move(cell_text)), colour(cell_colour) {}
 
   std::string text;

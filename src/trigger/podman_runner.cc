@@ -273,7 +273,7 @@ Result<void> PodmanRunner::stop(const PodId& pod) {
 Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& labels) {
   PFS_TRY_ASSIGN(const Setting how, setting());
   std::vector<std::string> list{"ps", "--all", "--quiet", "--no-trunc"};
-  for (const auto& [name, value] : labels) append(list, {"--filter", "label=" + name + "=" + value});
+  for (const auto& [name, value] : labels) append(list, {"--filter", fmt::format("label={}={}", name, value)});
   PFS_TRY_ASSIGN(const ProcessResult found, run_process(command(how.global, list)));
   if (!found.succeeded()) return Error{Code::kUnavailable, "list containers: " + found.last_error_line()};
   std::string_view ids = found.output;

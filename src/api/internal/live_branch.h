@@ -44,7 +44,7 @@ class LiveBranch {
 
  private:
   LiveBranch(store::Store& store, BranchRef ref, Caller caller, store::TreePtr tree)
-      : store_(&store), ref_(std::move(ref)), caller_(caller), tree_(std::move(tree)) {}
+      : store_(&store), ref_(std::move(ref)), caller_(std::move(caller)), tree_(std::move(tree)) {}
 
   store::Store* store_;
   BranchRef ref_;

@@ -101,7 +101,7 @@ Result<ObjectWriter::BatchPtr> ObjectWriter::add_chunks(std::string bytes, const
   return batch;
 }
 
-Result<void> ObjectWriter::hand_over(BatchPtr batch) {
+Result<void> ObjectWriter::hand_over(const BatchPtr& batch) {
   batch->raw = batch->bytes.size();
   bool unhashed = false;
   {

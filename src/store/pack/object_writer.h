@@ -59,7 +59,7 @@ class ObjectWriter {
 
   Result<void> spill(PackKind kind);
   Result<void> add_to_batch(const ObjectId& id, std::string_view bytes);
-  Result<void> hand_over(BatchPtr batch) PFS_EXCLUDES(mutex_);
+  Result<void> hand_over(const BatchPtr& batch) PFS_EXCLUDES(mutex_);
   bool hash(Batch& batch) PFS_EXCLUDES(mutex_);
   void store(const BatchPtr& batch) PFS_EXCLUDES(mutex_);
   Result<void> make_frames(Batch& batch) PFS_EXCLUDES(mutex_);

@@ -118,7 +118,7 @@ Result<std::vector<std::string>> translate(const PodRequest& request, ContainerE
   std::vector<std::string> out{"--name", request.name};
   for (const auto& [name, value] : request.labels) {
     out.push_back("--label");
-    out.push_back(name + "=" + value);
+    out.push_back(fmt::format("{}={}", name, value));
   }
   PFS_TRY_ASSIGN(const auto paths, host_paths(spec));
   PFS_TRY(add_mounts(container, paths, out));

@@ -43,7 +43,8 @@ Result<PipelineSpec> read_spec(const json& object) {
     return invalid_field("reprocess_spec", "expected until_success or every_job");
   }
   spec.reprocess_every_job = reprocess == "every_job";
-  if (const json& salt = member(object, "salt"); !salt.is_null() && salt != "") spec.salt = salt.get<std::string>();
+  const json& salt = member(object, "salt");
+  if (salt.is_string() && !salt.get_ref<const std::string&>().empty()) spec.salt = salt.get<std::string>();
 
   const std::string merge = text_or(member(object, "output_merge"), "concat");
   if (merge != "concat" && merge != "error") return invalid_field("output_merge", "expected concat or error");
