@@ -77,7 +77,7 @@ Result<void> Daemon::open() {
 
   ServicesOptions services_options;
   services_options.store = store_.get();
-  services_options.views = &vfs_->views();
+  services_options.vfs = vfs_.get();
   services_options.clock = &clock_;
   services_options.store_path = options_.store_path;
   services_options.mount_path = session_->path();

@@ -27,7 +27,7 @@ std::string beside_ourselves(const std::string& program) {
 class JobsAndApi final : public Services {
  public:
   explicit JobsAndApi(const ServicesOptions& options)
-      : options_(options), view_host_(*options.views, *options.store, options.mount_path) {}
+      : options_(options), view_host_(*options.vfs, options.mount_path) {}
 
   ~JobsAndApi() override {
     stop();

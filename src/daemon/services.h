@@ -7,14 +7,14 @@
 #include "api/tcp_options.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "fs/views.h"
+#include "fs/vfs.h"
 #include "store/store.h"
 
 namespace pfs::daemon {
 
 struct ServicesOptions {
   store::Store* store = nullptr;
-  fs::Views* views = nullptr;
+  fs::Vfs* vfs = nullptr;
   const Clock* clock = nullptr;
   std::string store_path;
   std::string mount_path;  ///< absolute

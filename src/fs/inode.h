@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/names.h"
 #include "base/sync.h"
 #include "fs/ids.h"
@@ -23,6 +24,7 @@ struct Ownership {
 struct ViewTraffic {
   std::atomic<std::uint64_t> read_bytes = 0;
   std::atomic<std::uint64_t> written_bytes = 0;
+  std::atomic<bool> no_room = false;  ///< something was not written, for a full disk
 };
 
 /// Where the traffic of a tree is counted. Thread-safe.
@@ -42,6 +44,10 @@ class TrafficCounter {
   }
   void written(std::uint64_t bytes) const {
     if (const auto traffic = get()) traffic->written_bytes += bytes;
+  }
+  void refused(const Error& error) const {
+    if (error.code != Code::kNoSpace) return;
+    if (const auto traffic = get()) traffic->no_room = true;
   }
 
  private:

@@ -98,6 +98,11 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
   const View::Traffic traffic = container.traffic();
   ended.read_bytes = traffic.read_bytes;
   ended.written_bytes = traffic.written_bytes;
+  if (traffic.no_room) {
+    // also where the command did not mind: what it has put out is not whole
+    const std::string end = outcome.failure.empty() ? "the command ended well all the same" : outcome.failure;
+    outcome.failure = "the disk of the store had no room for what the command wrote; make room on it: " + end;
+  }
   if (!outcome.lost && outcome.end.how == worker::End::kNotStarted) {
     log_.system(datum.id, outcome.failure);
     ended.attempt = {AttemptHow::kCannotStart, std::move(outcome.failure)};
