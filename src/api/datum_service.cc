@@ -14,6 +14,8 @@ v1::DatumState wire_state(const std::optional<trigger::DatumState>& state) {
     case trigger::DatumState::kSkipped: return v1::DATUM_STATE_SKIPPED;
     case trigger::DatumState::kFailed: return v1::DATUM_STATE_FAILED;
     case trigger::DatumState::kRecovered: return v1::DATUM_STATE_RECOVERED;
+    case trigger::DatumState::kKilled: return v1::DATUM_STATE_KILLED;
+    case trigger::DatumState::kNotBegun: return v1::DATUM_STATE_NOT_BEGUN;
   }
   return v1::DATUM_STATE_UNSPECIFIED;
 }

@@ -37,6 +37,8 @@ v1::PipelineInfo info_of(const trigger::PipelineInfo& pipeline) {
   info.set_reason(pipeline.reason);
   if (pipeline.last_job) info.set_last_job(wire_state(*pipeline.last_job));
   info.set_stopped(pipeline.stopped);
+  info.set_workers_available(pipeline.workers_available);
+  info.set_workers_wanted(pipeline.workers_wanted);
   for (const auto& [state, count] : pipeline.job_counts) {
     auto* job_count = info.add_job_counts();
     job_count->set_state(wire_state(state));

@@ -63,7 +63,7 @@ std::string text_of(const std::vector<client::DatumFile>& files) {
 
 Colour colour_of_datum(const std::string& state) {
   if (state == "success" || state == "skipped") return Colour::kGreen;
-  return state == "failed" ? Colour::kRed : Colour::kYellow;
+  return state == "failed" || state == "killed" ? Colour::kRed : Colour::kYellow;
 }
 
 Result<void> list(Session& session, const Arguments& arguments) {

@@ -43,6 +43,8 @@ Json json_of(const client::Pipeline& pipeline) {
           {"reason", pipeline.reason},
           {"last_job", pipeline.last_job},
           {"stopped", pipeline.stopped},
+          {"workers_available", pipeline.workers_available},
+          {"workers_wanted", pipeline.workers_wanted},
           {"spec", spec_of(pipeline)}};
 }
 
@@ -114,6 +116,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                 {"Created", arguments.output.time(pipeline.created)},
                 {"State", pipeline.state},
                 {"Reason", pipeline.reason},
+                {"Workers Available", fmt::format("{}/{}", pipeline.workers_available, pipeline.workers_wanted)},
                 {"Stopped", pipeline.stopped ? "true" : "false"},
                 {"Parallelism Spec", field_of(spec, "parallelism_spec")},
                 {"ResourceRequests", field_of(spec, "resource_requests")},

@@ -36,6 +36,8 @@ struct PipelineInfo {
   std::string reason;                 ///< why it fails; empty while it does not
   std::optional<JobState> last_job;
   bool stopped = false;               ///< by hand, until it is started
+  std::uint64_t workers_available = 0;  ///< whose containers run
+  std::uint64_t workers_wanted = 0;     ///< as its spec has it
   std::map<JobState, std::uint64_t> job_counts;  ///< of get() only
 };
 
@@ -109,7 +111,8 @@ struct JobInfo {
 };
 
 /// What became of a datum in a job. Skipped: an earlier job made its output. Recovered: it failed and its error command did not.
-enum class DatumState { kStarting, kSuccess, kSkipped, kFailed, kRecovered };
+/// Killed: the end of the job cut it off. Not begun: the job ended before its turn came.
+enum class DatumState { kStarting, kSuccess, kSkipped, kFailed, kRecovered, kKilled, kNotBegun };
 
 struct DatumInfo {
   struct File {
@@ -229,7 +232,7 @@ class Pipelines : public store::PublishHook {
   /// Makes a container of a job's pipeline that sees what one of the job's datums (a path or a hash) is given, with what user
   /// code is told in its environment, and removes it when `keep` says no (asked every 100 ms or so). `ready` is told the
   /// words before a command that run it in there, on this machine and as our user; false ends it, too.
-  /// Errors: kNotFound (no such job, or datum in its input), those of starting a container.
+  /// Errors: kNotFound (no such job, or datum in its input), kBusy and kInvalid as datums(), those of starting a container.
   virtual Result<void> debug_datum(const JobId& id, const std::string& datum,
                                    const std::function<bool(const std::vector<std::string>& words)>& ready,
                                    const std::function<bool()>& keep) = 0;

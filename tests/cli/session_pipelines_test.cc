@@ -206,6 +206,10 @@ TEST_CASE("pipelines are listed, shown and deleted", "[cli][session]") {
   CHECK(session.ok({"list", "pipeline", "--spec"}) == session.ok({"extract", "pipeline", "edges"}));
   CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Output Branch: edges@master\n") !=
         std::string::npos);
+  pipelines.pipelines.front().workers_available = 1;
+  pipelines.pipelines.front().workers_wanted = 3;
+  CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Workers Available: 1/3\n") != std::string::npos);
+  CHECK(session.ok({"inspect", "pipeline", "edges", "--raw"}).find("\"workers_wanted\": 3") != std::string::npos);
   CHECK(session.ok({"inspect", "pipeline", "edges", "--raw"})
             .find("\"spec\": {\n    \"pipeline\": {") != std::string::npos);
   CHECK(session.ok({"status"}).find("edges    images:/* edges@master running / success") !=
@@ -260,6 +264,10 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   CHECK(session.ok({"inspect", "datum", kJob, id}).find("State: skipped\n") != std::string::npos);
   pipelines.recorded_datums.front().state = trigger::DatumState::kRecovered;
   CHECK(session.ok({"list", "datum", kJob}).find("recovered") != std::string::npos);
+  pipelines.recorded_datums.front().state = trigger::DatumState::kKilled;
+  CHECK(session.ok({"list", "datum", kJob}).find(" killed ") != std::string::npos);
+  pipelines.recorded_datums.front().state = trigger::DatumState::kNotBegun;
+  CHECK(session.ok({"list", "datum", kJob}).find(" not-begun ") != std::string::npos);
   pipelines.recorded_datums.front().read_bytes = 3072;
   CHECK(session.ok({"inspect", "datum", kJob, id}).find("Data Downloaded: 3KiB\n") != std::string::npos);
   CHECK(session.pfs({"inspect", "datum", kJob, std::string(64, 'e')}).status == 1);

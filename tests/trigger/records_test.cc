@@ -19,6 +19,7 @@ JobRecord sample_job() {
   job.state = JobState::kFailure;
   job.reason = "datum /a: no";
   job.created = Timestamp{1234};
+  job.begun = Timestamp{1235};
   job.finished = Timestamp{-5};
   job.restarts = 1;
   job.inputs = {{*BranchRef::parse("images@master"), new_commit_id(), std::nullopt},
@@ -40,6 +41,7 @@ TEST_CASE("a job's record reads back, and cut short it is damage", "[trigger]") 
   const auto again = decode_job(bytes);
   REQUIRE(again);
   CHECK(encode(*again) == bytes);
+  CHECK(again->begun == job.begun);
   CHECK(again->finished == job.finished);
   CHECK(again->output_commit == job.output_commit);
   CHECK(again->inputs == job.inputs);
@@ -64,6 +66,7 @@ TEST_CASE("a job's record of the first version has one input, and a datum's does
   CHECK(read->uploaded_bytes == 7);
   CHECK_FALSE(read->shape);
   CHECK_FALSE(read->separable);
+  CHECK_FALSE(read->begun);
 
   Encoder datum;
   datum.u8(1).raw(Digest().bytes()).raw(Digest().bytes()).varint(1).varint(2).varint(3).raw(job.id.bytes()).varint(4);
@@ -73,10 +76,23 @@ TEST_CASE("a job's record of the first version has one input, and a datum's does
   CHECK(old_datum->read_bytes == 4);
 }
 
-TEST_CASE("a datum without output has failed or is recovered", "[trigger]") {
+TEST_CASE("a job's record of the second version does not say when it first ran", "[trigger]") {
+  JobRecord job = sample_job();
+  job.begun.reset();
+  std::string bytes = encode(job);
+  bytes.pop_back();  // that there is no such time
+  bytes[0] = 2;
+  const auto read = decode_job(bytes);
+  REQUIRE(read);
+  CHECK_FALSE(read->begun);
+  CHECK(encode(*read) == encode(job));
+}
+
+TEST_CASE("a datum without output has failed, is recovered or was cut off", "[trigger]") {
   CHECK(decode_miss(encode(Miss::kFailed)).value() == Miss::kFailed);
   CHECK(decode_miss(encode(Miss::kRecovered)).value() == Miss::kRecovered);
-  CHECK(decode_miss(std::string("\1\2", 2)).error().code == Code::kCorrupt);
+  CHECK(decode_miss(encode(Miss::kCutOff)).value() == Miss::kCutOff);
+  CHECK(decode_miss(std::string("\1\3", 2)).error().code == Code::kCorrupt);
 }
 
 TEST_CASE("a record of a version that is not known is refused", "[trigger]") {

@@ -14,6 +14,8 @@ std::string word_of(v1::DatumState state) {
     case v1::DATUM_STATE_SKIPPED: return "skipped";
     case v1::DATUM_STATE_FAILED: return "failed";
     case v1::DATUM_STATE_RECOVERED: return "recovered";
+    case v1::DATUM_STATE_KILLED: return "killed";
+    case v1::DATUM_STATE_NOT_BEGUN: return "not-begun";
     default: return "unknown";  // of a newer daemon
   }
 }

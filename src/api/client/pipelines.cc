@@ -33,6 +33,8 @@ Pipeline pipeline_of(const v1::PipelineInfo& info) {
   pipeline.reason = info.reason();
   pipeline.last_job = word_of(info.last_job());
   pipeline.stopped = info.stopped();
+  pipeline.workers_available = info.workers_available();
+  pipeline.workers_wanted = info.workers_wanted();
   for (const auto& jobs : info.job_counts()) {
     pipeline.job_counts.emplace_back(word_of(jobs.state()), jobs.count());
   }

@@ -26,6 +26,8 @@ struct Pipeline {
   std::string reason;
   std::string last_job;  ///< the state of its newest job; empty: it has had none
   bool stopped = false;
+  std::uint64_t workers_available = 0;  ///< whose containers run
+  std::uint64_t workers_wanted = 0;     ///< as its spec has it
   std::vector<std::pair<std::string, std::uint64_t>> job_counts;  ///< by state; of inspect() only
 };
 

@@ -1,5 +1,6 @@
 #include "trigger/internal/job_run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -73,7 +74,7 @@ Result<void> JobRun::run() {
 }
 
 bool JobRun::timed_out() const {
-  return spec_.pods.job_timeout && std::chrono::steady_clock::now() - began_ >= *spec_.pods.job_timeout;
+  return spec_.pods.job_timeout && ran_before_ + (std::chrono::steady_clock::now() - began_) >= *spec_.pods.job_timeout;
 }
 
 Result<void> JobRun::work() {
@@ -115,6 +116,10 @@ Result<void> JobRun::begin() {
     ++job.restarts;
     PFS_TRY(table_.erase_misses(job.id));  // they are tried again
   }
+  // between two runs nothing but the clock on the wall goes on; one that was put back must not give the job more time
+  const Timestamp now = around_.clock.now();
+  if (!job.begun) job.begun = now;
+  ran_before_ = std::chrono::nanoseconds(std::max<std::int64_t>(0, now.nanoseconds - job.begun->nanoseconds));
   job.state = JobState::kRunning;
   job.pipeline_version = pipeline_.version;
   job.shape = planner_.shape();
@@ -189,6 +194,9 @@ Result<void> JobRun::ended(std::size_t number, const Datum& datum, const PoolWor
     case AttemptHow::kRecovered:
       PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kRecovered));
       ++job.recovered;
+      break;
+    case AttemptHow::kCutOff:
+      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kCutOff));
       break;
     case AttemptHow::kCannotStart:
     case AttemptHow::kFailed:

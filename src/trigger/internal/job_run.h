@@ -73,6 +73,7 @@ class JobRun {
   const PipelineSpec spec_;
   Versioned<JobRecord> job_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::nanoseconds ran_before_{0};  ///< since the job first ran; see JobRecord::begun
   std::unique_ptr<LogWriter> log_;
   DatumTable table_;
   const JobPlanner planner_;

@@ -86,7 +86,8 @@ class PipelineService final : public Pipelines {
 
   struct JobDatums;
   Result<std::unique_ptr<JobDatums>> datums_of(const JobId& id) const;
-  Result<DatumInfo> datum_info(const JobDatums& of, const Datum& datum) const;
+  Result<DatumInfo> datum_info(JobDatums& of, const Datum& datum) const;
+  Result<bool> is_earlier(const JobId& maker, JobDatums& of) const;
   /// Returns false when it had ended.
   Result<bool> kill_job(const JobId& id, const std::string& reason);
   Result<PipelineInfo> info(const PipelineRecord& record) const;

@@ -1,11 +1,12 @@
 // What is asked of the datums of jobs, and of specs that are none's yet.
 
+#include <utility>
+
 #include <fmt/format.h>
 
-#include "trigger/internal/datum_table.h"
+#include "trigger/internal/job_datums.h"
 #include "trigger/internal/job_inputs.h"
 #include "trigger/internal/job_plan.h"
-#include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
 
@@ -37,14 +38,16 @@ Result<std::vector<JobInput>> heads_of(const store::Catalog& catalog, const std:
   return inputs;
 }
 
-}  // namespace
+DatumState state_of(Miss miss, bool job_has_ended) {
+  switch (miss) {
+    case Miss::kFailed: return DatumState::kFailed;
+    case Miss::kRecovered: return DatumState::kRecovered;
+    case Miss::kCutOff: break;
+  }
+  return job_has_ended ? DatumState::kKilled : DatumState::kStarting;  // a job that has not ended begins it anew
+}
 
-struct PipelineService::JobDatums {
-  JobRecord job;
-  PipelineSpec spec;
-  std::vector<Datum> datums;  ///< of `spec`
-  DatumTable table;
-};
+}  // namespace
 
 /// Errors: kNotFound (the job), kBusy (its inputs are not there yet), kInvalid (it is of another input than the pipeline has now).
 Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(const JobId& id) const {
@@ -59,8 +62,9 @@ Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(c
     return Error{Code::kBusy, fmt::format("job {}: has no datums: {}", id.hex(), inputs.why)};
   }
   auto datums = std::make_unique<JobDatums>(
-      JobDatums{job, std::move(spec), {}, DatumTable(store_.local(), clock_, pipeline->record.name, pipeline->record.salt)});
-  const JobPlanner planner(store_, ledger_, datums->table, pipeline->record, datums->spec);
+      JobDatums{job, pipeline->record, std::move(spec), {},
+                DatumTable(store_.local(), clock_, pipeline->record.name, pipeline->record.salt), {}});
+  const JobPlanner planner(store_, ledger_, datums->table, datums->pipeline, datums->spec);
   if (job.shape && job.shape != planner.shape()) {
     return Error{Code::kInvalid, fmt::format("job {}: pipeline {} has had another input or salt since; its datums cannot be told any more",
                                              id.hex(), job.pipeline.str())};
@@ -71,12 +75,24 @@ Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(c
   return datums;
 }
 
-Result<DatumInfo> PipelineService::datum_info(const JobDatums& of, const Datum& datum) const {
+/// Whether a job that has made a datum's output came before the one whose datums are told; one that is gone did.
+Result<bool> PipelineService::is_earlier(const JobId& maker, JobDatums& of) const {
+  if (const auto known = of.is_earlier.find(maker); known != of.is_earlier.end()) return known->second;
+  PFS_TRY_ASSIGN(const auto found, ledger_.job(maker));
+  const auto place = [](const JobRecord& job) { return std::pair(job.caused_by_version, job.number); };
+  return of.is_earlier[maker] = !found || place(found->record) < place(of.job);
+}
+
+Result<DatumInfo> PipelineService::datum_info(JobDatums& of, const Datum& datum) const {
   DatumInfo info = info_of(datum, of.job.inputs);
   info.job = of.job.id;
   PFS_TRY_ASSIGN(const auto record, of.table.find(datum.id));
   PFS_TRY_ASSIGN(const auto miss, of.table.find_miss(of.job.id, datum.id));
   const bool ours = record && record->job == of.job.id;
+  bool by_an_earlier = false;
+  if (record && !ours) {
+    PFS_TRY_ASSIGN(by_an_earlier, is_earlier(record->job, of));
+  }
   if (ours) {
     info.state = DatumState::kSuccess;
     info.output_bytes = record->output.totals.bytes;
@@ -84,13 +100,13 @@ Result<DatumInfo> PipelineService::datum_info(const JobDatums& of, const Datum& 
     info.written_bytes = record->written_bytes;
   } else if (miss) {
     // also where a later job has done it since
-    info.state = *miss == Miss::kRecovered ? DatumState::kRecovered : DatumState::kFailed;
-  } else if (record && !of.spec.reprocess_every_job) {
+    info.state = state_of(*miss, of.job.ended());
+  } else if (by_an_earlier && !of.spec.reprocess_every_job) {
     info.state = DatumState::kSkipped;
   } else if (record && of.job.state == JobState::kSuccess) {
     info.state = DatumState::kSuccess;  // and done again by a later job
   } else {
-    info.state = of.job.ended() ? DatumState::kFailed : DatumState::kStarting;
+    info.state = of.job.ended() ? DatumState::kNotBegun : DatumState::kStarting;
   }
   return info;
 }

@@ -7,9 +7,7 @@
 
 #include "trigger/internal/datum_environment.h"
 #include "trigger/internal/datum_tree.h"
-#include "trigger/internal/datums.h"
-#include "trigger/internal/job_inputs.h"
-#include "trigger/internal/pipeline_service.h"
+#include "trigger/internal/job_datums.h"
 
 namespace pfs::trigger {
 
@@ -22,25 +20,19 @@ constexpr std::chrono::milliseconds kAskEvery{100};
 Result<void> PipelineService::debug_datum(const JobId& id, const std::string& datum,
                                           const std::function<bool(const std::vector<std::string>& words)>& ready,
                                           const std::function<bool()>& keep) {
-  PFS_TRY_ASSIGN(const auto job, ledger_.job(id));
-  if (!job) return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())};
-  PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(job->record.pipeline));
-  if (!pipeline) return Error{Code::kNotFound, fmt::format("job {}: its pipeline is gone", id.hex())};
-  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline->record.spec_json));
-  PFS_TRY_ASSIGN(const LoadedInputs inputs, load_inputs(store_.catalog(), job->record.inputs));
-  const DatumMaker maker(spec.name, pipeline->record.salt);
-  PFS_TRY_ASSIGN(const auto datums, list_datums(store_.tree_reader(), spec.input, inputs.roots, maker));
-  const auto found = std::find_if(datums.begin(), datums.end(), [&](const Datum& one) {
+  PFS_TRY_ASSIGN(const auto all, datums_of(id));
+  const auto found = std::find_if(all->datums.begin(), all->datums.end(), [&](const Datum& one) {
     return one.label() == datum || one.label() == "/" + datum || one.id.hex() == datum;
   });
-  if (found == datums.end()) {
-    return Error{Code::kNotFound, fmt::format("job {}: no datum {} in its input", id.hex(), printable(datum))};
+  if (found == all->datums.end()) {
+    return Error{Code::kNotFound, fmt::format("job {}: no datum {} in its input; `pfs list datum {}` shows which there are",
+                                              id.hex(), printable(datum), id.hex())};
   }
   WorkerContainer container(workers_);
-  PFS_TRY(container.ensure(spec, keep));
+  PFS_TRY(container.ensure(all->spec, keep));
   PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(store_.trees(), store_.tree_reader(), *found));
   container.show(view.tree);
-  const auto environment = datum_environment(*found, job->record, job->record.output_commit.value_or(CommitId()));
+  const auto environment = datum_environment(*found, all->job, all->job.output_commit.value_or(CommitId()));
   PFS_TRY_ASSIGN(const auto words, container.command_within(environment));
   if (!ready(words)) return {};
   while (keep()) std::this_thread::sleep_for(kAskEvery);

@@ -31,10 +31,14 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   info.reads = spec.inputs();
   info.output = spec.output();
   info.created = record.created;
+  info.workers_wanted = spec.pods.workers();
   if (const DriverPtr found = driver(record.name)) {
     PipelineDriver::Health health = found->health();
     info.state = health.state;
     info.reason = std::move(health.reason);
+    const auto workers = found->workers().workers();
+    info.workers_available = static_cast<std::uint64_t>(
+        std::count_if(workers.begin(), workers.end(), [](const WorkerInfo& worker) { return worker.runs; }));
   }
   info.stopped = record.stopped;
   if (record.stopped) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint8_t kRecordVersion = 1;
 constexpr std::uint8_t kPipelineVersion = 2;  // 1: cannot have been stopped
-constexpr std::uint8_t kJobVersion = 2;       // 1: one input, no shape, no recovered datums
+constexpr std::uint8_t kJobVersion = 3;       // 1: one input, no shape, no recovered datums; 2: not when it first ran
 constexpr std::uint8_t kDatumVersion = 2;     // 1: nobody has looked for empty directories, or at what was written
 
 /// Shape: the record's version, from 1 to `newest`.
@@ -184,6 +184,8 @@ std::string encode(const JobRecord& record) {
   for (const std::uint64_t* counter : counters(record)) out.varint(*counter);
   write_optional(out, record.shape);
   out.u8(record.separable ? 1 : 0).varint(record.recovered);
+  out.u8(record.begun ? 1 : 0);
+  if (record.begun) write_time(out, *record.begun);
   return std::move(out).str();
 }
 
@@ -215,6 +217,7 @@ Result<JobRecord> decode_job(std::string_view value) {
     record.separable = in.u8() != 0;
     record.recovered = in.varint();
   }
+  if (version >= 3 && in.u8() != 0) record.begun = read_time(in);
   PFS_TRY(in.finish("a job's record"));
   return record;
 }
@@ -250,16 +253,16 @@ Result<DatumRecord> decode_datum(std::string_view value) {
 
 std::string encode(Miss miss) {
   Encoder out;
-  out.u8(kRecordVersion).u8(miss == Miss::kRecovered ? 1 : 0);
+  out.u8(kRecordVersion).u8(static_cast<std::uint8_t>(miss));
   return std::move(out).str();
 }
 
 Result<Miss> decode_miss(std::string_view value) {
   Decoder in = open_record(value);
-  const std::uint8_t recovered = in.u8();
-  if (recovered > 1) in.fail();
+  const std::uint8_t miss = in.u8();
+  if (miss > static_cast<std::uint8_t>(Miss::kCutOff)) in.fail();
   PFS_TRY(in.finish("the record of a datum without output"));
-  return recovered == 1 ? Miss::kRecovered : Miss::kFailed;
+  return static_cast<Miss>(miss);
 }
 
 std::string encode_names(const std::vector<RepoName>& names) {

@@ -51,6 +51,7 @@ struct JobRecord {
   JobState state = JobState::kStarting;
   std::string reason;
   Timestamp created;
+  std::optional<Timestamp> begun;  ///< when it first ran: job_timeout counts from there on, over restarts of pfsd too
   std::optional<Timestamp> finished;
   std::uint64_t restarts = 0;
   std::vector<JobInput> inputs;
@@ -84,8 +85,9 @@ struct DatumRecord {
   std::uint64_t written_bytes = 0;
 };
 
-/// A datum of a job that put nothing out. Recovered: its command failed, and the error command did not.
-enum class Miss { kFailed, kRecovered };
+/// A datum of a job that put nothing out. Recovered: its command failed, and the error command did not. Cut off: it was
+/// being processed when the job was left, which has ended, or goes on when pfsd or its pipeline does.
+enum class Miss { kFailed, kRecovered, kCutOff };
 
 std::string encode(const PipelineRecord& record);
 std::string encode(const CausedRecord& record);

@@ -105,6 +105,7 @@ void WorkerPool::work(std::size_t worker, const PipelineSpec& spec, PoolWork& wo
       if (!pause(kTryContainerEvery)) return;
       continue;
     }
+    if (!ready && ready.error().code == Code::kCancelled) return halt(std::move(ready).error());
     const auto item = take(worker);
     if (!item) continue;
     if (!ready) {
@@ -154,12 +155,15 @@ void WorkerPool::put_back(std::size_t worker, const Item& item, Result<PoolWork:
     queue_.push_front(item);
   } else if (!attempt) {
     // what the halt itself has ended is no reason for it
-    if (!error_ && !(halt_ && attempt.error().code == Code::kCancelled)) error_ = std::move(attempt).error();
+    const bool cancelled = attempt.error().code == Code::kCancelled;
+    if (cancelled) ended_.push_back({item.datum, {AttemptHow::kCutOff, attempt.error().message}});
+    if (!error_ && !(halt_ && cancelled)) error_ = std::move(attempt).error();
     halt_ = true;
   } else if (attempt->how == AttemptHow::kAgain) {
     queue_.push_front({item.datum, item.number + 1});
   } else {
     --left_;
+    if (attempt->how == AttemptHow::kCannotStart) halt_ = true;  // nor can the next one's: none is taken
     ended_.push_back({item.datum, *std::move(attempt)});
   }
   changed_.notify_all();
@@ -176,9 +180,10 @@ bool WorkerPool::pause(std::chrono::milliseconds time) {
   return false;
 }
 
-void WorkerPool::halt(std::optional<Error> why) {
+void WorkerPool::halt(Error why) {
   Lock lock(mutex_);
-  if (why && !error_) error_ = std::move(why);
+  // what the halt itself has ended is no reason for it
+  if (!error_ && !(halt_ && why.code == Code::kCancelled)) error_ = std::move(why);
   halt_ = true;
   changed_.notify_all();
 }
@@ -208,7 +213,6 @@ void WorkerPool::tell(PoolWork& work, const KeepGoing& keep_going) {
     if (now_waiting_for != waiting_for) work.waiting(waiting_for = now_waiting_for);
     for (const Ended& one : ended) {
       if (auto told = work.ended(one.datum, one.attempt); !told) return halt(std::move(told).error());
-      if (one.attempt.how == AttemptHow::kCannotStart) return halt(std::nullopt);
     }
     if (all) return;
     if (!keep_going()) return halt(cancelled());
