@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::chrono::minutes kPullTimeout{30};
 constexpr const char* kWorkerInContainer = "/.pfs-worker/worker";
+constexpr int kRemoveTries = 3;
 
 /// How many processes this kernel can have at all; podman lowers its own limit to it before it starts a container.
 rlim_t most_processes() {
@@ -264,10 +265,16 @@ Result<std::vector<std::string>> PodmanRunner::command_within(const PodId& pod,
 
 Result<void> PodmanRunner::stop(const PodId& pod) {
   PFS_TRY_ASSIGN(const Setting how, setting());
-  PFS_TRY_ASSIGN(const ProcessResult removed,
-                 run_process(command(how.global, options_.engine.remove(pod.value))));
-  if (removed.succeeded() || removed.errors.find("No such container") != std::string::npos) return {};
-  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", pod.value, removed.last_error_line())};
+  std::string why;
+  // Of a container whose monitor was killed nobody can say how it ended: podman kills it, fails for that, and removes it the
+  // next time.
+  for (int attempt = 0; attempt < kRemoveTries; ++attempt) {
+    PFS_TRY_ASSIGN(const ProcessResult removed,
+                   run_process(command(how.global, options_.engine.remove(pod.value))));
+    if (removed.succeeded() || removed.errors.find("No such container") != std::string::npos) return {};
+    why = removed.last_error_line();
+  }
+  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", pod.value, why)};
 }
 
 Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& labels) {

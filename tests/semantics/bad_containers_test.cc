@@ -39,6 +39,9 @@ TEST_CASE("a command that hangs is killed at datum_timeout, a job at job_timeout
     ended bad failure; has "$T/job" 'Reason: datum /f: the command was killed: datum_timeout (1s) has passed'
     good_goes_on
     pfs logs -j "$(newest_of bad)" > "$T/log"; has "$T/log" before
+    pfs logs -j "$(newest_of bad)" --tail 1 > "$T/log"; test "$(wc -l < "$T/log")" -eq 1; has "$T/log" 'the job failed'
+    test -z "$(pfs logs -j "$(newest_of bad)" --since 0s)"
+    pfs logs -j "$(newest_of bad)" --master > "$T/log"; has "$T/log" 'datum_timeout'; ! grep -q before "$T/log"
     verb=update; more='"job_timeout": "1s",'; pipeline bad 'exec sleep 4322'
     ended bad killed; has "$T/job" 'Reason: job_timeout (1s) has passed'
     more=; pipeline bad 'exec sleep 4322'
@@ -94,9 +97,6 @@ TEST_CASE("a command that prints without end has the beginning and the end of it
     test "$(tail -n 1 "$T/log")" = last
     has "$T/log" 'are left out here'
     test "$(stat -c %s "$T/log")" -lt 17000000
-    test "$(pfs logs -j "$(newest_of bad)" --tail 1)" = last
-    test -z "$(pfs logs -j "$(newest_of bad)" --since 0s)"
-    pfs logs -j "$(newest_of bad)" --master > "$T/log"; test "$(wc -l < "$T/log")" -eq 1
   )sh"));
 }
 

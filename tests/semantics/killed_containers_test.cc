@@ -74,6 +74,7 @@ TEST_CASE("a pfsd that is killed while a datum runs goes on with the job, and no
   REQUIRE(mounted.kill());
   mounted.start();
   REQUIRE_SH(mounted, with_a_slow_one(R"sh(
+    for i in $(seq 100); do if pfs list pipeline > "$T/pipelines" 2>&1; then break; fi; sleep 0.1; done    # after the mount
     ended_well
     grep -q 'Restarts: 1' "$T/job"
     pfs delete pipeline "$name"
