@@ -9,6 +9,7 @@
 #   make bench    prints figures, as ratios to something measured in the same run; ten minutes
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
 #   make bench-cli    what commands cost, and files at the command line, against the store itself, cp and restic
+#   make bench-trigger  what pipelines cost, from a HEAD that moves to a finished output commit; needs podman
 #   make bench-full   all, in full sizes; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
@@ -16,7 +17,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 STORE_BENCH = bench/store/store_bench.py --rows-program build/release/bench/store_rows
 
-.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-cli bench-full store_rows run stop install clean
+.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-cli bench-trigger bench-full store_rows run stop install clean
 
 release:
 	@cmake --preset release
@@ -59,6 +60,9 @@ bench-store: store_rows
 bench-cli: store_rows
 	@bench/cli_bench.sh $(CURDIR)/build/bin
 	@bench/cli/files.sh $(CURDIR)/build/bin build/release/bench/store_rows
+
+bench-trigger: release
+	@bench/trigger_bench.sh $(CURDIR)/build/bin $(BENCH_SCALE)
 
 bench-full: bench-store
 	@bench/mount_bench.sh $(CURDIR)/build/bin

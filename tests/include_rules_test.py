@@ -41,6 +41,7 @@ THIRD_PARTIES = {
     r"xxhash\.h": ["src/store", "src/fs"],
     r"openssl/.*": ["src/store", "src/auth", "src/trigger", "src/api", "src/cli"],
     r"curl/.*": ["src/cli"],
+    r"yaml\.h": ["src/cli"],
     r"pcre2\.h": ["src/store", "src/trigger"],
     r"fuse.*": ["src/fs/fuse"],
     r"linux/fuse\.h": ["src/fs/fuse"],

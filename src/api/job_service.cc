@@ -1,8 +1,7 @@
 #include "api/job_service.h"
 
-#include <chrono>
+#include <algorithm>
 #include <limits>
-#include <thread>
 
 #include "api/internal/answer.h"
 #include "api/internal/jobs.h"
@@ -10,9 +9,6 @@
 
 namespace pfs::api {
 namespace {
-
-/// How often a follower looks for new lines.
-constexpr std::chrono::milliseconds kFollowPause{300};
 
 v1::JobInfo info_of(const trigger::JobInfo& job) {
   v1::JobInfo info;
@@ -26,13 +22,18 @@ v1::JobInfo info_of(const trigger::JobInfo& job) {
   info.set_processed(job.processed);
   info.set_skipped(job.skipped);
   info.set_failed(job.failed);
+  info.set_recovered(job.recovered);
   info.set_total(job.total);
   info.set_restarts(job.restarts);
   info.set_downloaded_bytes(job.downloaded_bytes);
   info.set_uploaded_bytes(job.uploaded_bytes);
-  info.set_input_repo(job.input_branch.repo.str());
-  info.set_input_branch(job.input_branch.branch.str());
-  info.set_input_commit(job.input_commit.hex());
+  for (const auto& input : job.inputs) {
+    auto* out = info.add_inputs();
+    out->set_repo(input.branch.repo.str());
+    out->set_branch(input.branch.branch.str());
+    if (input.commit) out->set_commit(input.commit->hex());
+    if (input.from) out->set_from_job(input.from->hex());
+  }
   if (job.output_commit) info.set_output_commit(job.output_commit->hex());
   return info;
 }
@@ -60,6 +61,28 @@ grpc::Status JobService::ListJobs(grpc::ServerContext* context, const v1::ListJo
   return answer(*context, list(*request, *writer));
 }
 
+grpc::Status JobService::StopJob(grpc::ServerContext* context, const v1::StopJobRequest* request,
+                                 v1::StopJobResponse*) {
+  return answer(*context, stop(*request));
+}
+
+grpc::Status JobService::DeleteJob(grpc::ServerContext* context,
+                                   const v1::DeleteJobRequest* request, v1::DeleteJobResponse*) {
+  return answer(*context, remove(*request));
+}
+
+grpc::Status JobService::RestartDatums(grpc::ServerContext* context,
+                                       const v1::RestartDatumsRequest* request,
+                                       v1::RestartDatumsResponse* response) {
+  return answer(*context, restart(*request, *response));
+}
+
+grpc::Status JobService::DebugDatum(grpc::ServerContext* context,
+                                    const v1::DebugDatumRequest* request,
+                                    grpc::ServerWriter<v1::DebugDatumResponse>* writer) {
+  return answer(*context, debug(*context, *request, *writer));
+}
+
 grpc::Status JobService::GetLogs(grpc::ServerContext* context, const v1::GetLogsRequest* request,
                                  grpc::ServerWriter<v1::LogLine>* writer) {
   return answer(*context, logs(*context, *request, *writer));
@@ -74,6 +97,38 @@ Result<void> JobService::inspect(const grpc::ServerContext& context,
     PFS_TRY_ASSIGN(job, pipelines_->wait(id, [&context] { return !context.IsCancelled(); }));
   }
   info = info_of(job);
+  if (job.finished) return {};
+  PFS_TRY_ASSIGN(const auto workers, pipelines_->workers(job.pipeline));
+  for (const trigger::WorkerInfo& worker : workers) {
+    v1::WorkerInfo& out = *info.add_workers();
+    out.set_runs(worker.runs);
+    out.set_datum(worker.datum);
+    out.set_path(worker.path);
+    if (!worker.datum.empty()) set_time(out.mutable_since(), worker.since);
+  }
+  return {};
+}
+
+Result<void> JobService::stop(const v1::StopJobRequest& request) {
+  PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto id, JobId::from_hex(request.id()));
+  return pipelines_->stop_job(id);
+}
+
+Result<void> JobService::remove(const v1::DeleteJobRequest& request) {
+  PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto id, JobId::from_hex(request.id()));
+  return pipelines_->delete_job(id);
+}
+
+Result<void> JobService::restart(const v1::RestartDatumsRequest& request,
+                                 v1::RestartDatumsResponse& response) {
+  PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto id, JobId::from_hex(request.id()));
+  if (request.datums().empty()) return Error{Code::kInvalid, "restart datum: which? name paths or hashes"};
+  PFS_TRY_ASSIGN(const auto restarted,
+                 pipelines_->restart_datums(id, {request.datums().begin(), request.datums().end()}));
+  response.set_restarted(restarted);
   return {};
 }
 
@@ -87,36 +142,40 @@ Result<void> JobService::list(const v1::ListJobsRequest& request,
   }
   const auto limit =
       request.limit() == 0 ? std::numeric_limits<std::size_t>::max() : request.limit();
-  PFS_TRY_ASSIGN(const auto jobs, pipelines_->jobs(pipeline, limit));
+  const auto& states = request.states();
+  const auto read = states.empty() ? limit : std::numeric_limits<std::size_t>::max();
+  PFS_TRY_ASSIGN(const auto jobs, pipelines_->jobs(pipeline, read));
+  std::size_t written = 0;
   for (const auto& job : jobs) {
-    if (!writer.Write(info_of(job))) break;
+    const v1::JobState state = wire_state(job.state);
+    if (!states.empty() && std::find(states.begin(), states.end(), state) == states.end()) continue;
+    if (written++ == limit || !writer.Write(info_of(job))) break;
   }
   return {};
+}
+
+Result<void> JobService::debug(const grpc::ServerContext& context,
+                               const v1::DebugDatumRequest& request,
+                               grpc::ServerWriter<v1::DebugDatumResponse>& writer) {
+  PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto id, JobId::from_hex(request.id()));
+  return pipelines_->debug_datum(
+      id, request.datum(),
+      [&writer](const std::vector<std::string>& words) {
+        v1::DebugDatumResponse response;
+        for (const std::string& word : words) response.add_words(word);
+        return writer.Write(response);
+      },
+      [&context] { return !context.IsCancelled(); });
 }
 
 Result<void> JobService::logs(const grpc::ServerContext& context, const v1::GetLogsRequest& request,
                               grpc::ServerWriter<v1::LogLine>& writer) {
   PFS_TRY(require(pipelines_));
-  PFS_TRY_ASSIGN(const auto filter, filter_of(request));
-  std::uint64_t sent = 0;
-  bool listening = true;
-  while (true) {
-    bool ended = !request.follow();
-    if (request.follow() && filter.job) {
-      // asked before the lines are read, so that the last ones are among them
-      PFS_TRY_ASSIGN(const auto job, pipelines_->job(*filter.job));
-      ended = job.finished.has_value();
-    }
-    std::uint64_t seen = 0;
-    PFS_TRY(pipelines_->logs(filter, [&](const trigger::LogLine& line) {
-      if (seen++ < sent) return true;
-      listening = writer.Write(wire_line(line));
-      ++sent;
-      return listening;
-    }));
-    if (ended || !listening || context.IsCancelled()) return {};
-    std::this_thread::sleep_for(kFollowPause);
-  }
+  PFS_TRY_ASSIGN(auto filter, filter_of(request));
+  if (request.follow()) filter.follow_while = [&context] { return !context.IsCancelled(); };
+  return pipelines_->logs(
+      filter, [&writer](const trigger::LogLine& line) { return writer.Write(wire_line(line)); });
 }
 
 Result<trigger::LogFilter> JobService::filter_of(const v1::GetLogsRequest& request) const {
@@ -130,6 +189,9 @@ Result<trigger::LogFilter> JobService::filter_of(const v1::GetLogsRequest& reque
     PFS_TRY(pipelines_->job(*filter.job));
   }
   filter.datum = request.datum();
+  filter.system_only = request.system_only();
+  if (request.has_since()) filter.since = time_of(request.since());
+  if (request.has_tail()) filter.tail = request.tail();
   return filter;
 }
 

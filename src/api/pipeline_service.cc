@@ -1,5 +1,7 @@
 #include "api/pipeline_service.h"
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include "api/internal/answer.h"
@@ -16,6 +18,7 @@ v1::PipelineState wire_pipeline_state(trigger::PipelineState state) {
     case trigger::PipelineState::kRunning: return v1::PIPELINE_STATE_RUNNING;
     case trigger::PipelineState::kFailure: return v1::PIPELINE_STATE_FAILURE;
     case trigger::PipelineState::kStandby: return v1::PIPELINE_STATE_STANDBY;
+    case trigger::PipelineState::kPaused: return v1::PIPELINE_STATE_PAUSED;
   }
   return v1::PIPELINE_STATE_UNSPECIFIED;
 }
@@ -33,7 +36,56 @@ v1::PipelineInfo info_of(const trigger::PipelineInfo& pipeline) {
   info.set_state(wire_pipeline_state(pipeline.state));
   info.set_reason(pipeline.reason);
   if (pipeline.last_job) info.set_last_job(wire_state(*pipeline.last_job));
+  info.set_stopped(pipeline.stopped);
+  info.set_workers_available(pipeline.workers_available);
+  info.set_workers_wanted(pipeline.workers_wanted);
+  for (const auto& [state, count] : pipeline.job_counts) {
+    auto* job_count = info.add_job_counts();
+    job_count->set_state(wire_state(state));
+    job_count->set_count(count);
+  }
   return info;
+}
+
+v1::SpecOutcome wire_outcome(trigger::SpecOutcome outcome) {
+  switch (outcome) {
+    case trigger::SpecOutcome::kCreated: return v1::SPEC_OUTCOME_CREATED;
+    case trigger::SpecOutcome::kUpdated: return v1::SPEC_OUTCOME_UPDATED;
+    case trigger::SpecOutcome::kUnchanged: return v1::SPEC_OUTCOME_UNCHANGED;
+  }
+  return v1::SPEC_OUTCOME_UNSPECIFIED;
+}
+
+v1::SpecPlan plan_of(const trigger::SpecPlan& plan) {
+  v1::SpecPlan wire;
+  wire.set_name(plan.name.str());
+  wire.set_outcome(wire_outcome(plan.outcome));
+  wire.set_version(plan.version);
+  wire.set_reprocess(plan.reprocess);
+  for (const auto& change : plan.changes) wire.add_changes(change);
+  for (const auto& note : plan.notes) wire.add_notes(note);
+  wire.set_spec_json(plan.spec_json);
+  if (plan.datums) {
+    wire.mutable_datums()->set_total(plan.datums->total);
+    wire.mutable_datums()->set_done(plan.datums->done);
+    for (const auto& datum : plan.datums->first) wire.mutable_datums()->add_first(datum);
+  }
+  return wire;
+}
+
+/// Each spec by itself, with its number where a text holds several.
+Result<void> add_specs(const std::string& text, const std::string& origin,
+                       std::vector<trigger::SpecText>& specs) {
+  auto split = split_specs(text);
+  if (!split) {
+    return origin.empty() ? std::move(split).error() : std::move(split).error().within(origin);
+  }
+  for (std::size_t i = 0; i < split->size(); ++i) {
+    const auto document = split->size() > 1 ? fmt::format("document {}", i + 1) : std::string();
+    const auto between = origin.empty() || document.empty() ? "" : ", ";
+    specs.push_back({origin + between + document, std::move((*split)[i])});
+  }
+  return {};
 }
 
 }  // namespace
@@ -62,21 +114,42 @@ grpc::Status PipelineService::DeletePipeline(grpc::ServerContext* context,
   return answer(*context, remove(*request));
 }
 
+grpc::Status PipelineService::StopPipeline(grpc::ServerContext* context,
+                                           const v1::StopPipelineRequest* request,
+                                           v1::StopPipelineResponse*) {
+  return answer(*context, set_stopped(request->name(), true));
+}
+
+grpc::Status PipelineService::StartPipeline(grpc::ServerContext* context,
+                                            const v1::StartPipelineRequest* request,
+                                            v1::StartPipelineResponse*) {
+  return answer(*context, set_stopped(request->name(), false));
+}
+
+grpc::Status PipelineService::RunPipeline(grpc::ServerContext* context,
+                                          const v1::RunPipelineRequest* request,
+                                          v1::RunPipelineResponse* response) {
+  return answer(*context, run(*request, *response));
+}
+
 Result<void> PipelineService::create(const grpc::ServerContext& context,
                                      const v1::CreatePipelinesRequest& request,
                                      v1::CreatePipelinesResponse& response) {
   PFS_TRY(require(pipelines_));
+  std::vector<trigger::SpecText> specs;
+  if (!request.specs().empty() || request.texts().empty()) {
+    PFS_TRY(add_specs(request.specs(), "", specs));
+  }
+  for (const auto& text : request.texts()) PFS_TRY(add_specs(text.json(), text.origin(), specs));
   PFS_TRY_ASSIGN(const auto caller, callers_.of(context));
-  const store::DirectoryOwner owner{caller.uid, caller.gid};  // docs/semantics.md S51
-  PFS_TRY_ASSIGN(const auto specs, split_specs(request.specs()));
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    auto made = pipelines_->create(specs[i], request.update(), request.reprocess(), owner);
-    if (!made && specs.size() > 1) {
-      return std::move(made).error().within(
-          fmt::format("spec {} of {} (those before it were accepted)", i + 1, specs.size()));
-    }
-    if (!made) return std::move(made).error();
-    *response.add_pipelines() = info_of(*made);
+  trigger::ApplyOptions options{request.update(), request.reprocess(), request.dry_run(), {}};
+  options.owner = store::DirectoryOwner{caller.uid, caller.gid};  // docs/semantics.md S51
+  PFS_TRY_ASSIGN(const auto plans, pipelines_->apply(specs, options));
+  for (const auto& plan : plans) {
+    *response.add_plans() = plan_of(plan);
+    if (request.dry_run()) continue;
+    const auto made = pipelines_->get(plan.name);
+    if (made) *response.add_pipelines() = info_of(*made);  // else somebody has deleted it since
   }
   return {};
 }
@@ -101,8 +174,39 @@ Result<void> PipelineService::list(grpc::ServerWriter<v1::PipelineInfo>& writer)
 
 Result<void> PipelineService::remove(const v1::DeletePipelineRequest& request) {
   PFS_TRY(require(pipelines_));
+  std::vector<RepoName> names;
+  if (request.all()) {
+    if (!request.name().empty()) {
+      return Error{Code::kInvalid, "delete pipeline: a name, or all; not both"};
+    }
+    PFS_TRY_ASSIGN(const auto pipelines, pipelines_->list());
+    for (const auto& pipeline : pipelines) names.push_back(pipeline.name);
+    if (names.empty()) return {};
+  } else {
+    PFS_TRY_ASSIGN(auto name, RepoName::parse(request.name()));
+    names.push_back(std::move(name));
+  }
+  return pipelines_->remove(names, {request.force(), !request.delete_repo()});
+}
+
+Result<void> PipelineService::set_stopped(const std::string& name, bool stopped) {
+  PFS_TRY(require(pipelines_));
+  PFS_TRY_ASSIGN(const auto parsed, RepoName::parse(name));
+  return pipelines_->set_stopped(parsed, stopped);
+}
+
+Result<void> PipelineService::run(const v1::RunPipelineRequest& request, v1::RunPipelineResponse& response) {
+  PFS_TRY(require(pipelines_));
   PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
-  return pipelines_->remove(name);
+  std::map<BranchRef, CommitRef> commits;
+  for (const auto& input : request.inputs()) {
+    PFS_TRY_ASSIGN(const auto branch, BranchRef::parse(input.branch()));
+    PFS_TRY_ASSIGN(const auto commit, CommitRef::parse(input.commit()));
+    commits.emplace(branch, commit);
+  }
+  PFS_TRY_ASSIGN(const JobId job, pipelines_->run(name, commits));
+  response.set_job(job.hex());
+  return {};
 }
 
 }  // namespace pfs::api

@@ -25,6 +25,12 @@ class PipelineService final : public v1::PipelineService::Service {
   grpc::Status DeletePipeline(grpc::ServerContext* context,
                               const v1::DeletePipelineRequest* request,
                               v1::DeletePipelineResponse* response) override;
+  grpc::Status StopPipeline(grpc::ServerContext* context, const v1::StopPipelineRequest* request,
+                            v1::StopPipelineResponse* response) override;
+  grpc::Status StartPipeline(grpc::ServerContext* context, const v1::StartPipelineRequest* request,
+                             v1::StartPipelineResponse* response) override;
+  grpc::Status RunPipeline(grpc::ServerContext* context, const v1::RunPipelineRequest* request,
+                           v1::RunPipelineResponse* response) override;
 
  private:
   Result<void> create(const grpc::ServerContext& context,
@@ -32,6 +38,8 @@ class PipelineService final : public v1::PipelineService::Service {
   Result<void> inspect(const v1::InspectPipelineRequest& request, v1::PipelineInfo& info);
   Result<void> list(grpc::ServerWriter<v1::PipelineInfo>& writer);
   Result<void> remove(const v1::DeletePipelineRequest& request);
+  Result<void> set_stopped(const std::string& name, bool stopped);
+  Result<void> run(const v1::RunPipelineRequest& request, v1::RunPipelineResponse& response);
 
   trigger::Pipelines* pipelines_;
   const Callers& callers_;

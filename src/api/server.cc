@@ -15,6 +15,7 @@
 #include "api/admin_service.h"
 #include "api/branch_service.h"
 #include "api/commit_service.h"
+#include "api/datum_service.h"
 #include "api/file_service.h"
 #include "api/internal/accept_loop.h"
 #include "api/internal/call_watch.h"
@@ -59,6 +60,7 @@ class GrpcServer final : public Server {
         files_(*options.store, callers_),
         pipelines_(options.pipelines, callers_),
         jobs_(options.pipelines),
+        datums_(options.pipelines),
         transactions_(*options.store, callers_),
         admin_(*options.store, options.pipelines, options.version),
         version_(options.version),
@@ -77,6 +79,7 @@ class GrpcServer final : public Server {
     builder.RegisterService(&files_);
     builder.RegisterService(&pipelines_);
     builder.RegisterService(&jobs_);
+    builder.RegisterService(&datums_);
     builder.RegisterService(&transactions_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
@@ -140,6 +143,7 @@ class GrpcServer final : public Server {
   FileService files_;
   PipelineService pipelines_;
   JobService jobs_;
+  DatumService datums_;
   TransactionService transactions_;
   AdminService admin_;
   const std::string version_;

@@ -30,10 +30,13 @@ void add_commands(Grammar& grammar, Session& session) {
   add_diff_file_command(grammar, session);
   add_sync_command(grammar, session);
   add_pipeline_commands(grammar, session);
+  add_spec_commands(grammar, session);
   add_job_commands(grammar, session);
+  add_datum_commands(grammar, session);
   add_logs_command(grammar, session);
   add_admin_commands(grammar, session);
   add_config_commands(grammar, session);
+  add_debug_command(grammar, session);
   add_doctor_command(grammar, session);
   add_help_commands(grammar, session);
 }

@@ -17,10 +17,13 @@ void add_get_file_command(Grammar& grammar, Session& session);
 void add_diff_file_command(Grammar& grammar, Session& session);
 void add_sync_command(Grammar& grammar, Session& session);
 void add_pipeline_commands(Grammar& grammar, Session& session);
+void add_spec_commands(Grammar& grammar, Session& session);
 void add_job_commands(Grammar& grammar, Session& session);
+void add_datum_commands(Grammar& grammar, Session& session);
 void add_logs_command(Grammar& grammar, Session& session);
 void add_admin_commands(Grammar& grammar, Session& session);
 void add_config_commands(Grammar& grammar, Session& session);
+void add_debug_command(Grammar& grammar, Session& session);
 void add_doctor_command(Grammar& grammar, Session& session);
 void add_help_commands(Grammar& grammar, Session& session);
 

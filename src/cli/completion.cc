@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/client/branches.h"
+#include "api/client/jobs.h"
 #include "api/client/pipelines.h"
 #include "api/client/repos.h"
 #include "base/names.h"
@@ -55,6 +56,7 @@ complete -c pfs -a '(__pfs_complete)'
 complete -c pachctl -a '(__pfs_complete)'
 )";
 
+constexpr std::uint64_t kNewestJobs = 100;   // ids that are offered
 constexpr std::chrono::seconds kPatience{1};  // somebody waits at the prompt
 
 std::vector<const CLI::App*> subcommands(const CLI::App& app) {
@@ -73,6 +75,7 @@ const CLI::Option* option_named(const CLI::App* command, const std::string& flag
 std::string kind_of(const CLI::Option& option) {
   const auto name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
   if (name.find("pipeline") != name.npos) return "pipeline";
+  if (name.find("job") != name.npos) return "job";
   for (const auto* word : {"branch", "commit", "file", "directory", "source", "target", "head"}) {
     if (name.find(word) != name.npos) return "branch";
   }
@@ -107,6 +110,12 @@ std::vector<std::string> names_like(Session& session, const std::string& kind,
     const auto pipelines = client::Pipelines(**connection).list();
     if (!pipelines) return {};
     for (const auto& pipeline : *pipelines) names.push_back(pipeline.name);
+    return names;
+  }
+  if (kind == "job") {
+    const auto jobs = client::Jobs(**connection).list({std::nullopt, {}, kNewestJobs});
+    if (!jobs) return {};
+    for (const auto& job : *jobs) names.push_back(job.id);
     return names;
   }
   const auto at = typed.find('@');

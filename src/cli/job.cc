@@ -1,4 +1,9 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -15,12 +20,34 @@ namespace {
 struct Arguments {
   JobIdArgument id;
   std::optional<RepoName> pipeline;
+  std::vector<std::string> states;
+  std::vector<std::string> datums;
   std::uint64_t number = 0;
   bool block = false;
   OutputFlags output;
 };
 
+Json json_of(const std::vector<client::JobInput>& inputs) {
+  Json list = Json::array();
+  for (const auto& input : inputs) {
+    Json one{{"repo", input.repo}, {"branch", input.branch}, {"commit", input.commit}};
+    if (!input.from_job.empty()) one["from_job"] = input.from_job;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 Json json_of(const client::Job& job) {
+  Json workers = Json::array();
+  for (const auto& worker : job.workers) {
+    Json one = {{"runs", worker.runs}};
+    if (!worker.datum.empty()) {
+      one["datum"] = worker.datum;
+      one["path"] = worker.path;
+      one["since"] = json_time(worker.since);
+    }
+    workers.push_back(std::move(one));
+  }
   return {{"id", job.id},
           {"pipeline", job.pipeline},
           {"pipeline_version", job.pipeline_version},
@@ -31,19 +58,29 @@ Json json_of(const client::Job& job) {
           {"processed", job.processed},
           {"skipped", job.skipped},
           {"failed", job.failed},
+          {"recovered", job.recovered},
           {"total", job.total},
           {"restarts", job.restarts},
           {"downloaded_bytes", job.downloaded_bytes},
           {"uploaded_bytes", job.uploaded_bytes},
-          {"input",
-           {{"repo", job.input_repo}, {"branch", job.input_branch}, {"commit", job.input_commit}}},
-          {"output_commit", job.output_commit}};
+          {"inputs", json_of(job.inputs)},
+          {"output_commit", job.output_commit},
+          {"workers", std::move(workers)}};
 }
 
 std::string duration_of(const client::Job& job) {
   if (!job.finished) return "-";
   return format_duration(
       std::chrono::nanoseconds(job.finished->nanoseconds - job.started.nanoseconds));
+}
+
+std::string text_of(const std::vector<client::JobInput>& inputs) {
+  std::string text;
+  for (const auto& input : inputs) {
+    text += fmt::format("{}{}@{} ({})", text.empty() ? "" : ", ", input.repo,
+                        input.commit.empty() ? "-" : input.commit, input.branch);
+  }
+  return text;
 }
 
 /// A state, and the beginning of why it failed, or of what it waits for.
@@ -54,10 +91,17 @@ std::string state_of(const client::Job& job) {
   return job.state + ": " + job.reason.substr(0, kReasonLength) + "...";
 }
 
+/// `processed + skipped / total`, with the recovered datums where there are some.
+std::string progress_of(const client::Job& job) {
+  if (job.recovered == 0) return fmt::format("{} + {} / {}", job.processed, job.skipped, job.total);
+  return fmt::format("{} + {} + {} / {}", job.processed, job.skipped, job.recovered, job.total);
+}
+
 Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto jobs,
-                 client::Jobs(*connection).list(arguments.pipeline, arguments.number));
+                 client::Jobs(*connection)
+                     .list({arguments.pipeline, arguments.states, arguments.number}));
   Listing listing(
       arguments.output, session.terminal(),
       {"ID", "PIPELINE", "STARTED", "DURATION", "RESTART", "PROGRESS", "DL", "UL", "STATE"});
@@ -68,7 +112,7 @@ Result<void> list(Session& session, const Arguments& arguments) {
     }
     listing.add_row({job.id, job.pipeline, arguments.output.time(job.started), duration_of(job),
                      std::to_string(job.restarts),
-                     fmt::format("{} + {} / {}", job.processed, job.skipped, job.total),
+                     progress_of(job),
                      format_size(job.downloaded_bytes), format_size(job.uploaded_bytes),
                      Cell(state_of(job), colour_of(job.state))});
   }
@@ -93,12 +137,65 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
        {"Processed", std::to_string(job.processed)},
        {"Failed", std::to_string(job.failed)},
        {"Skipped", std::to_string(job.skipped)},
+       {"Recovered", std::to_string(job.recovered)},
        {"Total", std::to_string(job.total)},
        {"Data Downloaded", format_size(job.downloaded_bytes)},
        {"Data Uploaded", format_size(job.uploaded_bytes)},
        {"Restarts", std::to_string(job.restarts)},
-       {"Input", fmt::format("{}@{} ({})", job.input_repo, job.input_commit, job.input_branch)},
+       {"Input", text_of(job.inputs)},
        {"Output Commit", job.output_commit}});
+  if (job.workers.empty()) return {};
+  Table table(stdout, session.terminal(), {"WORKER", "DATUM", "PATH", "STARTED"});
+  for (std::size_t number = 0; number < job.workers.size(); ++number) {
+    const auto& worker = job.workers[number];
+    const bool works = !worker.datum.empty();
+    table.add({std::to_string(number), works ? worker.datum : worker.runs ? "idle" : "no container",
+               works ? worker.path : "-", works ? arguments.output.time(worker.since) : "-"});
+  }
+  return {};
+}
+
+/// One line about a job, as `watch` shows it.
+std::string watched(const client::Job& job) {
+  return fmt::format("{}  {}  {}  DL {}  UL {}  {}", job.id, job.pipeline, progress_of(job),
+                     format_size(job.downloaded_bytes), format_size(job.uploaded_bytes),
+                     state_of(job));
+}
+
+/// Draws the line anew on a terminal; elsewhere each change is a line.
+Result<void> watch(Session& session, const Arguments& arguments) {
+  constexpr std::chrono::milliseconds kLookEvery{250};
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  const client::Jobs jobs(*connection);
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  std::string shown;
+  while (true) {
+    PFS_TRY_ASSIGN(const auto job, jobs.inspect(arguments.id.id, false));
+    const std::string line = watched(job);
+    if (line != shown) {
+      fmt::print("{}{}{}", terminal ? "\r\x1b[K" : "", line,
+                 terminal && !job.finished ? "" : "\n");
+      std::fflush(stdout);
+      shown = line;
+    }
+    if (job.finished) return {};
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+Result<void> stop(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Jobs(*connection).stop(arguments.id.id);
+}
+
+Result<void> remove(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Jobs(*connection).remove(arguments.id.id);
+}
+
+Result<void> restart(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY(client::Jobs(*connection).restart_datums(arguments.id.id, arguments.datums));
   return {};
 }
 
@@ -109,6 +206,9 @@ void add_job_commands(Grammar& grammar, Session& session) {
   auto& lists = grammar.command("list", "job", "List jobs, newest first",
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "-p,--pipeline", arguments->pipeline, "Of this pipeline only");
+  lists.add_option("--state", arguments->states,
+                   "In one of these states only (starting, running, merging, success, failure, killed)")
+      ->delimiter(',');
   lists.add_option("-n,--number", arguments->number, "At most so many");
   add_output_flags(lists, arguments->output);
 
@@ -117,6 +217,29 @@ void add_job_commands(Grammar& grammar, Session& session) {
   add_parsed(inspects, "job", arguments->id, "Its id")->required();
   inspects.add_flag("-b,--block", arguments->block, "Wait until it has ended");
   add_output_flags(inspects, arguments->output);
+
+  auto& watches = grammar.command("watch", "job", "Show how a job gets on, until it has ended",
+                                  [&session, arguments] { return watch(session, *arguments); });
+  add_parsed(watches, "job", arguments->id, "Its id")->required();
+
+  auto& stops = grammar.command("stop", "job", "End a job, as killed",
+                                [&session, arguments] { return stop(session, *arguments); });
+  add_parsed(stops, "job", arguments->id, "Its id")->required();
+
+  auto& deletes =
+      grammar.command("delete", "job", "Forget a job and its log; its output commit stays",
+                      [&session, arguments] { return remove(session, *arguments); });
+  add_parsed(deletes, "job", arguments->id, "Its id")->required();
+
+  auto& restarts =
+      grammar.command("restart", "datum", "Begin what a job is doing with a datum anew",
+                      [&session, arguments] { return restart(session, *arguments); });
+  add_parsed(restarts, "job", arguments->id, "The job's id")->required();
+  restarts
+      .add_option("datum", arguments->datums,
+                  "Paths or hashes, with commas between them; a datum is meant that all of them name")
+      ->required()
+      ->delimiter(',');
 }
 
 }  // namespace pfs::cli

@@ -1,9 +1,12 @@
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "api/client/jobs.h"
+#include "base/duration.h"
 #include "cli/commands.h"
 #include "cli/job_id.h"
 #include "cli/output.h"
@@ -11,11 +14,24 @@
 namespace pfs::cli {
 namespace {
 
+/// How long ago, as an argument.
+struct Duration {
+  std::chrono::milliseconds value;
+
+  static Result<Duration> parse(std::string_view text) {
+    PFS_TRY_ASSIGN(const auto value, parse_duration(text));
+    return Duration{value};
+  }
+};
+
 struct Arguments {
   std::optional<RepoName> pipeline;
   std::optional<JobIdArgument> job;
   std::string datum;
   bool follow = false;
+  bool master = false;
+  std::optional<Duration> since;
+  std::optional<std::uint64_t> tail;
   bool raw = false;
 };
 
@@ -35,6 +51,12 @@ Result<void> logs(Session& session, const Arguments& arguments) {
   if (arguments.job) request.job = arguments.job->id;
   request.datum = arguments.datum;
   request.follow = arguments.follow;
+  request.system_only = arguments.master;
+  request.tail = arguments.tail;
+  if (arguments.since) {
+    const auto ago = std::chrono::nanoseconds(arguments.since->value);
+    request.since = Timestamp{SystemClock().now().nanoseconds - ago.count()};
+  }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Jobs(*connection)
       .logs(request, [&arguments](const client::LogLine& line) -> Result<void> {
@@ -57,6 +79,9 @@ void add_logs_command(Grammar& grammar, Session& session) {
   add_parsed(command, "-j,--job", arguments->job, "Of this job");
   command.add_option("--datum", arguments->datum, "Of this datum");
   command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended");
+  command.add_option("-t,--tail", arguments->tail, "The last so many lines of what is there");
+  add_parsed(command, "--since", arguments->since, "Lines of the last so long: 10m, 24h");
+  command.add_flag("--master", arguments->master, "What pfs wrote, not what the command did");
   command.add_flag("--raw", arguments->raw, "Print JSON, one object a line");
 }
 

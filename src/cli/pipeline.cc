@@ -1,10 +1,11 @@
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "api/client/pipelines.h"
 #include "cli/commands.h"
-#include "cli/local_text.h"
+#include "cli/confirm.h"
 #include "cli/output.h"
 #include "cli/states.h"
 
@@ -14,10 +15,21 @@ namespace {
 struct Arguments {
   RepoName name;
   std::optional<RepoName> only;
-  std::string spec_path;
-  bool reprocess = false;
+  std::vector<std::string> states;
+  std::vector<std::string> pins;
+  bool specs = false;
+  bool all = false;
+  bool force = false;
+  bool keep_repo = false;
+  bool yes = false;
+  bool split = false;
   OutputFlags output;
 };
+
+/// The daemon's own text: JSON, and shown as text if ever it is not.
+Json spec_of(const client::Pipeline& pipeline) {
+  return Json::accept(pipeline.spec_json) ? Json::parse(pipeline.spec_json) : Json(pipeline.spec_json);
+}
 
 Json json_of(const client::Pipeline& pipeline) {
   return {{"name", pipeline.name},
@@ -30,16 +42,10 @@ Json json_of(const client::Pipeline& pipeline) {
           {"state", pipeline.state},
           {"reason", pipeline.reason},
           {"last_job", pipeline.last_job},
-          // the daemon's own text: JSON, and shown as text if ever it is not
-          {"spec", Json::accept(pipeline.spec_json) ? Json::parse(pipeline.spec_json)
-                                                    : Json(pipeline.spec_json)}};
-}
-
-Result<void> create(Session& session, const Arguments& arguments, bool update) {
-  PFS_TRY_ASSIGN(const auto specs, local_text(arguments.spec_path));
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY(client::Pipelines(*connection).create(specs, update, arguments.reprocess));
-  return {};
+          {"stopped", pipeline.stopped},
+          {"workers_available", pipeline.workers_available},
+          {"workers_wanted", pipeline.workers_wanted},
+          {"spec", spec_of(pipeline)}};
 }
 
 Result<std::vector<client::Pipeline>> pipelines_of(const client::Pipelines& pipelines,
@@ -53,11 +59,22 @@ Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto pipelines,
                  pipelines_of(client::Pipelines(*connection), arguments.only));
+  const auto wanted = [&](const client::Pipeline& pipeline) {
+    const auto& states = arguments.states;
+    return states.empty() || std::find(states.begin(), states.end(), pipeline.state) != states.end();
+  };
+  if (arguments.specs) {
+    for (const auto& pipeline : pipelines) {
+      if (wanted(pipeline)) print_object(arguments.output, spec_of(pipeline));
+    }
+    return {};
+  }
   bool failing = false;
   {
     Listing listing(arguments.output, session.terminal(),
                     {"NAME", "VERSION", "INPUT", "CREATED", "STATE / LAST JOB", "DESCRIPTION"});
     for (const auto& pipeline : pipelines) {
+      if (!wanted(pipeline)) continue;
       failing = failing || pipeline.state == "failure";
       if (listing.json()) {
         listing.add_object(json_of(pipeline));
@@ -74,6 +91,13 @@ Result<void> list(Session& session, const Arguments& arguments) {
   return {};
 }
 
+/// A field of the spec in one line; empty where it is not there.
+std::string field_of(const Json& spec, const char* name) {
+  const auto field = spec.is_object() ? spec.find(name) : spec.end();
+  if (field == spec.end()) return "";
+  return field->is_string() ? field->get<std::string>() : field->dump();
+}
+
 Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto pipeline, client::Pipelines(*connection).inspect(arguments.name));
@@ -81,44 +105,97 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
     print_object(arguments.output, json_of(pipeline));
     return {};
   }
+  const auto spec = spec_of(pipeline);
+  std::string counts;
+  for (const auto& [state, count] : pipeline.job_counts) {
+    counts += fmt::format("{}{}: {}", counts.empty() ? "" : ", ", state, count);
+  }
   print_labels({{"Name", pipeline.name},
-                {"Version", std::to_string(pipeline.version)},
                 {"Description", pipeline.description},
+                {"Version", std::to_string(pipeline.version)},
                 {"Created", arguments.output.time(pipeline.created)},
                 {"State", pipeline.state},
                 {"Reason", pipeline.reason},
-                {"Last Job", pipeline.last_job},
-                {"Input", pipeline.input},
+                {"Workers Available", fmt::format("{}/{}", pipeline.workers_available, pipeline.workers_wanted)},
+                {"Stopped", pipeline.stopped ? "true" : "false"},
+                {"Parallelism Spec", field_of(spec, "parallelism_spec")},
+                {"ResourceRequests", field_of(spec, "resource_requests")},
+                {"ResourceLimits", field_of(spec, "resource_limits")},
+                {"Datum Timeout", field_of(spec, "datum_timeout")},
+                {"Datum Tries", field_of(spec, "datum_tries")},
+                {"Job Timeout", field_of(spec, "job_timeout")},
+                {"Input", field_of(spec, "input")},
                 {"Output Branch", pipeline.output_repo + "@" + pipeline.output_branch},
+                {"Transform", field_of(spec, "transform")},
+                {"Last Job", pipeline.last_job},
+                {"Job Counts", counts},
                 {"Spec", pipeline.spec_json}});
   return {};
 }
 
-Result<void> remove(Session& session, const Arguments& arguments) {
+Result<void> extract(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  return client::Pipelines(*connection).remove(arguments.name);
+  PFS_TRY_ASSIGN(const auto pipeline, client::Pipelines(*connection).inspect(arguments.name));
+  print_object(arguments.output, spec_of(pipeline));
+  return {};
+}
+
+Result<void> remove(Session& session, const Arguments& arguments) {
+  if (arguments.all == arguments.only.has_value()) {
+    return Error{Code::kInvalid, "delete pipeline: name a pipeline, or say --all"};
+  }
+  const auto what = arguments.all ? std::string("all pipelines") : "pipeline " + arguments.only->str();
+  const auto with = arguments.keep_repo ? "with jobs and logs; output repos stay"
+                                        : "with jobs, logs and output repos";
+  PFS_TRY(confirm(what + " will be deleted, " + with + ".", arguments.yes));
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Pipelines(*connection)
+      .remove({arguments.all ? std::string() : arguments.only->str(), !arguments.keep_repo, arguments.force});
+}
+
+Result<void> stop(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Pipelines(*connection).stop(arguments.name);
+}
+
+Result<void> start(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Pipelines(*connection).start(arguments.name);
+}
+
+/// `repo@branch=commit` as the branch and the commit; a commit without a repo is of the branch's.
+Result<std::pair<std::string, std::string>> pin_of(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == text.npos || equals + 1 == text.size()) {
+    return Error{Code::kInvalid, fmt::format("run pipeline: '{}': expected REPO@BRANCH=COMMIT", printable(text))};
+  }
+  PFS_TRY_ASSIGN(const auto branch, BranchRef::parse(text.substr(0, equals)));
+  auto commit = text.substr(equals + 1);
+  if (commit.find('@') == commit.npos) commit = branch.repo.str() + "@" + commit;
+  return std::pair{branch.str(), std::move(commit)};
+}
+
+Result<void> run_by_hand(Session& session, const Arguments& arguments) {
+  std::vector<std::pair<std::string, std::string>> commits;
+  for (const auto& text : arguments.pins) {
+    PFS_TRY_ASSIGN(auto pin, pin_of(text));
+    commits.push_back(std::move(pin));
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto job, client::Pipelines(*connection).run(arguments.name, commits));
+  fmt::print("{}\n", job);
+  return {};
 }
 
 }  // namespace
 
 void add_pipeline_commands(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
-  auto& creates =
-      grammar.command("create", "pipeline", "Make pipelines from JSON specs",
-                      [&session, arguments] { return create(session, *arguments, false); });
-  creates.add_option("-f,--file", arguments->spec_path, "The file with the specs, or - for stdin")
-      ->required();
-
-  auto& updates =
-      grammar.command("update", "pipeline", "Change pipelines to JSON specs, or make them",
-                      [&session, arguments] { return create(session, *arguments, true); });
-  updates.add_option("-f,--file", arguments->spec_path, "The file with the specs, or - for stdin")
-      ->required();
-  updates.add_flag("--reprocess", arguments->reprocess, "Process every datum again");
-
   auto& lists = grammar.command("list", "pipeline", "List pipelines",
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "pipeline", arguments->only, "Only this one");
+  lists.add_flag("-s,--spec", arguments->specs, "Their specs and nothing else");
+  lists.add_option("--state", arguments->states, "Only those in this state; may be given several times");
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "pipeline", "Show a pipeline",
@@ -126,10 +203,33 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
   add_parsed(inspects, "pipeline", arguments->name, "Its name")->required();
   add_output_flags(inspects, arguments->output);
 
-  auto& removes = grammar.command("delete", "pipeline",
-                                  "Delete a pipeline; its output branch becomes an ordinary one",
+  auto& extracts = grammar.command("extract", "pipeline", "Print a pipeline's spec, as create takes it",
+                                   [&session, arguments] { return extract(session, *arguments); });
+  add_parsed(extracts, "pipeline", arguments->name, "Its name")->required();
+  add_output_flags(extracts, arguments->output);
+
+  auto& stops = grammar.command("stop", "pipeline", "Stop a pipeline's containers and cause no more jobs",
+                                [&session, arguments] { return stop(session, *arguments); });
+  add_parsed(stops, "pipeline", arguments->name, "Its name")->required();
+
+  auto& starts = grammar.command("start", "pipeline", "Start a stopped pipeline; what it missed is one job",
+                                 [&session, arguments] { return start(session, *arguments); });
+  add_parsed(starts, "pipeline", arguments->name, "Its name")->required();
+
+  auto& runs = grammar.command("run", "pipeline", "Cause a job by hand, and print its id",
+                               [&session, arguments] { return run_by_hand(session, *arguments); });
+  add_parsed(runs, "pipeline", arguments->name, "Its name")->required();
+  runs.add_option("inputs", arguments->pins, "REPO@BRANCH=COMMIT: instead of the branch's HEAD");
+
+  auto& removes = grammar.command("delete", "pipeline", "Delete a pipeline with its jobs and its output repo",
                                   [&session, arguments] { return remove(session, *arguments); });
-  add_parsed(removes, "pipeline", arguments->name, "Its name")->required();
+  add_parsed(removes, "pipeline", arguments->only, "Its name");
+  removes.add_flag("--all", arguments->all, "All pipelines");
+  removes.add_flag("-f,--force", arguments->force, "Also while another pipeline reads its output repo");
+  removes.add_flag("--keep-repo", arguments->keep_repo, "Its output repo stays, as an ordinary one");
+  removes.add_flag("--yes", arguments->yes, "Do not ask");
+  removes.add_flag("--split-txn", arguments->split,
+                   "For pachctl's scripts: of no effect, one transaction holds any number of pipelines");
 }
 
 }  // namespace pfs::cli

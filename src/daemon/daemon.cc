@@ -77,12 +77,14 @@ Result<void> Daemon::open() {
 
   ServicesOptions services_options;
   services_options.store = store_.get();
-  services_options.views = &vfs_->views();
+  services_options.vfs = vfs_.get();
   services_options.clock = &clock_;
   services_options.store_path = options_.store_path;
   services_options.mount_path = session_->path();
   services_options.socket_path = options_.socket_path;
   services_options.tcp = options_.tcp;
+  services_options.container_engine = options_.container_engine;
+  services_options.idle_time = options_.idle_time;
   PFS_TRY_ASSIGN(services_, Services::open(services_options));
   // commits that a killed daemon was finishing; the services' hook must see them
   PFS_TRY(store_->resume());

@@ -43,6 +43,7 @@ struct Words {
   std::string umask;
   std::string commit_after = "1s";
   std::string commit_max = "60s";
+  std::string idle_time = "10m";
   std::string new_commit;
   std::string new_commit_after;
   std::string new_commit_max;
@@ -93,6 +94,10 @@ void describe(CLI::App& app, Words& words) {
        "the same, kept by each branch that is made through the mount as its own");
   text("new-branches-commit-after", words.new_commit_after, "TIME", "likewise");
   text("new-branches-commit-max", words.new_commit_max, "TIME", "likewise");
+  text("container-engine", options.container_engine, "NAME",
+       "what runs pipelines: podman, docker, or the path of one of them (podman)");
+  text("container-idle", words.idle_time, "TIME",
+       "containers that had no job for so long are stopped (10m)");
   app.add_option("--ready-fd", options.ready_fd)->group("")->configurable(false);
 }
 
@@ -172,6 +177,7 @@ Result<Options> checked(Words words) {
   options.appearance.umask = umask.value_or(0);
   PFS_TRY_ASSIGN(options.commit_after, duration("commit-after", words.commit_after));
   PFS_TRY_ASSIGN(options.commit_max, duration("commit-max", words.commit_max));
+  PFS_TRY_ASSIGN(options.idle_time, duration("container-idle", words.idle_time));
   PFS_TRY_ASSIGN(options.new_branches, policy_of_new_branches(words));
   for (auto* path : {&words.network.certificate, &words.network.key, &words.network.client_ca})
     *path = absolute(*path);

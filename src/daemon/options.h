@@ -33,6 +33,10 @@ struct Options {
   std::chrono::milliseconds commit_max{60'000};
   store::PolicySettings new_branches;  ///< what branches that are made through the mount say themselves
 
+  // pipelines
+  std::string container_engine = "podman";        ///< or `docker`, or the path of one of them
+  std::chrono::milliseconds idle_time{600'000};  ///< after which containers without a job are stopped
+
   std::string text;  ///< not empty: what to print instead of all this (help, version)
 };
 

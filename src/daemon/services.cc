@@ -27,7 +27,7 @@ std::string beside_ourselves(const std::string& program) {
 class JobsAndApi final : public Services {
  public:
   explicit JobsAndApi(const ServicesOptions& options)
-      : options_(options), view_host_(*options.views, *options.store, options.mount_path) {}
+      : options_(options), view_host_(*options.vfs, options.mount_path) {}
 
   ~JobsAndApi() override {
     stop();
@@ -41,6 +41,8 @@ class JobsAndApi final : public Services {
     pipelines.clock = options_.clock;
     pipelines.worker_path = beside_ourselves("pfs-worker");
     pipelines.state_path = options_.store_path + "/jobs";
+    pipelines.container_engine = options_.container_engine;
+    pipelines.idle_time = options_.idle_time;
     PFS_TRY_ASSIGN(pipelines_, trigger::Pipelines::open(pipelines));
     options_.store->set_publish_hook(pipelines_.get());
     return {};

@@ -1,24 +1,27 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
 #include "api/tcp_options.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "fs/views.h"
+#include "fs/vfs.h"
 #include "store/store.h"
 
 namespace pfs::daemon {
 
 struct ServicesOptions {
   store::Store* store = nullptr;
-  fs::Views* views = nullptr;
+  fs::Vfs* vfs = nullptr;
   const Clock* clock = nullptr;
   std::string store_path;
   std::string mount_path;  ///< absolute
   std::string socket_path;
   api::TcpOptions tcp;
+  std::string container_engine;
+  std::chrono::milliseconds idle_time{0};
 };
 
 /// What runs beside the mount on the same store: pipelines and the API.

@@ -2,8 +2,7 @@
 
 #include <string>
 
-#include "fs/views.h"
-#include "store/store.h"
+#include "fs/vfs.h"
 #include "trigger/views.h"
 
 namespace pfs::daemon {
@@ -12,14 +11,12 @@ namespace pfs::daemon {
 class MountViewHost final : public trigger::ViewHost {
  public:
   /// `mount_path` is absolute. Everything must outlive the views.
-  MountViewHost(fs::Views& views, store::Store& store, const std::string& mount_path)
-      : views_(views), store_(store), prefix_(mount_path + "/.pfs/views/") {}
+  MountViewHost(fs::Vfs& vfs, const std::string& mount_path) : vfs_(vfs), prefix_(mount_path + "/.pfs/views/") {}
 
   Result<std::unique_ptr<trigger::View>> add_view(std::uint32_t uid, std::uint32_t gid) override;
 
  private:
-  fs::Views& views_;
-  store::Store& store_;
+  fs::Vfs& vfs_;
   const std::string prefix_;
 };
 

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/names.h"
+#include "base/sync.h"
 #include "fs/ids.h"
 #include "store/live_trees.h"
 #include "store/types.h"
@@ -18,11 +20,48 @@ struct Ownership {
   std::uint32_t gid = 0;
 };
 
+/// What was read and written below a view. atomic: counted by many threads, read by one that need not know the last byte.
+struct ViewTraffic {
+  std::atomic<std::uint64_t> read_bytes = 0;
+  std::atomic<std::uint64_t> written_bytes = 0;
+  std::atomic<bool> no_room = false;  ///< something was not written, for a full disk
+};
+
+/// Where the traffic of a tree is counted. Thread-safe.
+class TrafficCounter {
+ public:
+  /// shared: with the view, which may be gone before its last reader.
+  void set(std::shared_ptr<ViewTraffic> traffic) PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    traffic_.swap(traffic);
+  }
+  std::shared_ptr<ViewTraffic> get() const PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    return traffic_;
+  }
+  void read(std::uint64_t bytes) const {
+    if (const auto traffic = get()) traffic->read_bytes += bytes;
+  }
+  void written(std::uint64_t bytes) const {
+    if (const auto traffic = get()) traffic->written_bytes += bytes;
+  }
+  void refused(const Error& error) const {
+    if (error.code != Code::kNoSpace) return;
+    if (const auto traffic = get()) traffic->no_room = true;
+  }
+
+ private:
+  mutable Mutex mutex_{LockRank::kLeaf};
+  std::shared_ptr<ViewTraffic> traffic_ PFS_GUARDED_BY(mutex_);
+};
+
 /// The tree through which a stored node was first reached; all nodes below one root share it.
 struct TreeContext {
   std::optional<store::Commit> commit;  ///< set in the tree of a finished commit
   std::optional<Ownership> ownership;   ///< set in a job's view
   bool shared_input = false;            ///< a file that several views show: see SharedInputs
+  /// Used where there is an `ownership`; a shared input counts for the view that looked it up last.
+  TrafficCounter traffic;
   /// Of the tree's root, from which the numbers of hard links are made: they have no one name.
   InodeNumber number;
   /// A view shows another tree now: nodes of this one are orphans. (A branch's orphans are known to

@@ -71,6 +71,7 @@ Result<Found> SharedInputs::shown(Found own) {
   if (!shared) {
     PFS_TRY_ASSIGN(shared, share(key, content, *entry, *own.context));
   }
+  shared->context.traffic.set(own.context->traffic.get());
   own.node = shared->node;
   own.context = std::shared_ptr<TreeContext>(shared, &shared->context);
   return own;

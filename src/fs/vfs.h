@@ -178,7 +178,13 @@ class Vfs final : public store::TreeObserver {
 
   // ---- for the daemon
 
-  Views& views() { return views_; }
+  /// A new, empty view.
+  std::shared_ptr<ViewRoot> add_view(Ownership owner) { return views_.add(owner); }
+  /// As ViewRoot::show(). Where much was written in what it has shown, the kernel is told to forget that, or it would keep
+  /// the bytes on the disk for as long as it likes.
+  void show_in_view(ViewRoot& view, store::TreePtr tree);
+  /// Orphans what is open in it.
+  void remove_view(ViewRoot& view);
   /// Sends what shared mappings have changed to the store, for at most 5 s. Returns false when that
   /// was not enough.
   bool write_back_all();

@@ -67,7 +67,10 @@ Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_
   PFS_TRY_ASSIGN(auto stat, trees_.stat(directory.stored.node));
   inherit_group(stat.attributes, request);
   auto node = trees_.make(directory.stored.node, name, request);
-  if (!node) return std::move(node).error().within(where(*directory.inode, name));
+  if (!node) {
+    if (const TreeContext& context = *directory.stored.context; context.ownership) context.traffic.refused(node.error());
+    return std::move(node).error().within(where(*directory.inode, name));
+  }
   return node;
 }
 

@@ -89,6 +89,7 @@ Result<std::size_t> Vfs::read(HandleId id, std::uint64_t offset, std::span<std::
   if (handle->inode->is_stored()) {
     auto got = trees_.read(handle->inode->what.node, offset, out);
     if (!got) return std::move(got).error().within(where(*handle->inode));
+    if (const auto& context = *handle->inode->what.context; context.ownership) context.traffic.read(*got);
     return got;
   }
   const std::string& text = handle->text;
@@ -113,13 +114,19 @@ void Vfs::write(const Caller& caller, HandleId id, std::uint64_t offset,
 Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
                                       std::span<const std::byte> bytes, WriteMode mode) {
   const auto& node = inode.what.node;
+  const TreeContext& context = *inode.what.context;
   if (!mode.from_cache) clear_privileges(caller, inode);
+  std::optional<Error> refused;
   if (mode.append && !mode.from_cache) {
-    auto at = trees_.append(node, bytes);
-    if (!at) return std::move(at).error().within(where(inode));
+    if (auto at = trees_.append(node, bytes); !at) refused = std::move(at).error();
   } else if (auto written = trees_.write(node, offset, bytes); !written) {
-    return std::move(written).error().within(where(inode));
+    refused = std::move(written).error();
   }
+  if (refused) {
+    if (context.ownership) context.traffic.refused(*refused);
+    return std::move(*refused).within(where(inode));
+  }
+  if (context.ownership) context.traffic.written(bytes.size());
   return bytes.size();
 }
 

@@ -209,6 +209,7 @@ Result<Found> Vfs::find_stored(const Inode& directory, std::string_view name) {
 
 Result<NameReply> Vfs::remember(const Inode& directory, std::string_view name, const Found& found) {
   auto inode = inodes_.remember(found, directory, name);
+  if (found.view) found.view->known_as(inode->id);
   auto stat = stat_of(*inode);
   if (!stat) {
     inodes_.forget(inode->id, 1);

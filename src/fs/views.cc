@@ -11,6 +11,7 @@ void ViewRoot::show(store::TreePtr tree, store::NodePtr root) {
   Shown next{std::move(root), std::make_shared<TreeContext>()};
   next.context->ownership = owner_;
   next.context->number = inode_number(kRootNumber, name_, 0);
+  next.context->traffic.set(std::make_shared<ViewTraffic>());
   // after the lock: the last reference to a tree drops its rows in the store
   store::TreePtr old_tree = std::move(tree);
   {
@@ -24,6 +25,11 @@ void ViewRoot::show(store::TreePtr tree, store::NodePtr root) {
 ViewRoot::Shown ViewRoot::shown() const {
   Lock lock(mutex_);
   return shown_;
+}
+
+std::shared_ptr<ViewTraffic> ViewRoot::traffic() const {
+  const auto context = shown().context;
+  return context ? context->traffic.get() : nullptr;
 }
 
 std::shared_ptr<ViewRoot> Views::add(Ownership owner) {

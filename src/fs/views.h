@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,10 +35,18 @@ class ViewRoot {
     std::shared_ptr<TreeContext> context;
   };
   Shown shown() const PFS_EXCLUDES(mutex_);
+  /// Of what it shows now; null before it has shown anything.
+  std::shared_ptr<ViewTraffic> traffic() const;
+
+  /// What the kernel knows it by; none before it has looked it up.
+  NodeId node() const { return NodeId(node_); }
+  void known_as(NodeId node) { node_ = node.value(); }
 
  private:
   const std::string name_;
   const Ownership owner_;
+  /// atomic: told by each lookup, which is under no lock of ours; any of the last is as good.
+  std::atomic<std::uint64_t> node_ = 0;
   mutable Mutex mutex_{LockRank::kLeaf};
   store::TreePtr tree_ PFS_GUARDED_BY(mutex_);
   Shown shown_ PFS_GUARDED_BY(mutex_);

@@ -18,15 +18,20 @@ namespace pfs::store {
 
 enum class DeletionOf { kBranch, kRepo };
 
+/// Reads a branch as a transaction will leave it; nullopt where it is not there. Errors: kCorrupt, kIo.
+using BranchAfter = std::function<Result<std::optional<Branch>>(const BranchRef& ref)>;
+
 /// Adds to a transaction that moves HEADs, so that what a move causes (a job) is part of the move itself.
 /// Called with the moves in the order of their log; may be called again for the same move when the transaction
 /// lost a race and is tried again. Must not call the Catalog's writers.
 class PublishHook {
  public:
   virtual ~PublishHook() = default;
-  virtual Result<void> on_moves(std::span<const HeadMove> moves, RefTxn& txn) = 0;
+  virtual Result<void> on_moves(std::span<const HeadMove> moves, const BranchAfter& branch, RefTxn& txn) = 0;
   /// After the transaction is durable. No locks held.
   virtual void after_moves(std::span<const HeadMove> moves) = 0;
+  /// A commit that was opened by hand has been dropped: nothing waits for it any more. No locks held.
+  virtual void after_discard(const BranchRef& branch) = 0;
   /// A refusal to delete or rename the branch (kBusy: a pipeline reads it; of the branch alone, also: writes it).
   virtual Result<void> on_delete(const BranchRef& branch, DeletionOf what) = 0;
   /// Adds to a transaction that deletes commits what is to go with them (jobs). Errors: kBusy (a job works on one).
@@ -144,9 +149,20 @@ struct RenameBranch {
 struct EraseRecord {
   std::string key;
 };
+/// A branch is written by one pipeline alone, or (an empty name) by anybody again. Errors: kNotFound, kBusy (it is another
+/// pipeline's).
+struct SetOutput {
+  BranchRef ref;
+  std::string pipeline;
+};
+/// Records that somebody else keeps in the RefDb are written with the steps. `add` is called for each attempt, must expect what
+/// it reads, and must not call the Catalog's writers; a rehearsal does not call it.
+struct AddRecords {
+  std::function<Result<void>(RefTxn& txn)> add;
+};
 using RefStep =
     std::variant<CreateRepo, UpdateRepo, DeleteRepo, CreateBranch, RelateBranch, MoveHead, StartCommit, ChangeFiles, FinishCommit, DiscardCommit, PublishTree,
-                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord>;
+                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord, SetOutput, AddRecords>;
 
 struct StepResult {
   CommitId commit;       ///< the branch's HEAD after the step; of StartCommit, and of ChangeFiles in it, the id of the open commit

@@ -35,6 +35,8 @@ class Glob {
 
   const std::string& str() const;
   bool matches(const RepoPath& path) const;
+  /// How many groups `( )` it has.
+  std::size_t groups() const;
 
   /// Every entry below `root` whose path matches, in the order of paths (component by component, by bytes; a directory
   /// before what is in it); the callback returns false to stop. Directories that no match can be in are not read.

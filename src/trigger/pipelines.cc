@@ -11,6 +11,7 @@ std::string_view name_of(PipelineState state) {
     case PipelineState::kRunning: return "running";
     case PipelineState::kFailure: return "failure";
     case PipelineState::kStandby: return "standby";
+    case PipelineState::kPaused: return "paused";
   }
   return "unknown";
 }
@@ -27,8 +28,16 @@ std::string_view name_of(JobState state) {
   return "unknown";
 }
 
+Result<PipelineInfo> Pipelines::create(const std::string& spec_json, bool update, bool reprocess) {
+  const SpecText spec{"", spec_json};
+  PFS_TRY_ASSIGN(const auto plans, apply({&spec, 1}, {update, reprocess}));
+  return get(plans.front().name);
+}
+
 Result<std::unique_ptr<Pipelines>> Pipelines::open(const PipelinesOptions& options) {
-  auto runner = std::make_unique<PodmanRunner>(PodmanRunner::Options{options.worker_path, options.state_path});
+  PFS_TRY_ASSIGN(ContainerEngine engine, ContainerEngine::parse(options.container_engine));
+  auto runner = std::make_unique<PodmanRunner>(
+      PodmanRunner::Options{options.worker_path, options.state_path, std::move(engine)});
   auto service = std::make_unique<PipelineService>(options, std::move(runner));
   PFS_TRY(service->make_directories());
   return std::unique_ptr<Pipelines>(std::move(service));

@@ -13,7 +13,6 @@
 #include <spdlog/spdlog.h>
 
 #include "base/file.h"
-#include "trigger/internal/podman_arguments.h"
 #include "trigger/internal/process.h"
 
 namespace pfs::trigger {
@@ -22,6 +21,7 @@ namespace {
 
 constexpr std::chrono::minutes kPullTimeout{30};
 constexpr const char* kWorkerInContainer = "/.pfs-worker/worker";
+constexpr int kRemoveTries = 3;
 
 /// How many processes this kernel can have at all; podman lowers its own limit to it before it starts a container.
 rlim_t most_processes() {
@@ -48,13 +48,6 @@ std::vector<std::string> allowed_limits() {
     arguments.push_back(fmt::format("{}={}:{}", limit.name, value, value));
   }
   return arguments;
-}
-
-std::vector<std::string> command(const std::vector<std::string>& global, std::vector<std::string> rest) {
-  std::vector<std::string> all{"podman"};
-  all.insert(all.end(), global.begin(), global.end());
-  all.insert(all.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
-  return all;
 }
 
 void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
@@ -90,8 +83,17 @@ std::optional<PodUser> user_without_image(std::string_view user) {
 
 }  // namespace
 
-std::vector<PodmanRunner::Setting> PodmanRunner::settings_to_try() {
+std::vector<std::string> PodmanRunner::command(const std::vector<std::string>& global,
+                                               std::vector<std::string> rest) const {
+  std::vector<std::string> all{options_.engine.program()};
+  append(all, global);
+  append(all, rest);
+  return all;
+}
+
+std::vector<PodmanRunner::Setting> PodmanRunner::settings_to_try() const {
   std::vector<Setting> settings;
+  if (options_.engine.kind() == ContainerEngine::Kind::kDocker) return {{"as configured", {}, {}}};
   const std::vector<std::string> limits = allowed_limits();
   const auto add = [&](const std::string& description, const std::vector<std::string>& global) {
     settings.push_back({description, global, {}});
@@ -105,6 +107,12 @@ std::vector<PodmanRunner::Setting> PodmanRunner::settings_to_try() {
 }
 
 Result<void> PodmanRunner::try_setting(const Setting& setting) const {
+  if (options_.engine.kind() == ContainerEngine::Kind::kDocker) {
+    // it knows no container without an image: all that can be asked is whether its daemon answers
+    PFS_TRY_ASSIGN(const ProcessResult told, run_process(command({}, {"version", "--format", "{{.Server.Version}}"})));
+    if (told.succeeded()) return {};
+    return Error{Code::kUnavailable, told.last_error_line()};
+  }
   // a container without an image: an empty directory, with the worker mounted into it
   const std::string root = options_.scratch_path + "/probe";
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return error_from_errno(errno, "make " + root);
@@ -128,17 +136,20 @@ Result<PodmanRunner::Setting> PodmanRunner::setting() {
     if (tried) {
       Lock lock(mutex_);
       works_ = candidate;
-      report_ = "podman works (" + candidate.description + ")";
+      report_ = fmt::format("{} works ({})", options_.engine.program(), candidate.description);
       return candidate;
     }
-    spdlog::debug("podman, {}: {}", candidate.description, tried.error().message);
+    spdlog::debug("{}, {}: {}", options_.engine.program(), candidate.description, tried.error().message);
     if (!first) first = std::move(tried).error();
     if (first->code == Code::kNotFound) break;  // no podman at all
   }
   const std::string message =
       first->code == Code::kNotFound
-          ? "podman is not installed (not in pfsd's PATH), and pipelines need it: apt-get install podman runc"
-          : fmt::format("podman cannot start a container: {}; try `podman run` by hand", first->message);
+          ? fmt::format("{0} is not installed (not in pfsd's PATH), and pipelines need it: apt-get install {1}",
+                        options_.engine.program(),
+                        options_.engine.kind() == ContainerEngine::Kind::kPodman ? "podman runc" : "docker.io")
+          : fmt::format("{0} cannot start a container: {1}; try `{0} run` by hand", options_.engine.program(),
+                        first->message);
   Lock lock(mutex_);
   report_ = message;
   return Error{Code::kUnavailable, message};
@@ -154,26 +165,43 @@ std::string PodmanRunner::report() const {
   return report_;
 }
 
-Result<std::string> PodmanRunner::image_user(const Setting& setting, const std::string& image,
-                                             const KeepGoing& keep_going) const {
-  const auto inspect = command(setting.global, {"image", "inspect", "--format", "{{.Config.User}}", "--", image});
-  PFS_TRY_ASSIGN(ProcessResult found, run_process(inspect, {.keep_going = keep_going}));
-  if (found.succeeded()) return trimmed(found.output);
-  PFS_TRY_ASSIGN(const ProcessResult pulled, run_process(command(setting.global, {"pull", "--quiet", "--", image}),
-                                                         {.timeout = kPullTimeout, .keep_going = keep_going}));
-  if (!pulled.succeeded()) {
-    return Error{Code::kNotFound, fmt::format("image {}: not on this machine, and cannot be pulled: {}; build it or "
-                                              "check its name", image, pulled.last_error_line())};
+Result<void> PodmanRunner::pull(const Setting& setting, const ImageRequest& request,
+                                const KeepGoing& keep_going) const {
+  std::vector<ContainerEngine::Credentials> credentials;
+  for (const std::string& file : request.auth_files) credentials.push_back(options_.engine.credentials(file));
+  credentials.emplace_back();  // and with those that the machine has
+  std::string why;
+  for (const auto& [global, verb] : credentials) {
+    std::vector<std::string> all_global = setting.global;
+    append(all_global, global);
+    std::vector<std::string> pull = options_.engine.pull(request.image);
+    pull.insert(pull.begin() + 1, verb.begin(), verb.end());
+    PFS_TRY_ASSIGN(const ProcessResult pulled,
+                   run_process(command(all_global, pull), {.timeout = kPullTimeout, .keep_going = keep_going}));
+    if (pulled.succeeded()) return {};
+    if (why.empty()) why = pulled.last_error_line();
   }
-  PFS_TRY_ASSIGN(found, run_process(inspect, {.keep_going = keep_going}));
-  if (found.succeeded()) return trimmed(found.output);
-  return Error{Code::kUnavailable, fmt::format("image {}: {}", image, found.last_error_line())};
+  return Error{Code::kNotFound, fmt::format("image {}: not on this machine, and cannot be pulled: {}; build it or check "
+                                            "its name", request.image, why)};
 }
 
-Result<PodUser> PodmanRunner::user_of(const std::string& image, const std::string& user, const KeepGoing& keep_going) {
+Result<std::string> PodmanRunner::image_user(const Setting& setting, const ImageRequest& request,
+                                             const KeepGoing& keep_going) const {
+  const auto inspect =
+      command(setting.global, {"image", "inspect", "--format", "{{.Config.User}}", "--", request.image});
+  PFS_TRY_ASSIGN(ProcessResult found, run_process(inspect, {.keep_going = keep_going}));
+  if (found.succeeded()) return trimmed(found.output);
+  PFS_TRY(pull(setting, request, keep_going));
+  PFS_TRY_ASSIGN(found, run_process(inspect, {.keep_going = keep_going}));
+  if (found.succeeded()) return trimmed(found.output);
+  return Error{Code::kUnavailable, fmt::format("image {}: {}", request.image, found.last_error_line())};
+}
+
+Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoing& keep_going) {
   PFS_TRY_ASSIGN(const Setting how, setting());
-  PFS_TRY_ASSIGN(std::string name, image_user(how, image, keep_going));
-  if (!user.empty()) name = user;
+  PFS_TRY_ASSIGN(std::string name, image_user(how, request, keep_going));
+  if (!request.user.empty()) name = request.user;
+  const std::string& image = request.image;
   if (const auto known = user_without_image(name)) return *known;
   // a name, or a number whose group is in the image's passwd: let podman look
   std::vector<std::string> run{"run", "--rm", "--network", "none"};
@@ -189,9 +217,9 @@ Result<PodUser> PodmanRunner::user_of(const std::string& image, const std::strin
 }
 
 Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& keep_going) {
-  PFS_TRY_ASSIGN(const std::vector<std::string> pod, podman_run_arguments(request));
+  PFS_TRY_ASSIGN(const std::vector<std::string> pod, options_.engine.pod_arguments(request));
   PFS_TRY_ASSIGN(const Setting how, setting());
-  std::vector<std::string> run{"run", "--detach", "--network", "none", "--log-driver", "none"};
+  std::vector<std::string> run = options_.engine.run_detached();
   append(run, how.run);
   append(run, pod);
   auto started = run_process(command(how.global, run), {.timeout = kPullTimeout, .keep_going = keep_going});
@@ -226,12 +254,27 @@ Result<PodStatus> PodmanRunner::status(const PodId& pod) {
   return status;
 }
 
+Result<std::vector<std::string>> PodmanRunner::command_within(const PodId& pod,
+                                                              const std::vector<std::string>& environment) {
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  std::vector<std::string> words{"exec", "--interactive", "--tty"};
+  for (const std::string& variable : environment) append(words, {"--env", variable});
+  words.push_back(pod.value);
+  return command(how.global, words);
+}
+
 Result<void> PodmanRunner::stop(const PodId& pod) {
   PFS_TRY_ASSIGN(const Setting how, setting());
-  PFS_TRY_ASSIGN(const ProcessResult removed,
-                 run_process(command(how.global, {"rm", "--force", "--ignore", "--time", "0", "--", pod.value})));
-  if (removed.succeeded()) return {};
-  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", pod.value, removed.last_error_line())};
+  std::string why;
+  // Of a container whose monitor was killed nobody can say how it ended: podman kills it, fails for that, and removes it the
+  // next time.
+  for (int attempt = 0; attempt < kRemoveTries; ++attempt) {
+    PFS_TRY_ASSIGN(const ProcessResult removed,
+                   run_process(command(how.global, options_.engine.remove(pod.value))));
+    if (removed.succeeded() || removed.errors.find("No such container") != std::string::npos) return {};
+    why = removed.last_error_line();
+  }
+  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", pod.value, why)};
 }
 
 Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& labels) {

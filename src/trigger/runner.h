@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -31,6 +32,13 @@ struct PodStatus {
   std::string reason;            ///< why it does not run; one line
 };
 
+/// Where a pod's root comes from.
+struct ImageRequest {
+  std::string image;
+  std::string user;                     ///< a name or number; empty: the image's own
+  std::vector<std::string> auth_files;  ///< credentials for its registry, in the form of containers-auth.json(5)
+};
+
 /// The user and group that a container's first process has.
 struct PodUser {
   std::uint32_t uid = 0;
@@ -51,15 +59,18 @@ class Runner {
   /// What probe() found, in one line.
   virtual std::string report() const = 0;
 
-  /// Whom `user` (a name or number; empty: the image's own) is in an image, which is fetched if need be.
+  /// Whom `user` is in an image, which is fetched if need be.
   /// Errors: kNotFound (no such image, and it cannot be fetched), kInvalid (no such user in it), kUnavailable, kCancelled.
-  virtual Result<PodUser> user_of(const std::string& image, const std::string& user, const KeepGoing& keep_going) = 0;
+  virtual Result<PodUser> user_of(const ImageRequest& request, const KeepGoing& keep_going) = 0;
 
   /// Returns once the pod runs. Errors: kUnsupported (a field of the spec, by name), kInvalid (a value in it),
   /// kUnavailable (the runner's reason), kCancelled.
   virtual Result<PodId> start(const PodRequest& request, const KeepGoing& keep_going) = 0;
   /// A pod that is gone is one that does not run.
   virtual Result<PodStatus> status(const PodId& pod) = 0;
+  /// What a person runs on this machine, as our user, with a command behind it, to run that command in a pod, at a terminal.
+  /// Errors: kUnavailable.
+  virtual Result<std::vector<std::string>> command_within(const PodId& pod, const std::vector<std::string>& environment) = 0;
   /// Ends it and removes it, whatever it does; nothing of it runs when this returns. One that is gone is no error.
   virtual Result<void> stop(const PodId& pod) = 0;
   /// Stops every pod that has these labels.

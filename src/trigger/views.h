@@ -21,6 +21,15 @@ class View {
   /// From now on the view shows the top-level entries of `tree`'s root (the inputs' directories and `out`); what was
   /// shown before is orphaned. nullptr: an empty view.
   virtual void show(store::TreePtr tree) = 0;
+
+  struct Traffic {
+    std::uint64_t read_bytes = 0;
+    std::uint64_t written_bytes = 0;
+    bool no_room = false;  ///< a write was refused because the disk of the store is full
+  };
+  /// What has been read from the mount and written to it below the view since the last show(). What the kernel had in
+  /// its cache was not read from the mount.
+  virtual Traffic traffic() const = 0;
 };
 
 /// Who makes views: the mount. Declared here because trigger and fs do not include each other; daemon hands it over.

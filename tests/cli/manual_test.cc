@@ -16,10 +16,11 @@ struct Whole {
   Session session{grammar};
   Whole() { add_commands(grammar, session); }
 
-  /// Completions of the last word, with one repo `data` that has a branch `master`.
+  /// Completions of the last word, with one repo `data` that has a branch `master`, and a job `4f6a`.
   std::vector<std::string> completed(const std::vector<std::string>& words) {
     return completions(grammar.app(), words, [](const std::string& kind, const std::string& typed) {
       if (kind == "repo") return std::vector<std::string>{"data"};
+      if (kind == "job") return std::vector<std::string>{"4f6a"};
       if (kind != "branch") return std::vector<std::string>{};
       return std::vector<std::string>{typed.find('@') == typed.npos ? "data@" : "data@master"};
     });
@@ -33,7 +34,7 @@ TEST_CASE("the manual has every command, and no line that roff would take for it
   Whole whole;
   const auto page = manual_page(whole.grammar.app(), "1.2.3");
   CHECK(page.starts_with(".TH PFS 1 "));
-  for (const auto* part : {".SS \"pfs create repo repo\"", ".SS \"pfs config get active\\-context\"",
+  for (const auto* part : {".SS \"pfs create repo repo\"", ".SS \"pfs run pipeline", ".SS \"pfs debug datum", ".SS \"pfs config get active\\-context\"",
                            "\\-\\-full\\-timestamps", ".SH EXIT STATUS"}) {
     CAPTURE(part);
     CHECK(page.find(part) != page.npos);
@@ -50,6 +51,9 @@ TEST_CASE("verbs, nouns, flags and names are completed", "[cli][completion]") {
   CHECK(whole.completed({"inspect", "repo", ""}) == Words{"data"});
   CHECK(whole.completed({"inspect", "branch", "da"}) == Words{"data@"});
   CHECK(whole.completed({"inspect", "branch", "data@m"}) == Words{"data@master"});
+  CHECK(whole.completed({"watch", "job", ""}) == Words{"4f6a"});
+  CHECK(whole.completed({"restart", "datum", "4"}) == Words{"4f6a"});
+  CHECK(whole.completed({"logs", "--job", "4"}) == Words{"4f6a"});
   CHECK(whole.completed({"--timeout", "5s", "inspect", "branch", "data@x"}).empty());
 }
 

@@ -1,4 +1,7 @@
 // How pipelines, jobs and logs reach the shell; what they do is the trigger room's to test.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include <catch2/catch.hpp>
@@ -41,7 +44,7 @@ trigger::JobInfo job(const std::string& id, trigger::JobState state) {
   job.restarts = 3;
   job.downloaded_bytes = 58644;
   job.uploaded_bytes = 1024;
-  job.input_branch = *BranchRef::parse("images@master");
+  job.inputs = {{*BranchRef::parse("images@master"), CommitId(), std::nullopt}};
   return job;
 }
 
@@ -56,7 +59,7 @@ TEST_CASE("pipelines are made from files and from stdin, several in one text", "
   CHECK(pipelines.owner_uid == ::getuid());
   const auto refused = session.pfs({"create", "pipeline", "-f", "-"}, "{} {\"bad\": 1}");
   CHECK(refused.status == 1);
-  CHECK(refused.err == "pfs: spec 2 of 2 (those before it were accepted): pipeline spec: bad\n");
+  CHECK(refused.err == "pfs: stdin, document 2: pipeline spec: bad\n");
   CHECK(session.pfs({"create", "pipeline"}).status == 2);
   CHECK(session.pfs({"create", "pipeline", "-f", session.path("nothing")}).status == 1);
 }
@@ -77,10 +80,10 @@ TEST_CASE("a flush for some repos waits for the jobs that lead to them, and for 
   pipelines.pipelines = {edges(), edges(), edges()};
   pipelines.pipelines[1].name = pipelines.pipelines[1].output.repo = *RepoName::parse("other");
   pipelines.pipelines[2].name = pipelines.pipelines[2].output.repo = *RepoName::parse("montage");
-  pipelines.pipelines[2].input = "edges:/";
+  pipelines.pipelines[2].reads = {*BranchRef::parse("edges@master")};
   pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess),
                              job(kFailedJob, trigger::JobState::kRunning)};
-  for (auto& each : pipelines.recorded_jobs) each.input_commit = images;
+  for (auto& each : pipelines.recorded_jobs) each.inputs.front().commit = images;
   pipelines.recorded_jobs[0].output_commit = outlines;
   pipelines.recorded_jobs[1].pipeline = *RepoName::parse("other");
   const auto said = session.pfs({"flush", "commit", "images@master", "-r", "edges", "--timeout", "20s"});
@@ -94,6 +97,104 @@ TEST_CASE("a flush for some repos waits for the jobs that lead to them, and for 
   CHECK(other.out.find(outlines.hex()) == other.out.npos);
 }
 
+TEST_CASE("specs may be YAML, and errors name the file and the document", "[cli][session]") {
+  RecordedPipelines pipelines;
+  PfsSession session(&pipelines);
+  make_file(session.path("specs.yaml"), "# two\npipeline: {name: a}\n---\npipeline:\n  name: b\n");
+  session.ok({"create", "pipeline", "-f", session.path("specs.yaml")});
+  CHECK(pipelines.created == std::vector<std::string>{R"({"pipeline":{"name":"a"}})", R"({"pipeline":{"name":"b"}})"});
+  make_file(session.path("specs.yaml"), "a: 1\n---\nbad: 2\n");
+  CHECK(session.pfs({"create", "pipeline", "-f", session.path("specs.yaml")}).err ==
+        "pfs: " + session.path("specs.yaml") + ", document 2: pipeline spec: bad\n");
+  make_file(session.path("specs.yaml"), "a: [\n");
+  CHECK(session.pfs({"create", "pipeline", "-f", session.path("specs.yaml")}).err.find("specs.yaml: line 2, column 1") !=
+        std::string::npos);
+  CHECK(session.pfs({"create", "pipeline", "-f", "-"}, " \n").err.find("stdin: no spec in it") != std::string::npos);
+  CHECK(session.pfs({"create", "pipeline", "-f", "-"}, "only text\n").status == 1);
+}
+
+TEST_CASE("an unchanged spec and fields without effect are told; images are not built", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.plan.name = *RepoName::parse("edges");
+  pipelines.plan.notes = {"cache_size has no effect: there is no sidecar with a cache"};
+  PfsSession session(&pipelines);
+  const auto said = session.pfs({"update", "pipeline", "-f", "-"}, "{}");
+  CHECK(said.status == 0);
+  CHECK(said.out.empty());
+  CHECK(said.err ==
+        "edges: unchanged; no job is caused\n"
+        "edges: cache_size has no effect: there is no sidecar with a cache\n");
+  const auto refused = session.pfs({"create", "pipeline", "--push-images", "-f", "-"}, "{}");
+  CHECK(refused.status == 1);
+  CHECK(refused.err.find("--push-images: comes later") != std::string::npos);
+  CHECK(pipelines.created.size() == 1);
+}
+
+TEST_CASE("apply takes a directory of specs and prints what was done, or would be", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.plan.name = *RepoName::parse("edges");
+  pipelines.plan.outcome = trigger::SpecOutcome::kUpdated;
+  pipelines.plan.version = 3;
+  pipelines.plan.changes = {"datum_tries: 3 -> 5"};
+  PfsSession session(&pipelines);
+  REQUIRE(::mkdir(session.path("dag").c_str(), 0700) == 0);
+  CHECK(session.pfs({"apply", "-f", session.path("dag")}).err.find("no *.json") != std::string::npos);
+  make_file(session.path("dag/b.json"), "{\"b\": 1}");
+  make_file(session.path("dag/a.yml"), "a: 1\n");
+  make_file(session.path("dag/README"), "no spec");
+  CHECK(session.ok({"apply", "-f", session.path("dag")}) ==
+        "edges: updated, version 3\n  datum_tries: 3 -> 5\nedges: updated, version 3\n  datum_tries: 3 -> 5\n");
+  CHECK(session.ok({"apply", "--dry-run", "-f", session.path("dag/b.json")}) ==
+        "edges: would be updated, version 3\n  datum_tries: 3 -> 5\n");
+  CHECK(pipelines.created ==
+        std::vector<std::string>{"{\"a\":1} update", "{\"b\": 1} update", "{\"b\": 1} update dry run"});
+}
+
+TEST_CASE("a spec is changed in an editor, and what is refused is not lost", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines.push_back(edges());
+  PfsSession session(&pipelines);
+  CHECK(session.ok({"extract", "pipeline", "edges"}) == "{\n  \"pipeline\": {\n    \"name\": \"edges\"\n  }\n}\n");
+  CHECK(session.pfs({"edit", "pipeline", "edges", "--editor", "true"}).err == "edges: unchanged; no job is caused\n");
+  CHECK(pipelines.created.empty());
+  session.ok({"edit", "pipeline", "edges", "--editor", "sed -i s/edges/other/"});
+  session.ok({"edit", "pipeline", "edges", "-o", "yaml", "--editor", "sed -i s/edges/third/"});
+  REQUIRE(pipelines.created.size() == 2);
+  CHECK(pipelines.created[0].find("\"other\"") != std::string::npos);
+  CHECK(pipelines.created[1] == R"({"pipeline":{"name":"third"}} update)");
+  CHECK(session.pfs({"edit", "pipeline", "edges", "--editor", "false"}).status == 1);
+  const auto refused = session.pfs({"edit", "pipeline", "edges", "--editor", "sed -i s/edges/bad/"});
+  const auto kept = refused.err.find("what you wrote is in ");
+  REQUIRE(kept != std::string::npos);
+  const auto path = refused.err.substr(kept + 21, refused.err.size() - kept - 22);
+  CHECK(text_of_file(path).find("bad") != std::string::npos);
+  ::unlink(path.c_str());
+  ::rmdir(path.substr(0, path.rfind('/')).c_str());
+}
+
+TEST_CASE("pipelines are stopped, started and deleted, with their repos or without", "[cli][session]") {
+  RecordedPipelines pipelines;
+  auto other = edges();
+  other.name = *RepoName::parse("other");
+  pipelines.pipelines = {edges(), other};
+  PfsSession session(&pipelines);
+  session.ok({"stop", "pipeline", "edges"});
+  CHECK(pipelines.pipelines.front().stopped);
+  CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Stopped: true\n") != std::string::npos);
+  session.ok({"start", "pipeline", "edges"});
+  CHECK_FALSE(pipelines.pipelines.front().stopped);
+  CHECK(session.pfs({"stop", "pipeline", "none"}).status == 1);
+  CHECK(session.ok({"run", "pipeline", "edges", "images@master=master^", "x@y=z@w"}) == std::string(32, 'a') + "\n");
+  CHECK(pipelines.ran == std::vector<std::string>{"edges images@master=images@master^1 x@y=z@w"});
+  CHECK(session.pfs({"run", "pipeline", "edges", "images@master"}).status == 1);
+  CHECK(session.pfs({"delete", "pipeline"}).status == 1);
+  CHECK(session.pfs({"delete", "pipeline", "edges", "--all"}).status == 1);
+  session.ok({"delete", "pipeline", "edges", "--keep-repo"});
+  session.ok({"delete", "pipeline", "--all", "-f", "--split-txn"});
+  CHECK(pipelines.removed == std::vector<std::string>{"edges keep", "other force"});
+  session.ok({"delete", "pipeline", "--all"});
+}
+
 TEST_CASE("pipelines are listed, shown and deleted", "[cli][session]") {
   RecordedPipelines pipelines;
   pipelines.pipelines.push_back(edges());
@@ -101,8 +202,14 @@ TEST_CASE("pipelines are listed, shown and deleted", "[cli][session]") {
   CHECK(session.ok({"list", "pipeline", "--full-timestamps"}) ==
         "NAME  VERSION INPUT     CREATED              STATE / LAST JOB  DESCRIPTION\n"
         "edges 2       images:/* 1970-01-01T00:00:00Z running / success outlines\n");
+  CHECK(session.ok({"list", "pipeline", "--state", "failure"}).find("edges") == std::string::npos);
+  CHECK(session.ok({"list", "pipeline", "--spec"}) == session.ok({"extract", "pipeline", "edges"}));
   CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Output Branch: edges@master\n") !=
         std::string::npos);
+  pipelines.pipelines.front().workers_available = 1;
+  pipelines.pipelines.front().workers_wanted = 3;
+  CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Workers Available: 1/3\n") != std::string::npos);
+  CHECK(session.ok({"inspect", "pipeline", "edges", "--raw"}).find("\"workers_wanted\": 3") != std::string::npos);
   CHECK(session.ok({"inspect", "pipeline", "edges", "--raw"})
             .find("\"spec\": {\n    \"pipeline\": {") != std::string::npos);
   CHECK(session.ok({"status"}).find("edges    images:/* edges@master running / success") !=
@@ -134,6 +241,40 @@ TEST_CASE("jobs are listed with their progress, and the beginning of why they fa
   CHECK(session.pfs({"inspect", "job", "short"}).status == 2);
 }
 
+TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  const std::string commit(32, 'c');
+  const std::string id(64, 'd');
+  trigger::DatumInfo datum;
+  datum.id = *Digest::from_hex(id);
+  datum.job = *JobId::from_hex(kJob);
+  datum.state = trigger::DatumState::kSkipped;
+  datum.files = {{*BranchRef::parse("images@master"), *CommitId::from_hex(commit), *RepoName::parse("images"),
+                  *RepoPath::parse("/a"), 2048}};
+  datum.input_bytes = 2048;
+  pipelines.recorded_datums = {datum};
+  PfsSession session(&pipelines);
+  const std::string files = "images@" + commit + ":/a";
+  const auto listed = session.ok({"list", "datum", kJob});
+  CHECK(listed.find("ID") == 0);
+  CHECK(listed.find(id + " " + files + " skipped 2KiB\n") != std::string::npos);
+  make_file(session.path("spec.json"), "{}");
+  CHECK(session.ok({"list", "datum", "-f", session.path("spec.json")}).find(files + " -") != std::string::npos);
+  CHECK(session.ok({"inspect", "datum", kJob, id}).find("State: skipped\n") != std::string::npos);
+  pipelines.recorded_datums.front().state = trigger::DatumState::kRecovered;
+  CHECK(session.ok({"list", "datum", kJob}).find("recovered") != std::string::npos);
+  pipelines.recorded_datums.front().state = trigger::DatumState::kKilled;
+  CHECK(session.ok({"list", "datum", kJob}).find(" killed ") != std::string::npos);
+  pipelines.recorded_datums.front().state = trigger::DatumState::kNotBegun;
+  CHECK(session.ok({"list", "datum", kJob}).find(" not-begun ") != std::string::npos);
+  pipelines.recorded_datums.front().read_bytes = 3072;
+  CHECK(session.ok({"inspect", "datum", kJob, id}).find("Data Downloaded: 3KiB\n") != std::string::npos);
+  CHECK(session.pfs({"inspect", "datum", kJob, std::string(64, 'e')}).status == 1);
+  CHECK(session.pfs({"list", "datum"}).status == 1);
+  CHECK(session.pfs({"list", "datum", "-f", "-"}, "bad").status == 1);
+}
+
 TEST_CASE("a commit shows how the jobs downstream of it went", "[cli][session]") {
   RecordedPipelines pipelines;
   PfsSession session(&pipelines);
@@ -141,10 +282,10 @@ TEST_CASE("a commit shows how the jobs downstream of it went", "[cli][session]")
   session.ok({"put", "file", "images@master:/a"}, "1");
   const auto head = *session.store().catalog().branch(*BranchRef::parse("images@master"))->head;
   auto first = job(kJob, trigger::JobState::kSuccess);
-  first.input_commit = head;
+  first.inputs.front().commit = head;
   first.output_commit = new_commit_id();
   auto second = job(kFailedJob, trigger::JobState::kRunning);
-  second.input_commit = *first.output_commit;
+  second.inputs.front().commit = first.output_commit;
   pipelines.recorded_jobs = {second, first};
   CHECK(session.ok({"list", "commit", "images"}).find("▇▇▇▇░░░░") != std::string::npos);
 }
@@ -162,6 +303,59 @@ TEST_CASE("logs are printed as they were written, or as JSON", "[cli][session]")
   CHECK(std::count(raw.begin(), raw.end(), '\n') == 2);
   CHECK(session.pfs({"logs"}).status == 1);
   CHECK(session.pfs({"logs", "-p", "nothing"}).status == 1);
+}
+
+TEST_CASE("jobs are stopped, deleted, and listed by their states", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  pipelines.recorded_jobs = {job(kFailedJob, trigger::JobState::kFailure),
+                             job(kJob, trigger::JobState::kSuccess)};
+  PfsSession session(&pipelines);
+  session.ok({"stop", "job", kJob});
+  session.ok({"delete", "job", kJob});
+  session.ok({"restart", "datum", kJob, "/a,/b"});
+  CHECK(pipelines.done == std::vector<std::string>{"stop " + kJob,
+                                                   "delete " + kJob, "restart /a /b"});
+  const auto failed = session.ok({"list", "job", "--state", "failure,killed"});
+  CHECK(failed.find(kFailedJob) != std::string::npos);
+  CHECK(failed.find(kJob) == std::string::npos);
+  const auto unknown = session.pfs({"list", "job", "--state", "odd"});
+  CHECK(unknown.status == 1);
+  CHECK(session.ok({"watch", "job", kJob}).find("edges  1 + 4 / 5") != std::string::npos);
+}
+
+TEST_CASE("a job that runs is shown with what its workers do", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kRunning)};
+  pipelines.recorded_jobs[0].finished.reset();
+  pipelines.recorded_jobs[0].recovered = 2;
+  trigger::WorkerInfo busy;
+  busy.runs = true;
+  busy.datum = std::string(64, 'a');
+  busy.path = "/picture";
+  pipelines.recorded_workers = {busy, trigger::WorkerInfo{}};
+  PfsSession session(&pipelines);
+  const auto shown = session.ok({"inspect", "job", kJob});
+  CHECK(shown.find("/picture") != std::string::npos);
+  CHECK(shown.find("no container") != std::string::npos);
+  CHECK(shown.find("Recovered: 2") != std::string::npos);
+  CHECK(session.ok({"list", "job"}).find("1 + 4 + 2 / 5") != std::string::npos);
+}
+
+TEST_CASE("logs are asked for by time, number and writer", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  PfsSession session(&pipelines);
+  session.ok({"logs", "-j", kJob, "--tail", "7", "--since", "10m", "--master"});
+  CHECK(pipelines.asked.tail == 7);
+  CHECK(pipelines.asked.system_only);
+  CHECK(pipelines.asked.since);
+  CHECK_FALSE(pipelines.asked.follow_while);
+  session.ok({"logs", "-f", "-j", kJob});
+  CHECK(pipelines.asked.follow_while);
+  CHECK_FALSE(pipelines.asked.since);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ const KeepGoing kAlways = [] { return true; };
 
 #ifdef PFS_WITH_PODMAN
 struct Backend {
-  PodmanRunner runner{{PFS_WORKER, directory.path()}};
+  PodmanRunner runner{{PFS_WORKER, directory.path(), *ContainerEngine::parse("podman")}};
   std::string image = test::busybox_image();
 
   Backend() {
@@ -57,7 +57,8 @@ struct Pods : Backend {
 
   PipelineSpec spec() const {
     return *parse_spec(R"({"pipeline": {"name": "contract"}, "input": {"pfs": {"repo": "r", "glob": "/*"}},
-                           "transform": {"image": ")" + image + R"(", "cmd": ["sh"], "env": {"GREETING": "good day"}}})");
+                           "transform": {"image": ")" + image + R"(", "cmd": ["sh"], "env": {"GREETING": "good day"}})" +
+                      (limits.empty() ? "" : ", " + limits) + "}");
   }
   PodRequest request(const std::string& suffix, PodUser user = {}) {
     const std::string links = directory / suffix;
@@ -84,6 +85,7 @@ struct Pods : Backend {
     return Started{*id, *std::move(link)};
   }
 
+  std::string limits;  ///< a field of the spec more
   test::TemporaryDirectory directory;
   const std::string store_id = new_commit_id().hex();
 };
@@ -98,19 +100,19 @@ TEST_CASE("a runner that works says so", "[runner][contract]") {
 
 TEST_CASE("an image's users are known before anything runs", "[runner][contract]") {
   Pods pods;
-  const auto own = pods.runner.user_of(pods.image, "", kAlways);
+  const auto own = pods.runner.user_of({pods.image, "", {}}, kAlways);
   REQUIRE(own);
   CHECK(own->uid == 0);
-  const auto named = pods.runner.user_of(pods.image, "nobody", kAlways);
+  const auto named = pods.runner.user_of({pods.image, "nobody", {}}, kAlways);
   REQUIRE(named);
   CHECK(named->uid == 65534);
   CHECK(named->gid == 65534);
-  CHECK(pods.runner.user_of(pods.image, "stranger", kAlways).error().code == Code::kInvalid);
+  CHECK(pods.runner.user_of({pods.image, "stranger", {}}, kAlways).error().code == Code::kInvalid);
 }
 
 TEST_CASE("an image that is not there and cannot be fetched is not found", "[runner][contract]") {
   Pods pods;
-  const auto user = pods.runner.user_of("pfs-no-such-image:1", "", kAlways);
+  const auto user = pods.runner.user_of({"pfs-no-such-image:1", "", {}}, kAlways);
   REQUIRE_FALSE(user);
   CHECK(user.error().code == Code::kNotFound);
   CHECK(user.error().message.find("pfs-no-such-image:1") != std::string::npos);
@@ -155,6 +157,21 @@ TEST_CASE("pods are found again by their labels", "[runner][contract]") {
 }
 
 #ifdef PFS_WITH_PODMAN
+TEST_CASE("a command that the memory limit ends says so, and the container goes on", "[runner][container]") {
+  Pods pods;
+  pods.limits = R"("resource_limits": {"memory": "64Mi", "cpu": 0.5})";
+  auto started = pods.start("limits");
+  std::string output;
+  // a shell's variable of more than the limit
+  const auto end = started.shell("x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done", output);
+  REQUIRE(end);
+  CHECK((end->how == worker::End::kSignalled || end->code != 0));
+  CHECK(end->why == "the memory limit was reached");
+  const auto next = started.shell("echo again", output);
+  REQUIRE(next);
+  CHECK(next->why.empty());
+}
+
 TEST_CASE("a container has the view at /pfs, the user asked for, and no network", "[runner][container]") {
   Pods pods;
   boost::filesystem::permissions(pods.directory.path(), boost::filesystem::perms(0755));

@@ -44,7 +44,7 @@ class World {
     data.attributes.kind = store::Kind::kDirectory;
     data.subtree = must(trees().snapshot(trees().root(staged)));
     for (auto& view : views_) {
-      view = vfs_->views().add({1000, 1000});
+      view = vfs_->add_view({1000, 1000});
       const auto tree = must(trees().scratch());
       must(trees().put_entry(trees().root(tree), "data", data));
       view->show(tree, trees().root(tree));

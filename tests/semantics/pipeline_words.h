@@ -8,14 +8,15 @@
 namespace pfs::test {
 
 /// Commands for scripts: `pipeline NAME COMMAND` makes one that runs the shell command for each file at the top of
-/// data@master (other words in $image, $cmd and $verb make it another); `put NAME TEXT` is a change of data@master,
+/// data@master (other words in $image, $cmd and $verb make it another; $more is fields of the spec, each with its comma); `put NAME TEXT` is a change of data@master,
 /// committed; `jobs_are NUMBER STATE` waits until there are so many and the newest is in that state.
 inline std::string with_pipelines(const std::string& script) {
   return "image=" + busybox_image() + R"sh(
     pipeline() {
+      line=$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')  # as JSON has it
       cat > "$T/spec.json" << SPEC
-      { "pipeline": { "name": "$1" }, "transform": { "image": "$image", "cmd": ["${cmd:-sh}"], "stdin": ["$2"] },
-        "datum_tries": 1, "input": { "pfs": { "repo": "data", "glob": "/*" } } }
+      { "pipeline": { "name": "$1" }, "transform": { "image": "$image", "cmd": ["${cmd:-sh}"], "stdin": ["$line"] },
+        "datum_tries": 1, ${more:-} "input": { "pfs": { "repo": "data", "glob": "/*" } } }
 SPEC
       pfs "${verb:-create}" pipeline -f "$T/spec.json"
     }

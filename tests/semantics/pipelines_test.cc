@@ -125,3 +125,31 @@ TEST_CASE("two jobs that read one input ask the daemon for its bytes once", "[se
     test $(($(answered) - before)) -lt 10000000
   )sh"));
 }
+
+TEST_CASE("a job's DL and UL are the bytes that its commands read and wrote", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    of() { pfs inspect job "$(newest_job)" -o json | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p"; }
+    head -c 30000000 /dev/urandom > "$P/data@master/big"; commit data@master
+    pipeline peek '/bin/busybox dd if=/pfs/data/big of=/pfs/out/piece bs=1000 count=1000 skip=9000 2> /dev/null'
+    jobs_are 1 success
+    test "$(of downloaded_bytes)" -ge 1000000
+    test "$(of downloaded_bytes)" -lt 5000000    # the kernel reads a little ahead
+    test "$(of uploaded_bytes)" -eq 1000000
+  )sh"));
+}
+
+TEST_CASE("a person has a shell in a datum's place, with its view and variables, and it is gone afterwards", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    put f hello
+    pipeline look 'cp /pfs/data/f /pfs/out/f'
+    jobs_are 1 success
+    pfs debug datum "$(newest_job)" /f -- sh -c 'cat "$data"; echo "$PACH_JOB_ID"; echo x > /pfs/out/x' < /dev/null > "$T/said"
+    test "$(cat "$T/said")" = "hello
+$(newest_job)"
+    test "$(ls "$P/look@master")" = f
+    if pfs debug datum "$(newest_job)" /none -- sh < /dev/null 2> "$T/refused"; then exit 1; fi
+    grep -q 'no datum /none in its input' "$T/refused"
+  )sh"));
+}

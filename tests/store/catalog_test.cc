@@ -47,6 +47,33 @@ TEST_CASE("a step that is refused leaves none of the others", "[store]") {
   CHECK(world.head("data@master"));
 }
 
+TEST_CASE("somebody else's records are written with the steps, or none of both", "[store]") {
+  World world;
+  world.make_branch("data@master");
+  const auto add = [](std::optional<Seq> expected) {
+    return AddRecords{[expected](RefTxn& txn) -> Result<void> {
+      txn.expect.push_back({"mine/a", expected});
+      txn.put.push_back({"mine/a", "1"});
+      return {};
+    }};
+  };
+  const auto steps = [&](const AddRecords& records) {
+    return std::vector<RefStep>{CreateRepo{*RepoName::parse("out"), ""}, CreateBranch{branch_ref("out@master"), {}},
+                                SetOutput{branch_ref("out@master"), "copy"}, records};
+  };
+  CHECK_FALSE(world.catalog().transact(steps(AddRecords{[](RefTxn&) { return Result<void>(Error{Code::kInvalid, "no"}); }})));
+  CHECK_FALSE(world.catalog().transact(steps(add(Seq(7)))));
+  CHECK_FALSE(world.catalog().repo(*RepoName::parse("out")));
+  REQUIRE(world.catalog().transact(steps(add(std::nullopt))));
+  CHECK(world.catalog().branch(branch_ref("out@master"))->output_of == "copy");
+
+  const std::vector<RefStep> others{SetOutput{branch_ref("out@master"), "other"}};
+  CHECK(world.catalog().transact(others).error().code == Code::kBusy);
+  const std::vector<RefStep> freed{SetOutput{branch_ref("out@master"), ""}};
+  REQUIRE(world.catalog().transact(freed));
+  CHECK(world.catalog().branch(branch_ref("out@master"))->output_of.empty());
+}
+
 TEST_CASE("branches finished in one transaction are published together or not at all", "[store]") {
   World world;
   world.make_branch("a@master");

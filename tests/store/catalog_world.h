@@ -34,7 +34,7 @@ class CatalogWorld : public StoreWorld {
 /// Refuses, or holds up, the moves of one branch.
 class Gate : public store::PublishHook {
  public:
-  Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn&) override {
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter&, store::RefTxn&) override {
     for (const auto& move : moves) {
       if (move.branch == refused) return Error{Code::kUnavailable, "refused by the test"};
       if (move.branch == held) {
@@ -45,6 +45,7 @@ class Gate : public store::PublishHook {
     return {};
   }
   void after_moves(std::span<const store::HeadMove> moves) override { told += static_cast<int>(moves.size()); }
+  void after_discard(const BranchRef&) override {}
   Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 

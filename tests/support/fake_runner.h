@@ -27,6 +27,8 @@ struct ProgramCall {
   std::string view_path;                          ///< what is mounted at /pfs
   std::map<std::string, std::string> environment;  ///< the container's own
   std::function<void(std::string_view)> print;
+  std::function<void()> lose;    ///< ends the container, as its own death would
+  std::function<bool()> killed;  ///< the container is being stopped: a program that never ends looks here
 };
 
 /// Pods that are threads: they speak the worker's protocol and run a function in place of a command.
@@ -43,8 +45,8 @@ class FakeRunner final : public trigger::Runner {
   Result<void> probe() override { return {}; }
   std::string report() const override { return "threads of a test"; }
 
-  Result<trigger::PodUser> user_of(const std::string& image, const std::string& user,
-                                   const trigger::KeepGoing&) override {
+  Result<trigger::PodUser> user_of(const trigger::ImageRequest& request, const trigger::KeepGoing&) override {
+    const auto& [image, user, auth_files] = request;
     if (!images_.contains(image)) return Error{Code::kNotFound, "image " + image + ": not there"};
     if (user.empty() || user == "root") return trigger::PodUser{};
     if (user == "nobody") return trigger::PodUser{65534, 65534};
@@ -67,6 +69,10 @@ class FakeRunner final : public trigger::Runner {
     if (!pod->socket) return Error{Code::kUnavailable, "nobody listens at " + socket};
     Lock lock(mutex_);
     ++started_;
+    if (refused_ > 0) {
+      --refused_;
+      return Error{Code::kUnavailable, "no more containers"};
+    }
     pod->thread = std::thread([this, pod, call] { serve(pod->socket.get(), call); });
     pods_[request.name] = pod;
     return trigger::PodId{request.name};
@@ -76,6 +82,13 @@ class FakeRunner final : public trigger::Runner {
     Lock lock(mutex_);
     if (pods_.contains(pod.value)) return trigger::PodStatus{true, {}, {}};
     return trigger::PodStatus{false, {}, "the container is gone"};
+  }
+
+  Result<std::vector<std::string>> command_within(const trigger::PodId& pod,
+                                                  const std::vector<std::string>& environment) override {
+    std::vector<std::string> words{"within", pod.value};
+    words.insert(words.end(), environment.begin(), environment.end());
+    return words;
   }
 
   Result<void> stop(const trigger::PodId& pod) override PFS_EXCLUDES(mutex_) {
@@ -109,6 +122,15 @@ class FakeRunner final : public trigger::Runner {
     return {};
   }
 
+  /// The next so many do not start.
+  void refuse(int times) PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    refused_ = times;
+  }
+  int running() const PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    return static_cast<int>(pods_.size());
+  }
   int started() const PFS_EXCLUDES(mutex_) {
     Lock lock(mutex_);
     return started_;
@@ -138,6 +160,11 @@ class FakeRunner final : public trigger::Runner {
     using namespace trigger::worker;
     send(fd, FrameWriter(FrameType::kHello).number(kProtocol).finish());
     call.print = [fd](std::string_view text) { send(fd, FrameWriter(FrameType::kOutput).string(text).finish()); };
+    call.killed = [fd] {
+      char byte = 0;
+      return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    };
+    call.lose = [fd] { ::shutdown(fd, SHUT_RDWR); };
     FrameBuffer received;
     char piece[4096];
     for (ssize_t got = ::read(fd, piece, sizeof piece); got > 0; got = ::read(fd, piece, sizeof piece)) {
@@ -163,6 +190,7 @@ class FakeRunner final : public trigger::Runner {
   mutable Mutex mutex_{LockRank::kLeaf};
   std::map<std::string, std::shared_ptr<Pod>> pods_ PFS_GUARDED_BY(mutex_);
   int started_ PFS_GUARDED_BY(mutex_) = 0;
+  int refused_ PFS_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace pfs::test

@@ -33,7 +33,8 @@ class PipelineFixture {
     store_ = must(store::Store::open(options));
     auto runner = std::make_unique<FakeRunner>(program_);
     runner_ = runner.get();
-    const trigger::PipelinesOptions pipelines{store_.get(), &views_, &clock_, "/worker", directory_ + "/jobs"};
+    const trigger::PipelinesOptions pipelines{store_.get(), &views_,  &clock_,
+                                              "/worker",    directory_ + "/jobs", idle_time_};
     service_ = std::make_unique<trigger::PipelineService>(pipelines, std::move(runner));
     must(service_->make_directories());
     store_->set_publish_hook(service_.get());
@@ -46,6 +47,9 @@ class PipelineFixture {
     service_.reset();
     store_.reset();
   }
+
+  /// For the next open().
+  void set_idle_time(std::chrono::milliseconds time) { idle_time_ = time; }
 
   store::Store& store() { return *store_; }
   trigger::PipelineService& pipelines() { return *service_; }
@@ -116,6 +120,7 @@ class PipelineFixture {
  private:
   const std::string directory_;
   const std::function<trigger::worker::CommandEnd(const ProgramCall&)> program_;
+  std::chrono::milliseconds idle_time_ = std::chrono::minutes(10);
   SystemClock clock_;
   TreeViewHost views_;
   std::unique_ptr<store::Store> store_;

@@ -39,6 +39,7 @@ class TreeViewHost final : public trigger::ViewHost {
     ~TreeView() override { host_.set(path_, nullptr); }
     const std::string& path() const override { return path_; }
     void show(store::TreePtr tree) override { host_.set(path_, std::move(tree)); }
+    Traffic traffic() const override { return {}; }
 
    private:
     TreeViewHost& host_;

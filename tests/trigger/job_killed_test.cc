@@ -10,7 +10,7 @@ using namespace pfs;
 using namespace pfs::test;
 
 TEST_CASE("a job whose pfsd is killed anywhere ends exactly once", "[trigger][fault]") {
-  const auto* point = GENERATE("trigger.datums.flush:kill:1", "trigger.job.publish:kill:1", "trigger.job.published:kill:1");
+  const auto* point = GENERATE("trigger.datum.done:kill:1", "trigger.datum.done:kill:3", "trigger.datums.flush:kill:1", "trigger.job.publish:kill:1", "trigger.job.published:kill:1");
   CAPTURE(point);
   TemporaryDirectory directory;
   CHECK(run_child({PFS_JOB_VICTIM, directory.path()}, {std::string("PFS_FAULT=") + point}).signal == SIGKILL);

@@ -87,7 +87,8 @@ TEST_CASE("a finished commit causes one job, whose output is one commit with pro
   CHECK(job.processed == 1);
   CHECK(job.skipped == 1);
   CHECK(job.total == 2);
-  CHECK(job.input_branch.str() == "text@master");
+  REQUIRE(job.inputs.size() == 1);
+  CHECK(job.inputs.front().branch.str() == "text@master");
   CHECK(upper.job_count() == 2);
   CHECK(upper.runs == 2);
   CHECK(upper.fixture.read("upper@master", "/a") == "AA");
@@ -95,7 +96,7 @@ TEST_CASE("a finished commit causes one job, whose output is one commit with pro
 
   const auto head = must(upper.fixture.store().catalog().resolve(must(CommitRef::parse("upper@master"))));
   CHECK(head.id == job.output_commit);
-  CHECK(head.provenance == std::vector<store::Commit::Cause>{{job.input_branch, job.input_commit}});
+  CHECK(head.provenance == std::vector<store::Commit::Cause>{{job.inputs.front().branch, *job.inputs.front().commit}});
 }
 
 TEST_CASE("a pipeline made after its input's HEAD gets a job for it", "[trigger]") {
@@ -128,7 +129,7 @@ TEST_CASE("a datum's command knows its input, commit and job", "[trigger]") {
   const JobInfo job = upper.job();
   const std::set<std::string> seen(upper.last_environment.begin(), upper.last_environment.end());
   CHECK(seen.contains("text=/pfs/text/a"));
-  CHECK(seen.contains("text_COMMIT=" + job.input_commit.hex()));
+  CHECK(seen.contains("text_COMMIT=" + job.inputs.front().commit->hex()));
   CHECK(seen.contains("PACH_JOB_ID=" + job.id.hex()));
 }
 

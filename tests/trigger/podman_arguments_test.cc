@@ -59,3 +59,38 @@ TEST_CASE("a path that podman would split is refused", "[trigger]") {
   const WorkerPlace place{"store", "/w", "/v,dst=/etc", "/l", "0123"};
   CHECK(podman_run_arguments(worker_pod(sample_spec(), PodUser{}, place)).error().code == Code::kInvalid);
 }
+
+TEST_CASE("limits of a pod become podman's arguments", "[trigger]") {
+  const WorkerPlace place{"store", "/w", "/v", "/l", "0123"};
+  const PipelineSpec spec = *parse_spec(R"({
+    "pipeline": {"name": "p"}, "transform": {"image": "i", "cmd": ["c"]}, "input": {"pfs": {"repo": "r", "glob": "/*"}},
+    "resource_limits": {"cpu": 1.5, "memory": "64Mi", "gpu": {"type": "nvidia.com/gpu", "number": 2}}
+  })");
+  const auto arguments = podman_run_arguments(worker_pod(spec, PodUser{}, place));
+  REQUIRE(arguments);
+  CHECK(has_pair(*arguments, "--cpus", "1.500"));
+  CHECK(has_pair(*arguments, "--memory", "67108864b"));
+  CHECK(has_pair(*arguments, "--device", "nvidia.com/gpu=0"));
+  CHECK(has_pair(*arguments, "--device", "nvidia.com/gpu=1"));
+  const auto docker = podman_run_arguments(worker_pod(spec, PodUser{}, place), ContainerEngine::Kind::kDocker);
+  REQUIRE(docker);
+  CHECK(has_pair(*docker, "--gpus", "2"));
+}
+
+TEST_CASE("docker is spoken to in its own words", "[trigger]") {
+  const WorkerPlace place{"store", "/usr/bin/pfs-worker", "/v", "/l", "0123"};
+  const auto docker = ContainerEngine::parse("/usr/local/bin/docker");
+  REQUIRE(docker);
+  CHECK(docker->kind() == ContainerEngine::Kind::kDocker);
+  const auto arguments = docker->pod_arguments(worker_pod(sample_spec(), PodUser{1000, 100}, place));
+  REQUIRE(arguments);
+  CHECK(has_pair(*arguments, "--entrypoint", "/.pfs-worker/worker"));
+  CHECK(has_pair(*arguments, "localhost/x", "/.pfs-worker/link/socket"));
+  CHECK(docker->remove("x") == std::vector<std::string>{"rm", "--force", "--", "x"});
+  CHECK(docker->credentials("/s/hub").global == std::vector<std::string>{"--config", "/s/hub.d"});
+  const auto podman = ContainerEngine::parse("podman");
+  CHECK(podman->credentials("/s/hub").verb == std::vector<std::string>{"--authfile", "/s/hub"});
+  for (const char* text : {"", "runc", "bin/podman"}) {
+    CHECK(ContainerEngine::parse(text).error().code == Code::kInvalid);
+  }
+}

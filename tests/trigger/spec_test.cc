@@ -1,5 +1,7 @@
 #include "trigger/internal/spec.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -22,12 +24,12 @@ TEST_CASE("a short spec gets the defaults of the 1.13 specification", "[trigger]
   const auto spec = parse_spec(edges().dump());
   REQUIRE(spec);
   CHECK(spec->name.str() == "edges");
-  CHECK(spec->input.name.str() == "images");
-  CHECK(spec->input_branch().str() == "images@master");
+  CHECK(spec->input.pfs.name.str() == "images");
+  CHECK(spec->input.pfs.ref().str() == "images@master");
   CHECK(spec->output().str() == "edges@master");
   CHECK(spec->datum_tries == 3);
   CHECK_FALSE(spec->reprocess_every_job);
-  CHECK(spec->input_shorthand() == "images:/*");
+  CHECK(shorthand(spec->input) == "images:/*");
 }
 
 TEST_CASE("a spec written out and read again is the same", "[trigger]") {
@@ -50,6 +52,53 @@ TEST_CASE("a spec written out and read again is the same", "[trigger]") {
   CHECK(again->salt == "s");
 }
 
+TEST_CASE("the fields about pods are read with their units", "[trigger]") {
+  auto json = edges();
+  json.update(nlohmann::json::parse(R"({
+    "parallelism_spec": {"constant": "4"}, "standby": true, "autoscaling": true, "datum_tries": "5",
+    "datum_timeout": "1m30s", "job_timeout": "1.5h", "output_merge": "error",
+    "resource_limits": {"cpu": "500m", "memory": "64M", "disk": "1Gi", "gpu": {"type": "nvidia.com/gpu", "number": 1}},
+    "resource_requests": {"cpu": 0.5, "memory": 64000000},
+    "metadata": {"labels": {"team": "vision"}, "annotations": {"note": "x"}},
+    "scheduling_spec": {"node_selector": {"disk": "ssd"}, "priority_class_name": "high"},
+    "pod_spec": "{}", "pod_patch": "[]", "chunk_spec": {"number": 2, "size_bytes": "10"}, "max_queue_size": 3})"));
+  json["transform"]["err_cmd"] = {"sh"};
+  json["transform"]["err_stdin"] = {"true"};
+  json["transform"]["image_pull_secrets"] = {"registry"};
+  const auto spec = parse_spec(json.dump());
+  INFO((spec ? "" : spec.error().message));
+  REQUIRE(spec);
+  CHECK(spec->pods.workers() == 4);
+  CHECK(spec->pods.standby);
+  CHECK(spec->datum_tries == 5);
+  CHECK(spec->pods.datum_timeout == std::chrono::seconds(90));
+  CHECK(spec->pods.job_timeout == std::chrono::minutes(90));
+  CHECK(spec->pods.resource_limits.cpu_thousandths == 500);
+  CHECK(spec->pods.resource_limits.memory_bytes == 64'000'000);
+  CHECK(spec->pods.resource_limits.disk_bytes == 1U << 30U);
+  CHECK(std::any_of(spec->notes.begin(), spec->notes.end(),
+                    [](const std::string& note) { return note.starts_with("resource_limits.disk has no effect"); }));
+  CHECK(spec->pods.resource_limits.gpus == 1);
+  CHECK(spec->pods.resource_requests.cpu_thousandths == 500);
+  CHECK(spec->pods.chunk_bytes == 10);
+  CHECK(spec->output_merge == SamePath::kError);
+  CHECK(spec->transform.err_cmd == std::vector<std::string>{"sh"});
+
+  const auto written = nlohmann::json::parse(to_json(*spec));
+  CHECK(written["resource_requests"]["memory"] == "64M");
+  CHECK(written["job_timeout"] == "1h30m");
+  CHECK(to_json(parse_spec(written.dump()).value()) == written.dump());
+}
+
+TEST_CASE("a coefficient is so many workers for each machine, and never none", "[trigger]") {
+  auto json = edges();
+  json["parallelism_spec"] = {{"coefficient", 0.4}};
+  const auto spec = parse_spec(json.dump());
+  REQUIRE(spec);
+  CHECK(spec->pods.workers() == 1);
+  CHECK(spec->pods.workers(10) == 4);
+}
+
 TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
   struct Case {
     const char* pointer;
@@ -64,7 +113,11 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/transform/cmd", "sh", Code::kInvalid, "transform.cmd"},
       {"/transform/cmd", nlohmann::json::array(), Code::kInvalid, "transform.cmd"},
       {"/transform/cmd", {1, 2}, Code::kInvalid, "transform.cmd"},
-      {"/transform/err_cmd", {"sh"}, Code::kUnsupported, "transform.err_cmd"},
+      {"/transform/err_stdin", {"x"}, Code::kInvalid, "transform.err_stdin"},
+      {"/transform/secrets", nlohmann::json::array({{{"name", "s"}}}), Code::kUnsupported, "transform.secrets"},
+      {"/transform/secrets", nlohmann::json::array({{{"nam", "s"}}}), Code::kInvalid, "transform.secrets[0].nam"},
+      {"/transform/image_pull_secrets", {"a/b"}, Code::kInvalid, "transform.image_pull_secrets"},
+      {"/transform/accept_return_code", {4294967296}, Code::kInvalid, "transform.accept_return_code"},
       {"/transform/working_dir", "tmp", Code::kInvalid, "transform.working_dir"},
       {"/pipeline", nullptr, Code::kInvalid, "pipeline.name"},
       {"/input", nullptr, Code::kInvalid, "input.pfs"},
@@ -74,8 +127,26 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/input/pfs/glob", "", Code::kInvalid, "input.pfs.glob"},
       {"/input/pfs/glob", "/[a", Code::kInvalid, "input.pfs.glob"},
       {"/input/pfs/name", "out", Code::kInvalid, "input.pfs.name"},
-      {"/input/cross", nlohmann::json::array({nlohmann::json::object()}), Code::kUnsupported, "input.cross"},
-      {"/parallelism_spec", {{"constant", 4}}, Code::kUnsupported, "parallelism_spec.constant"},
+      {"/input/cross", nlohmann::json::array({nlohmann::json::object()}), Code::kInvalid, "cross and pfs at once"},
+      {"/input/pfs/s3", true, Code::kUnsupported, "input.pfs.s3"},
+      {"/input/pfs/join_on", "$1", Code::kInvalid, "input.pfs.join_on"},
+      {"/input/pfs/lazy", "yes", Code::kInvalid, "input.pfs.lazy"},
+      {"/input/pfs/blog", "/", Code::kInvalid, "input.pfs.blog"},
+      {"/parallelism_spec", {{"constant", 4}, {"coefficient", 0.5}}, Code::kInvalid, "parallelism_spec"},
+      {"/parallelism_spec", {{"constant", 4000}}, Code::kInvalid, "parallelism_spec.constant"},
+      {"/parallelism_spec", {{"coefficient", -1}}, Code::kInvalid, "parallelism_spec.coefficient"},
+      {"/resource_limits", {{"memory", "64Q"}}, Code::kInvalid, "resource_limits.memory"},
+      {"/resource_limits", {{"cpu", -1}}, Code::kInvalid, "resource_limits.cpu"},
+      {"/resource_limits", {{"cpus", 1}}, Code::kInvalid, "resource_limits.cpus"},
+      {"/resource_limits", {{"gpu", {{"number", 1}}}}, Code::kInvalid, "resource_limits.gpu.type"},
+      {"/resource_requests", {{"memory", true}}, Code::kInvalid, "resource_requests.memory"},
+      {"/datum_timeout", "soon", Code::kInvalid, "datum_timeout"},
+      {"/job_timeout", 30, Code::kInvalid, "job_timeout"},
+      {"/pod_patch", "{}", Code::kInvalid, "pod_patch"},
+      {"/pod_spec", "{", Code::kInvalid, "pod_spec"},
+      {"/metadata", {{"labels", {{"a", 1}}}}, Code::kInvalid, "metadata.labels"},
+      {"/output_merge", "last", Code::kInvalid, "output_merge"},
+      {"/datum_tries", "three", Code::kInvalid, "datum_tries"},
       {"/datum_tries", -1, Code::kInvalid, "datum_tries"},
       {"/reprocess_spec", "never", Code::kInvalid, "reprocess_spec"},
       {"/egress", {{"URL", "s3://b"}}, Code::kUnsupported, "egress"},
@@ -106,4 +177,10 @@ TEST_CASE("what is not JSON is refused", "[trigger]") {
     REQUIRE_FALSE(spec);
     CHECK(spec.error().code == Code::kInvalid);
   }
+}
+
+TEST_CASE("a member that is there twice is refused, for the last would win silently", "[trigger]") {
+  const auto spec = parse_spec(R"({"pipeline": {"name": "a", "name": "b"}})");
+  REQUIRE_FALSE(spec);
+  CHECK(spec.error().message.find("name: is there twice") != std::string::npos);
 }

@@ -20,13 +20,17 @@ Job job_of(const v1::JobInfo& info) {
   job.processed = info.processed();
   job.skipped = info.skipped();
   job.failed = info.failed();
+  job.recovered = info.recovered();
+  for (const v1::WorkerInfo& worker : info.workers()) {
+    job.workers.push_back(
+        {worker.runs(), worker.datum(), worker.path(), api::time_of(worker.since())});
+  }
   job.total = info.total();
   job.restarts = info.restarts();
   job.downloaded_bytes = info.downloaded_bytes();
   job.uploaded_bytes = info.uploaded_bytes();
-  job.input_repo = info.input_repo();
-  job.input_branch = info.input_branch();
-  job.input_commit = info.input_commit();
+  for (const auto& input : info.inputs())
+    job.inputs.push_back({input.repo(), input.branch(), input.commit(), input.from_job()});
   job.output_commit = info.output_commit();
   return job;
 }
@@ -53,11 +57,14 @@ Result<Job> Jobs::inspect(const JobId& id, bool wait) const {
   return job_of(response);
 }
 
-Result<std::vector<Job>> Jobs::list(const std::optional<RepoName>& pipeline,
-                                    std::uint64_t limit) const {
+Result<std::vector<Job>> Jobs::list(const JobsRequest& wanted) const {
   v1::ListJobsRequest request;
-  if (pipeline) request.set_pipeline(pipeline->str());
-  request.set_limit(limit);
+  if (wanted.pipeline) request.set_pipeline(wanted.pipeline->str());
+  request.set_limit(wanted.limit);
+  for (const std::string& word : wanted.states) {
+    PFS_TRY_ASSIGN(const v1::JobState state, job_state_of(word));
+    request.add_states(state);
+  }
   std::vector<Job> jobs;
   grpc::ClientContext context;
   const auto stub = v1::JobService::NewStub(connection_.wire().channel);
@@ -69,6 +76,53 @@ Result<std::vector<Job>> Jobs::list(const std::optional<RepoName>& pipeline,
   return jobs;
 }
 
+Result<void> Jobs::stop(const JobId& id) const {
+  v1::StopJobRequest request;
+  request.set_id(id.hex());
+  v1::StopJobResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::JobService::NewStub(connection_.wire().channel);
+  return outcome_of(stub->StopJob(&context, request, &response), context, connection_);
+}
+
+Result<void> Jobs::remove(const JobId& id) const {
+  v1::DeleteJobRequest request;
+  request.set_id(id.hex());
+  v1::DeleteJobResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::JobService::NewStub(connection_.wire().channel);
+  return outcome_of(stub->DeleteJob(&context, request, &response), context, connection_);
+}
+
+Result<std::uint64_t> Jobs::restart_datums(const JobId& id,
+                                           const std::vector<std::string>& datums) const {
+  v1::RestartDatumsRequest request;
+  request.set_id(id.hex());
+  for (const std::string& datum : datums) request.add_datums(datum);
+  v1::RestartDatumsResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::JobService::NewStub(connection_.wire().channel);
+  PFS_TRY(outcome_of(stub->RestartDatums(&context, request, &response), context, connection_));
+  return response.restarted();
+}
+
+Result<void> Jobs::debug_datum(
+    const JobId& id, const std::string& datum,
+    const std::function<Result<void>(const std::vector<std::string>& words)>& use) const {
+  v1::DebugDatumRequest request;
+  request.set_id(id.hex());
+  request.set_datum(datum);
+  grpc::ClientContext context;
+  const auto stub = v1::JobService::NewStub(connection_.wire().channel);
+  const auto reader = stub->DebugDatum(&context, request);
+  v1::DebugDatumResponse response;
+  if (!reader->Read(&response)) return outcome_of(reader->Finish(), context, connection_);
+  auto used = use({response.words().begin(), response.words().end()});
+  context.TryCancel();  // the container goes
+  reader->Finish().ok();
+  return used;
+}
+
 Result<void> Jobs::logs(const LogsRequest& wanted,
                         const std::function<Result<void>(const LogLine&)>& visit) const {
   v1::GetLogsRequest request;
@@ -76,6 +130,9 @@ Result<void> Jobs::logs(const LogsRequest& wanted,
   if (wanted.job) request.set_job(wanted.job->hex());
   request.set_datum(wanted.datum);
   request.set_follow(wanted.follow);
+  request.set_system_only(wanted.system_only);
+  if (wanted.since) api::set_time(request.mutable_since(), *wanted.since);
+  if (wanted.tail) request.set_tail(*wanted.tail);
   grpc::ClientContext context;
   const auto stub = v1::JobService::NewStub(connection_.wire().channel);
   const auto reader = stub->GetLogs(&context, request);

@@ -14,6 +14,22 @@
 
 namespace pfs::client {
 
+/// One of the workers of a job's pipeline.
+struct Worker {
+  bool runs = false;
+  std::string datum;  ///< that it works at; empty when it does not
+  std::string path;
+  Timestamp since;
+};
+
+/// A branch that a job reads.
+struct JobInput {
+  std::string repo;
+  std::string branch;
+  std::string commit;    ///< empty: it had none, or `from_job` has not ended
+  std::string from_job;  ///< empty, unless it is the output of a job that this one waited for
+};
+
 struct Job {
   std::string id;
   std::string pipeline;
@@ -25,14 +41,14 @@ struct Job {
   std::uint64_t processed = 0;
   std::uint64_t skipped = 0;
   std::uint64_t failed = 0;
+  std::uint64_t recovered = 0;
   std::uint64_t total = 0;
   std::uint64_t restarts = 0;
   std::uint64_t downloaded_bytes = 0;
   std::uint64_t uploaded_bytes = 0;
-  std::string input_repo;
-  std::string input_branch;
-  std::string input_commit;
+  std::vector<JobInput> inputs;
   std::string output_commit;  ///< empty while there is none
+  std::vector<Worker> workers;  ///< of inspect(), while it has not ended
 };
 
 struct LogLine {
@@ -49,6 +65,15 @@ struct LogsRequest {
   std::optional<JobId> job;
   std::string datum;
   bool follow = false;  ///< until the job has ended
+  bool system_only = false;
+  std::optional<Timestamp> since;
+  std::optional<std::uint64_t> tail;
+};
+
+struct JobsRequest {
+  std::optional<RepoName> pipeline;
+  std::vector<std::string> states;  ///< words of tables; none: any
+  std::uint64_t limit = 0;          ///< 0: all
 };
 
 class Jobs {
@@ -57,8 +82,17 @@ class Jobs {
 
   /// `wait`: answers when the job has ended.
   Result<Job> inspect(const JobId& id, bool wait) const;
-  /// Newest first; of one pipeline or of all; `limit` 0: all.
-  Result<std::vector<Job>> list(const std::optional<RepoName>& pipeline, std::uint64_t limit) const;
+  /// Newest first. Errors: kInvalid (no such state).
+  Result<std::vector<Job>> list(const JobsRequest& request) const;
+  Result<void> stop(const JobId& id) const;
+  Result<void> remove(const JobId& id) const;
+  /// Returns how many were begun anew.
+  Result<std::uint64_t> restart_datums(const JobId& id, const std::vector<std::string>& datums) const;
+  /// Makes a container in a datum's place, which is there while `use` runs: it is given the words before a command that
+  /// run it in there, on pfsd's machine and as its user.
+  Result<void> debug_datum(
+      const JobId& id, const std::string& datum,
+      const std::function<Result<void>(const std::vector<std::string>& words)>& use) const;
   /// In the order written.
   Result<void> logs(const LogsRequest& request,
                     const std::function<Result<void>(const LogLine&)>& visit) const;

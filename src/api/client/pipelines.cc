@@ -14,6 +14,7 @@ std::string pipeline_word_of(v1::PipelineState state) {
     case v1::PIPELINE_STATE_RUNNING: return "running";
     case v1::PIPELINE_STATE_FAILURE: return "failure";
     case v1::PIPELINE_STATE_STANDBY: return "standby";
+    case v1::PIPELINE_STATE_PAUSED: return "paused";
     default: return "unknown";  // of a newer daemon
   }
 }
@@ -31,24 +32,56 @@ Pipeline pipeline_of(const v1::PipelineInfo& info) {
   pipeline.state = pipeline_word_of(info.state());
   pipeline.reason = info.reason();
   pipeline.last_job = word_of(info.last_job());
+  pipeline.stopped = info.stopped();
+  pipeline.workers_available = info.workers_available();
+  pipeline.workers_wanted = info.workers_wanted();
+  for (const auto& jobs : info.job_counts()) {
+    pipeline.job_counts.emplace_back(word_of(jobs.state()), jobs.count());
+  }
   return pipeline;
+}
+
+std::string outcome_word(v1::SpecOutcome outcome) {
+  switch (outcome) {
+    case v1::SPEC_OUTCOME_CREATED: return "created";
+    case v1::SPEC_OUTCOME_UPDATED: return "updated";
+    case v1::SPEC_OUTCOME_UNCHANGED: return "unchanged";
+    default: return "unknown";  // of a newer daemon
+  }
+}
+
+SpecPlan plan_of(const v1::SpecPlan& wire) {
+  SpecPlan plan{wire.name(), outcome_word(wire.outcome()), wire.version(), wire.reprocess(),
+                {},          {},                           wire.spec_json()};
+  if (wire.has_datums()) {
+    plan.datums = {wire.datums().total(), wire.datums().done(), {}};
+    plan.datums->first.assign(wire.datums().first().begin(), wire.datums().first().end());
+  }
+  plan.changes.assign(wire.changes().begin(), wire.changes().end());
+  plan.notes.assign(wire.notes().begin(), wire.notes().end());
+  return plan;
 }
 
 }  // namespace
 
-Result<std::vector<Pipeline>> Pipelines::create(const std::string& specs, bool update,
-                                                bool reprocess) const {
+Result<std::vector<SpecPlan>> Pipelines::create(const std::vector<SpecText>& specs,
+                                                const CreateOptions& options) const {
   v1::CreatePipelinesRequest request;
-  request.set_specs(specs);
-  request.set_update(update);
-  request.set_reprocess(reprocess);
+  for (const auto& spec : specs) {
+    auto* text = request.add_texts();
+    text->set_origin(spec.origin);
+    text->set_json(spec.json);
+  }
+  request.set_update(options.update);
+  request.set_reprocess(options.reprocess);
+  request.set_dry_run(options.dry_run);
   v1::CreatePipelinesResponse response;
   grpc::ClientContext context;
   const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
   PFS_TRY(outcome_of(stub->CreatePipelines(&context, request, &response), context, connection_));
-  std::vector<Pipeline> pipelines;
-  for (const auto& info : response.pipelines()) pipelines.push_back(pipeline_of(info));
-  return pipelines;
+  std::vector<SpecPlan> plans;
+  for (const auto& plan : response.plans()) plans.push_back(plan_of(plan));
+  return plans;
 }
 
 Result<Pipeline> Pipelines::inspect(const RepoName& name) const {
@@ -74,13 +107,50 @@ Result<std::vector<Pipeline>> Pipelines::list() const {
   return pipelines;
 }
 
-Result<void> Pipelines::remove(const RepoName& name) const {
+Result<void> Pipelines::remove(const DeletePipeline& what) const {
   v1::DeletePipelineRequest request;
-  request.set_name(name.str());
+  request.set_name(what.name);
+  request.set_all(what.name.empty());
+  request.set_delete_repo(what.delete_repo);
+  request.set_force(what.force);
   v1::DeletePipelineResponse response;
   grpc::ClientContext context;
   const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
   return outcome_of(stub->DeletePipeline(&context, request, &response), context, connection_);
+}
+
+Result<void> Pipelines::stop(const RepoName& name) const {
+  v1::StopPipelineRequest request;
+  request.set_name(name.str());
+  v1::StopPipelineResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
+  return outcome_of(stub->StopPipeline(&context, request, &response), context, connection_);
+}
+
+Result<void> Pipelines::start(const RepoName& name) const {
+  v1::StartPipelineRequest request;
+  request.set_name(name.str());
+  v1::StartPipelineResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
+  return outcome_of(stub->StartPipeline(&context, request, &response), context, connection_);
+}
+
+Result<std::string> Pipelines::run(const RepoName& name,
+                                   const std::vector<std::pair<std::string, std::string>>& commits) const {
+  v1::RunPipelineRequest request;
+  request.set_name(name.str());
+  for (const auto& [branch, commit] : commits) {
+    auto* input = request.add_inputs();
+    input->set_branch(branch);
+    input->set_commit(commit);
+  }
+  v1::RunPipelineResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
+  PFS_TRY(outcome_of(stub->RunPipeline(&context, request, &response), context, connection_));
+  return response.job();
 }
 
 }  // namespace pfs::client

@@ -21,23 +21,32 @@ Result<Downstream> Downstream::of_all(const trigger::Pipelines* pipelines) {
 Result<Downstream> Downstream::of_newest(const trigger::Pipelines* pipelines, std::size_t limit) {
   Downstream downstream;
   if (pipelines == nullptr) return downstream;
-  PFS_TRY_ASSIGN(auto jobs, pipelines->jobs(std::nullopt, limit));
-  for (auto& job : jobs) downstream.by_input_[job.input_commit].push_back(std::move(job));
+  PFS_TRY_ASSIGN(downstream.jobs_, pipelines->jobs(std::nullopt, limit));
+  for (std::size_t i = 0; i < downstream.jobs_.size(); ++i) {
+    for (const auto& input : downstream.jobs_[i].inputs) {
+      if (input.commit) downstream.by_input_[*input.commit].push_back(i);
+      if (input.from) downstream.by_source_[*input.from].push_back(i);
+    }
+  }
   return downstream;
 }
 
 std::vector<trigger::JobInfo> Downstream::jobs(const CommitId& commit) const {
   std::vector<trigger::JobInfo> all;
-  std::vector<CommitId> waiting{commit};
-  std::unordered_set<CommitId> seen{commit};  // two jobs may put out the same commit
-  for (std::size_t next = 0; next < waiting.size(); ++next) {
-    const auto found = by_input_.find(waiting[next]);
-    if (found == by_input_.end()) continue;
-    for (const auto& job : found->second) {
-      all.push_back(job);
-      if (job.output_commit && seen.insert(*job.output_commit).second)
-        waiting.push_back(*job.output_commit);
+  std::unordered_set<std::size_t> seen;  // a job may have several inputs that come of the commit
+  const auto add = [&](const auto& index, const auto& key) {
+    const auto found = index.find(key);
+    if (found == index.end()) return;
+    for (const std::size_t i : found->second) {
+      if (seen.insert(i).second) all.push_back(jobs_[i]);
     }
+  };
+  add(by_input_, commit);
+  for (std::size_t next = 0; next < all.size(); ++next) {
+    const JobId id = all[next].id;
+    const auto output = all[next].output_commit;
+    if (output) add(by_input_, *output);
+    add(by_source_, id);
   }
   return all;
 }

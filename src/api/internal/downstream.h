@@ -33,7 +33,9 @@ class Downstream {
  private:
   static Result<Downstream> of_newest(const trigger::Pipelines* pipelines, std::size_t limit);
 
-  std::unordered_map<CommitId, std::vector<trigger::JobInfo>> by_input_;
+  std::vector<trigger::JobInfo> jobs_;
+  std::unordered_map<CommitId, std::vector<std::size_t>> by_input_;  ///< indices of `jobs_`
+  std::unordered_map<JobId, std::vector<std::size_t>> by_source_;    ///< those that wait, or waited, for a job
 };
 
 }  // namespace pfs::api

@@ -1,7 +1,6 @@
 #include "api/internal/waiting_commits.h"
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <limits>
 #include <set>
@@ -37,18 +36,9 @@ Error failure_of(const trigger::JobInfo& job) {
                                       job.reason.empty() ? "" : ": ", job.reason, job.id.hex())};
 }
 
-/// Whether the repo is among a pipeline's inputs, as tables show them: `images:/*`.
 bool reads(const trigger::PipelineInfo& pipeline, const std::string& repo) {
-  const auto is_name = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-  };
-  const auto& text = pipeline.input;
-  for (auto at = text.find(repo); at != text.npos; at = text.find(repo, at + 1)) {
-    const auto end = at + repo.size();
-    const bool begins = at == 0 || !is_name(text[at - 1]);
-    if (begins && end < text.size() && (text[end] == ':' || text[end] == '@')) return true;
-  }
-  return false;
+  return std::any_of(pipeline.reads.begin(), pipeline.reads.end(),
+                     [&repo](const BranchRef& branch) { return branch.repo.str() == repo; });
 }
 
 /// Sends each commit once.

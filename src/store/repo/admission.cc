@@ -93,6 +93,11 @@ bool Admission::give_up_ballast() {
   return had;
 }
 
+void Admission::ask_again() {
+  Lock lock(mutex_);
+  asked_ = {};
+}
+
 void Admission::restore_ballast(std::uint64_t staged) {
   Lock lock(mutex_);
   restore_locked(staged);

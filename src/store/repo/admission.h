@@ -35,6 +35,9 @@ class Admission {
 
   /// Returns whether there was a ballast to give up.
   bool give_up_ballast();
+  /// The next admit() asks the file system: bytes that were staged are gone.
+  void ask_again();
+
   /// Makes the ballast again when there is room for it beside what is staged.
   void restore_ballast(std::uint64_t staged);
 

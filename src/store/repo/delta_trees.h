@@ -346,6 +346,8 @@ class DeltaTrees final : public LiveTrees {
   bool begin_write(const NodePtr& file) PFS_REQUIRES(file->mutex);
   /// Deletes and moves staged bytes where so much is dead that the bound is near. Called with nothing held.
   void clear_if_wanted();
+  /// The same for who was refused room: whether it is worth another try. Called with nothing held.
+  bool clear_for_room();
   void note_stale(const NodePtr& file) PFS_REQUIRES(file->mutex);
   /// Puts the file's row where it lags behind.
   Result<void> flush_row(LiveNode& file) PFS_REQUIRES(file.mutex);

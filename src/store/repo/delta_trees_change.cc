@@ -126,7 +126,10 @@ void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
 
 Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name, const MakeRequest& request) {
   reap();
-  PFS_TRY(staging_->admit(1));
+  if (auto admitted = staging_->admit(1); !admitted) {
+    if (!clear_for_room()) return std::move(admitted).error();
+    PFS_TRY(staging_->admit(1));
+  }
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*directory));

@@ -138,24 +138,35 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
   if (offset > kMaxFileSize || bytes.size() > kMaxFileSize - offset) {
     return Error{Code::kTooLarge, fmt::format("{} bytes at {} are more than a file can have", bytes.size(), offset)};
   }
-  for (;;) {
+  for (bool cleared = false;;) {
     clear_if_wanted();
     PFS_TRY(prepare_write(file));
-    Lock lock(file->mutex);
-    if (!begin_write(file)) continue;
-    return write_ready(*file, offset, bytes);
+    Result<void> written;
+    {
+      Lock lock(file->mutex);
+      if (!begin_write(file)) continue;
+      written = write_ready(*file, offset, bytes);
+    }
+    if (written || written.error().code != Code::kNoSpace || cleared || !clear_for_room()) return written;
+    cleared = true;
   }
 }
 
 Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const std::byte> bytes) {
-  for (;;) {
+  for (bool cleared = false;;) {
     clear_if_wanted();
     PFS_TRY(prepare_write(file));
-    Lock lock(file->mutex);
-    if (!begin_write(file)) continue;
-    const std::uint64_t offset = file->state.size;
-    PFS_TRY(write_ready(*file, offset, bytes));
-    return offset;
+    std::uint64_t offset = 0;
+    Result<void> written;
+    {
+      Lock lock(file->mutex);
+      if (!begin_write(file)) continue;
+      offset = file->state.size;
+      written = write_ready(*file, offset, bytes);
+    }
+    if (written) return offset;
+    if (written.error().code != Code::kNoSpace || cleared || !clear_for_room()) return std::move(written).error();
+    cleared = true;
   }
 }
 

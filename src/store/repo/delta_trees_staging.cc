@@ -103,6 +103,17 @@ void DeltaTrees::clear_if_wanted() {
   if (auto cleared = release_staging(); !cleared) spdlog::warn("staging: not cleared up: {}", cleared.error().message);
 }
 
+bool DeltaTrees::clear_for_room() {
+  reap();
+  const auto usage = staging_->usage();
+  if (usage.bytes <= usage.live) return false;
+  if (auto cleared = release_staging(); !cleared) {
+    spdlog::warn("staging: not cleared up: {}", cleared.error().message);
+    return false;
+  }
+  return true;
+}
+
 // File by file, so that nobody waits for long. Not while a commit is being finished: its rows refer to the same bytes and
 // do not change.
 Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments) {
@@ -235,9 +246,11 @@ Result<void> DeltaTrees::settle_rows() {
   return parts_.local->write(batch);
 }
 
-// What the files of a dropped tree refer to. Those that somebody still has open keep theirs until the next start.
+// What the files of a dropped tree refer to. Those that somebody still holds, be it the kernel, keep theirs until the last
+// one lets go.
 Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
   Result<void> outcome;
+  std::vector<NodePtr> held;
   std::uint64_t last = 0;
   PFS_TRY(parts_.local->scan(Family::kInode, file_begin(begin), file_begin(end), [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
     const auto parsed = parse_numbered_key(key);
@@ -248,9 +261,17 @@ Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
     }
     if (parsed->number == last) return true;
     last = parsed->number;
-    if (!files_.find(FileId(last))) state->each_staged(dropper());
+    if (NodePtr loaded = files_.find(FileId(last))) {
+      held.push_back(std::move(loaded));
+    } else {
+      state->each_staged(dropper());
+    }
     return true;
   }));
+  for (const NodePtr& node : held) {
+    Lock lock(node->mutex);
+    if (node->link == NodeState::kLinked) node->link = NodeState::kOrphaned;
+  }
   return outcome;
 }
 

@@ -82,6 +82,7 @@ class RefCatalog final : public Catalog {
     std::vector<HeadMove> moves;
     std::vector<DeltaTrees::Replaced> replaced;
     std::vector<BranchRef> changed;
+    std::vector<BranchRef> discarded;
   };
 
   // ref_publish.cc

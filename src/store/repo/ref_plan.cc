@@ -44,6 +44,7 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
     std::visit(Overloaded{[](const CreateRepo&) {},
                           [](const UpdateRepo&) {},
                           [](const EraseRecord&) {},
+                          [](const AddRecords&) {},
                           [&](const CreateBranch& creation) {
                             refs.insert(creation.ref);
                             // what is not committed there is meant, too

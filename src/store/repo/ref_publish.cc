@@ -14,6 +14,22 @@ namespace {
 // A transaction that loses a race is tried again this often; races are rare and short.
 constexpr int kAttempts = 20;
 
+Result<std::optional<Branch>> branch_after(const RefDb& refs, const RefTxn& txn, const BranchRef& ref) {
+  const std::string key = branch_key(ref);
+  for (const auto& put : txn.put) {
+    if (put.key != key) continue;
+    PFS_TRY_ASSIGN(Branch branch, decode_branch(put.value));
+    return std::optional(std::move(branch));
+  }
+  for (const auto& erased : txn.erase) {
+    if (erased == key) return std::optional<Branch>();
+  }
+  PFS_TRY_ASSIGN(const auto row, refs.get(key));
+  if (!row) return std::optional<Branch>();
+  PFS_TRY_ASSIGN(Branch branch, decode_branch(row->value));
+  return std::optional(std::move(branch));
+}
+
 }  // namespace
 
 // Called with nothing held.
@@ -22,7 +38,10 @@ void RefCatalog::tell(const Outcome& outcome) const {
     for (const auto& replaced : outcome.replaced) observer->tree_replaced(replaced.root, replaced.names, replaced.orphans);
     for (const auto& ref : outcome.changed) observer->branch_changed(ref);
   }
-  if (PublishHook* hook = hook_; hook != nullptr && !outcome.moves.empty()) hook->after_moves(outcome.moves);
+  PublishHook* hook = hook_;
+  if (hook == nullptr) return;
+  if (!outcome.moves.empty()) hook->after_moves(outcome.moves);
+  for (const auto& ref : outcome.discarded) hook->after_discard(ref);
 }
 
 std::set<BranchRef> RefCatalog::with_joined(const std::set<BranchRef>& refs) const {
@@ -168,8 +187,11 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     PFS_TRY(writer.flush());
     done.effects = run.effects();
     RefTxn txn = run.take(new_commit_id().hex());
+    for (const auto& records : done.effects.records) PFS_TRY(records.add(txn));
     if (txn.put.empty() && txn.erase.empty()) return done;
-    if (PublishHook* hook = hook_; hook != nullptr && !done.effects.moves.empty()) PFS_TRY(hook->on_moves(done.effects.moves, txn));
+    if (PublishHook* hook = hook_; hook != nullptr && !done.effects.moves.empty()) {
+      PFS_TRY(hook->on_moves(done.effects.moves, [&](const BranchRef& ref) { return branch_after(*parts_.refs, txn, ref); }, txn));
+    }
     if (PublishHook* hook = hook_; hook != nullptr && !done.effects.deleted_commits.empty()) {
       PFS_TRY(hook->on_commits_deleted(done.effects.deleted_commits, txn));
     }
@@ -205,8 +227,10 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
                                                  : parts_.trees->replace_root(change.ref, change.head, change.open, change.begins));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
+  for (const auto& [ref, is_output] : done.outputs) parts_.trees->set_output(ref, is_output);
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
   outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
+  outcome.discarded.insert(outcome.discarded.end(), done.discarded.begin(), done.discarded.end());
   return parts_.trees->release_staging();
 }
 

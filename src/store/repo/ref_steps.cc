@@ -233,6 +233,7 @@ Result<StepResult> RefSteps::apply_one(const DiscardCommit& step) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
   PFS_TRY(refuse_output(branch, "writes"));
   branch.open = new_commit_id();
+  if (branch.opened_by_hand) effects_.discarded.insert(step.ref);
   branch.opened_by_hand = false;
   branch.open_description.clear();
   branch.open_tree.reset();

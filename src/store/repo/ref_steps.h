@@ -76,8 +76,11 @@ class RefSteps {
     std::vector<Commit> commits;     ///< that were made
     std::set<BranchRef> published;   ///< frozen branches that have become commits; the others had nothing worth one
     std::set<BranchRef> changed;     ///< branches whose records were written
+    std::set<BranchRef> discarded;   ///< a commit that was opened by hand there was dropped
     std::vector<TreeChange> trees;
     std::vector<CommitId> deleted_commits;
+    std::map<BranchRef, bool> outputs;  ///< branches that have become a pipeline's, or anybody's
+    std::vector<AddRecords> records;    ///< to be added before the transaction is committed
   };
   const Effects& effects() const { return effects_; }
   RefTxn take(std::string id) { return std::move(edit_).take(std::move(id)); }
@@ -101,6 +104,8 @@ class RefSteps {
   Result<StepResult> apply_one(const DeleteRepo& step);
   Result<StepResult> apply_one(const DeleteCommit& step);
   Result<StepResult> apply_one(const EraseRecord& step);
+  Result<StepResult> apply_one(const SetOutput& step);
+  Result<StepResult> apply_one(const AddRecords& step);
   void erase_branch(const BranchRef& ref);
   void erase_commit(const Commit& commit);
   Result<void> rewrite(Commit commit, const std::optional<CommitId>& parent);

@@ -231,6 +231,23 @@ Result<StepResult> RefSteps::apply_one(const EraseRecord& step) {
   return StepResult{};
 }
 
+Result<StepResult> RefSteps::apply_one(const SetOutput& step) {
+  PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  if (branch.output_of == step.pipeline) return StepResult{branch.head.value_or(CommitId{}), false};
+  if (!branch.output_of.empty() && !step.pipeline.empty()) {
+    return Error{Code::kBusy, fmt::format("branch {}: written by pipeline {}", step.ref.str(), branch.output_of)};
+  }
+  branch.output_of = step.pipeline;
+  put(branch);
+  effects_.outputs[step.ref] = !step.pipeline.empty();
+  return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+Result<StepResult> RefSteps::apply_one(const AddRecords& step) {
+  effects_.records.push_back(step);
+  return StepResult{};
+}
+
 Result<void> RefSteps::rewrite(Commit commit, const std::optional<CommitId>& parent) {
   commit.parent = parent;
   commit.generation = 1;

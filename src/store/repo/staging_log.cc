@@ -312,6 +312,7 @@ void StagingLog::remove(const std::vector<StagedAt>& places) {
   }
   spools_->remove(spools);
   for (const auto& segment : gone) ::unlink(segment->file.path().c_str());
+  if (options_.admission != nullptr) options_.admission->ask_again();
 }
 
 std::vector<std::uint64_t> StagingLog::sparse_segments() const {

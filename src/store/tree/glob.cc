@@ -34,6 +34,8 @@ class Regex {
     return Regex(compiled, std::move(glob.captures));
   }
 
+  std::size_t groups() const { return captures_.size(); }
+
   /// Whether all of `text` matches; `captures`, unless null, is filled then.
   Result<bool> matches(std::string_view text, std::vector<std::string>* captures) const {
     const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
@@ -165,6 +167,8 @@ bool Glob::matches(const RepoPath& path) const {
   if (compiled_->root_only) return path.is_root();
   return !path.is_root() && compiled_->whole->matches(path.str(), nullptr).value_or(false);
 }
+
+std::size_t Glob::groups() const { return compiled_->root_only ? 0 : compiled_->whole->groups(); }
 
 Result<void> Glob::visit(const TreeReader& reader, const Subtree& root,
                          const std::function<bool(const GlobMatch&)>& match) const {

@@ -40,21 +40,26 @@ void push_front(std::deque<std::string>& to, std::string_view path) {
 /// Follows links as a process in the container would, but never out of the view.
 class Resolver {
  public:
+  struct Found {
+    NodePtr node;
+    Parts path;  ///< from the view's root
+  };
+
   Resolver(LiveTrees& trees, const NodePtr& root) : trees_(trees), root_(root) {}
 
   /// What a link in the directory `at` (components from the view's root) leads to, when that is within an input.
-  Result<std::optional<NodePtr>> input_node(const Parts& at, const std::string& target) {
+  Result<std::optional<Found>> input_node(const Parts& at, const std::string& target) {
     if (!start(at, target)) return nothing();
     PFS_TRY_ASSIGN(bool found, walk_to_start());
     while (found && !rest_.empty()) {
       PFS_TRY_ASSIGN(found, step());
     }
     if (!found || walked_.empty() || walked_.front() == "out") return nothing();
-    return std::optional(nodes_.back());
+    return std::optional(Found{nodes_.back(), walked_});
   }
 
  private:
-  static std::optional<NodePtr> nothing() { return std::nullopt; }
+  static std::optional<Found> nothing() { return std::nullopt; }
 
   /// Sets out from `at` or, for an absolute target, from the view's root. False when it leads elsewhere.
   bool start(const Parts& at, std::string_view target) {
@@ -120,22 +125,42 @@ class Resolver {
   int hops_ = 0;
 };
 
+/// The entry of an input with `empty_files` that a stand-in at `path` (of the view) stands for; nullopt for another input's.
+Result<std::optional<store::Entry>> stood_for(const store::TreeReader& reader, const Datum& datum, const Parts& path) {
+  for (const auto& file : datum.files) {
+    if (!file->input->empty_files || path.front() != file->input->name.str()) continue;
+    const Parts& above = file->path.parts();
+    if (path.size() < above.size() + 1 || !std::equal(above.begin(), above.end(), path.begin() + 1)) continue;
+    RepoPath below;
+    for (std::size_t i = above.size() + 1; i < path.size(); ++i) below = below.joined(path[i]);
+    if (below.is_root()) return std::optional(file->entry);
+    return reader.find_path(file->entry.subtree.root, below);
+  }
+  return std::optional<store::Entry>();
+}
+
 /// Walks `out`, turning links into what they name.
 class OutputWalk {
  public:
-  OutputWalk(LiveTrees& trees, const NodePtr& root) : trees_(trees), resolver_(trees, root) {}
+  OutputWalk(LiveTrees& trees, const store::TreeReader& reader, const Datum& datum, const NodePtr& root)
+      : trees_(trees), reader_(reader), datum_(datum), resolver_(trees, root) {}
 
   Result<void> directory(const NodePtr& node, Parts& path) {
     // what is listed is changed below: take the names first
     std::vector<std::pair<std::string, Kind>> entries;
+    bool empty = true;
     PFS_TRY(trees_.list(node, {}, [&](const store::ListedEntry& entry) {
       const Kind kind = entry.stat.attributes.kind;
+      empty = false;
       if (kind != Kind::kFile) entries.emplace_back(entry.name, kind);
       return true;
     }));
+    has_empty_directories_ = has_empty_directories_ || (empty && path.size() > 1);
     for (const auto& [name, kind] : entries) PFS_TRY(entry(node, path, name, kind));
     return {};
   }
+
+  bool has_empty_directories() const { return has_empty_directories_; }
 
  private:
   Result<void> entry(const NodePtr& parent, Parts& path, const std::string& name, Kind kind) {
@@ -168,42 +193,110 @@ class OutputWalk {
     PFS_TRY_ASSIGN(const std::string target, trees_.read_link(node));
     PFS_TRY_ASSIGN(const auto source, resolver_.input_node(path, target));
     if (!source) return {};
+    PFS_TRY_ASSIGN(auto whole, stood_for(reader_, datum_, source->path));
     PFS_TRY(trees_.remove(parent, name, /*is_directory=*/false));
-    PFS_TRY(trees_.copy_entry(*source, parent, name));
+    if (whole) {
+      whole->name = name;
+      PFS_TRY(trees_.put_entry(parent, name, *whole));
+    } else {
+      PFS_TRY(trees_.copy_entry(source->node, parent, name));
+    }
+    // what it brings may hold empty directories; nobody has looked
+    has_empty_directories_ = has_empty_directories_ || trees_.kind(source->node) == Kind::kDirectory;
     return {};
   }
 
   LiveTrees& trees_;
+  const store::TreeReader& reader_;
+  const Datum& datum_;
   Resolver resolver_;
+  bool has_empty_directories_ = false;
+};
+
+/// Puts the files of a datum where its program looks for them.
+class ViewBuilder {
+ public:
+  ViewBuilder(LiveTrees& trees, const store::TreeReader& reader) : trees_(trees), reader_(reader) {}
+
+  Result<void> add(const NodePtr& root, const DatumFile& file) {
+    std::vector<std::string> names{file.input->name.str()};
+    const auto& parts = file.path.parts();
+    names.insert(names.end(), parts.begin(), parts.end());
+    NodePtr parent = root;
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+      PFS_TRY_ASSIGN(parent, directory(parent, names[i]));
+    }
+    store::Entry entry = file.entry;
+    entry.name = names.back();
+    if (file.input->empty_files) return put_empty(parent, entry);
+    PFS_TRY(trees_.put_entry(parent, entry.name, entry));
+    return {};
+  }
+
+ private:
+  Result<NodePtr> directory(const NodePtr& parent, const std::string& name) {
+    auto there = trees_.lookup(parent, name);
+    if (there || there.error().code != Code::kNotFound) return there;
+    return make_directory(trees_, parent, name);
+  }
+
+  Result<void> put_empty(const NodePtr& parent, const store::Entry& entry) {
+    if (!entry.is_directory()) {
+      PFS_TRY(trees_.put_entry(parent, entry.name, without_content(entry)));
+      return {};
+    }
+    PFS_TRY_ASSIGN(const NodePtr node, directory(parent, entry.name));
+    return put_empties(node, entry.subtree);
+  }
+
+  /// A directory at a time, so that a big one costs a few batches.
+  Result<void> put_empties(const NodePtr& node, const store::Subtree& source) {
+    std::vector<store::EntryPut> puts;
+    std::vector<store::Entry> directories;
+    PFS_TRY(reader_.scan(source.root, {}, [&](const store::Entry& entry) {
+      if (entry.is_directory()) {
+        directories.push_back(entry);
+      } else {
+        puts.push_back({node, entry.name, without_content(entry)});
+      }
+      return true;
+    }));
+    PFS_TRY(trees_.put_entries(puts, {}));
+    for (const store::Entry& entry : directories) PFS_TRY(put_empty(node, entry));
+    return {};
+  }
+
+  static store::Entry without_content(store::Entry entry) {
+    if (entry.attributes.kind == Kind::kFile) entry.content = {};
+    entry.link_id = 0;
+    return entry;
+  }
+
+  LiveTrees& trees_;
+  const store::TreeReader& reader_;
 };
 
 }  // namespace
 
-Result<DatumTree> make_datum_tree(LiveTrees& trees, const RepoName& input_name, const Datum& datum) {
+Result<DatumTree> make_datum_tree(LiveTrees& trees, const store::TreeReader& reader, const Datum& datum) {
   DatumTree view;
   PFS_TRY_ASSIGN(view.tree, trees.scratch());
   const NodePtr root = trees.root(view.tree);
-  if (datum.path.is_root()) {
-    store::Entry whole = datum.entry;
-    whole.name = input_name.str();
-    PFS_TRY(trees.put_entry(root, input_name.str(), whole));
-  } else {
-    PFS_TRY_ASSIGN(NodePtr parent, make_directory(trees, root, input_name.str()));
-    const RepoPath above = datum.path.parent();
-    for (const std::string& name : above.parts()) {
-      PFS_TRY_ASSIGN(parent, make_directory(trees, parent, name));
-    }
-    PFS_TRY(trees.put_entry(parent, datum.path.name(), datum.entry));
-  }
+  ViewBuilder builder(trees, reader);
+  for (const auto& file : datum.files) PFS_TRY(builder.add(root, *file));
   PFS_TRY_ASSIGN(view.out, make_directory(trees, root, "out"));
   return view;
 }
 
-Result<store::Subtree> collect_output(LiveTrees& trees, const DatumTree& view) {
-  OutputWalk walk(trees, trees.root(view.tree));
+Result<DatumOutput> collect_output(LiveTrees& trees, const store::TreeReader& reader, const Datum& datum,
+                                   const DatumTree& view) {
+  OutputWalk walk(trees, reader, datum, trees.root(view.tree));
   Parts path{"out"};
   PFS_TRY(walk.directory(view.out, path));
-  return trees.snapshot(view.out);
+  DatumOutput output;
+  PFS_TRY_ASSIGN(output.tree, trees.snapshot(view.out));
+  output.has_empty_directories = walk.has_empty_directories();
+  return output;
 }
 
 }  // namespace pfs::trigger

@@ -1,70 +1,193 @@
 #include "trigger/internal/datums.h"
 
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
 #include "base/codec.h"
-#include "base/fault.h"
 #include "store/glob.h"
+#include "trigger/internal/capture_text.h"
 #include "trigger/internal/hash.h"
 
 namespace pfs::trigger {
 
 namespace {
 
-constexpr std::chrono::milliseconds kFlushEvery{100};
-constexpr std::size_t kPrefixBytes = 16;
+using Files = DatumMaker::Files;
+using Tuples = std::vector<Files>;
 
-Digest datum_id(const PipelineSpec& spec, const std::string& salt, const store::GlobMatch& match) {
-  Encoder in;
-  in.bytes("pfs.datum.1").varint(1).bytes(spec.input.name.str()).bytes(match.path.str());
-  in.raw(match.entry.data_digest().bytes()).bytes(spec.name.str()).bytes(salt);
-  return sha256(in.str());
+constexpr std::size_t kMaxTuples = 10'000'000;
+
+void append(Files& to, const Files& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+/// Files with the same text, part by part, in the order in which the texts were met first.
+class Joined {
+ public:
+  explicit Joined(std::size_t parts) : parts_(parts) {}
+
+  void add(std::size_t part, const std::shared_ptr<const DatumFile>& file) {
+    const auto [place, is_new] = places_.try_emplace(file->join_on, rows_.size());
+    if (is_new) rows_.emplace_back(parts_);
+    rows_[place->second][part].push_back({file});
+  }
+
+  /// Every combination of files with the same text; where a part has none, of those that an outer join keeps.
+  Result<Tuples> tuples() const {
+    Tuples all;
+    for (const auto& row : rows_) {
+      const bool whole = std::none_of(row.begin(), row.end(), [](const Tuples& part) { return part.empty(); });
+      std::vector<Tuples> kept;
+      for (const Tuples& part : row) {
+        if (whole || (!part.empty() && part.front().front()->input->outer_join)) kept.push_back(part);
+      }
+      if (kept.empty()) continue;
+      PFS_TRY_ASSIGN(Tuples product, cross_product(kept));
+      all.insert(all.end(), std::make_move_iterator(product.begin()), std::make_move_iterator(product.end()));
+    }
+    return all;
+  }
+
+ private:
+  const std::size_t parts_;
+  std::unordered_map<std::string, std::size_t> places_;
+  std::vector<std::vector<Tuples>> rows_;
+};
+
+bool same_file(const DatumFile& a, const DatumFile& b) { return a.input->name == b.input->name && a.path == b.path; }
+
+/// A datum of a group has a file once, also where a join inside has it in several tuples.
+Tuples grouped(const std::vector<Tuples>& parts) {
+  std::map<std::string, Files> groups;
+  for (const Tuples& part : parts) {
+    for (const Files& tuple : part) {
+      for (const auto& file : tuple) {
+        Files& group = groups[file->group_by];
+        const bool there = tuple.size() > 1 &&
+                           std::any_of(group.begin(), group.end(), [&](const auto& one) { return same_file(*one, *file); });
+        if (!there) group.push_back(file);
+      }
+    }
+  }
+  Tuples tuples;
+  for (auto& [text, files] : groups) tuples.push_back(std::move(files));
+  return tuples;
 }
 
 }  // namespace
 
-Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const store::Subtree& root,
-                                       const PipelineSpec& spec, const std::string& salt) {
-  PFS_TRY_ASSIGN(const store::Glob glob, store::Glob::parse(spec.input.glob));
-  std::vector<Datum> datums;
-  PFS_TRY(glob.visit(reader, root, [&](const store::GlobMatch& match) {
-    datums.push_back({match.path, match.entry, datum_id(spec, salt, match)});
+std::uint64_t Datum::size() const {
+  std::uint64_t bytes = 0;
+  for (const auto& file : files) bytes += file->input->empty_files ? 0 : file->entry.size();
+  return bytes;
+}
+
+std::string Datum::label() const {
+  if (files.size() == 1) return printable(files.front()->path.str());
+  constexpr std::size_t kMost = 8;
+  std::string text;
+  for (std::size_t i = 0; i < files.size() && i < kMost; ++i) {
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ", ", files[i]->input->name.str(), printable(files[i]->path.str()));
+  }
+  return files.size() > kMost ? fmt::format("{} and {} more", text, files.size() - kMost) : text;
+}
+
+Datum DatumMaker::make(Files files) const {
+  Encoder in;
+  in.bytes("pfs.datum.1").varint(files.size());
+  for (const auto& file : files) {
+    in.bytes(file->input->name.str()).bytes(file->path.str()).raw(file->entry.data_digest().bytes());
+  }
+  in.bytes(pipeline_).bytes(salt_);
+  return {std::move(files), sha256(in.str())};
+}
+
+Result<Files> list_files(const store::TreeReader& reader, const PfsInput& input, const InputRoots& roots) {
+  const auto root = roots.find(input.ref());
+  if (root == roots.end() || !root->second) return Files();
+  PFS_TRY_ASSIGN(const store::Glob glob, store::Glob::parse(input.glob));
+  PFS_TRY_ASSIGN(const CaptureText join_on, CaptureText::parse(input.join_on, glob.groups()));
+  PFS_TRY_ASSIGN(const CaptureText group_by, CaptureText::parse(input.group_by, glob.groups()));
+  Files files;
+  PFS_TRY(glob.visit(reader, *root->second, [&](const store::GlobMatch& match) {
+    files.push_back(std::make_shared<const DatumFile>(
+        DatumFile{&input, match.path, match.entry, join_on.expand(match.captures), group_by.expand(match.captures)}));
     return true;
   }));
+  return files;
+}
+
+Result<Tuples> cross_product(const std::vector<Tuples>& parts) {
+  std::size_t count = 1;
+  for (const Tuples& part : parts) {
+    if (part.empty()) return Tuples();
+    if (count > kMaxTuples / part.size()) {
+      return Error{Code::kTooLarge, fmt::format("the cross of the inputs has over {} datums; choose wider globs", kMaxTuples)};
+    }
+    count *= part.size();
+  }
+  Tuples product(1);
+  for (const Tuples& part : parts) {
+    Tuples longer;
+    longer.reserve(product.size() * part.size());
+    for (const Files& begun : product) {
+      for (const Files& more : part) {
+        longer.push_back(begun);
+        append(longer.back(), more);
+      }
+    }
+    product = std::move(longer);
+  }
+  return product;
+}
+
+Result<Tuples> list_tuples(const store::TreeReader& reader, const Input& input, const InputRoots& roots) {
+  if (input.kind == Input::Kind::kPfs) {
+    PFS_TRY_ASSIGN(const Files files, list_files(reader, input.pfs, roots));
+    Tuples tuples;
+    tuples.reserve(files.size());
+    for (const auto& file : files) tuples.push_back({file});
+    return tuples;
+  }
+  std::vector<Tuples> parts;
+  for (const Input& part : input.parts) {
+    PFS_TRY_ASSIGN(Tuples tuples, list_tuples(reader, part, roots));
+    parts.push_back(std::move(tuples));
+  }
+  switch (input.kind) {
+    case Input::Kind::kPfs:
+    case Input::Kind::kUnion: {
+      Tuples all;
+      for (Tuples& part : parts) all.insert(all.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
+      return all;
+    }
+    case Input::Kind::kCross: return cross_product(parts);
+    case Input::Kind::kGroup: return grouped(parts);
+    case Input::Kind::kJoin: break;
+  }
+  Joined joined(parts.size());
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    for (const Files& tuple : parts[part]) {
+      for (const auto& file : tuple) joined.add(part, file);
+    }
+  }
+  return joined.tuples();
+}
+
+Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const Input& input, const InputRoots& roots,
+                                       const DatumMaker& maker) {
+  PFS_TRY_ASSIGN(Tuples tuples, list_tuples(reader, input, roots));
+  std::vector<Datum> datums;
+  datums.reserve(tuples.size());
+  std::unordered_set<Digest> seen;
+  for (Files& files : tuples) {
+    Datum datum = maker.make(std::move(files));
+    // paths of one branch are different; where branches are combined, two may have the same
+    if (input.kind != Input::Kind::kPfs && !seen.insert(datum.id).second) continue;
+    datums.push_back(std::move(datum));
+  }
   return datums;
-}
-
-DatumTable::DatumTable(store::LocalDb& local, const Clock& clock, const RepoName& pipeline, const std::string& salt)
-    : local_(local), clock_(clock) {
-  Encoder in;
-  in.bytes("pfs.salt.1").bytes(pipeline.str()).bytes(salt);
-  prefix_ = sha256(in.str()).bytes().substr(0, kPrefixBytes);
-}
-
-Result<std::optional<DatumRecord>> DatumTable::find(const Digest& datum) const {
-  PFS_TRY_ASSIGN(const auto row, local_.get(store::Family::kDatum, key(datum)));
-  if (!row) return std::optional<DatumRecord>();
-  PFS_TRY_ASSIGN(DatumRecord record, decode_datum(*row));
-  return std::optional(std::move(record));
-}
-
-Result<void> DatumTable::put(const Digest& datum, const DatumRecord& record) {
-  pending_.put(store::Family::kDatum, key(datum), encode(record));
-  return clock_.steady() - flushed_ < kFlushEvery ? Result<void>() : flush();
-}
-
-Result<void> DatumTable::flush() {
-  if (pending_.empty()) return {};
-  PFS_TRY(local_.sync());
-  PFS_FAULT_POINT("trigger.datums.flush");
-  PFS_TRY(local_.write(pending_));
-  pending_ = {};
-  flushed_ = clock_.steady();
-  return {};
-}
-
-Result<void> DatumTable::erase_all() {
-  store::LocalBatch batch;
-  batch.erase_range(store::Family::kDatum, prefix_, prefix_ + std::string(Digest::kSize + 1, '\xff'));
-  return local_.write(batch);
 }
 
 }  // namespace pfs::trigger

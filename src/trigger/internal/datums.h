@@ -1,57 +1,70 @@
 #pragma once
 
-#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
-#include "store/local_db.h"
 #include "store/tree_reader.h"
-#include "trigger/internal/records.h"
-#include "trigger/internal/spec.h"
+#include "trigger/internal/spec_input.h"
 
 namespace pfs::trigger {
 
-/// A piece of a job's input that is processed by itself: what the glob matched.
-struct Datum {
+/// What the glob of one input matched.
+struct DatumFile {
+  const PfsInput* input = nullptr;  ///< of the Input that was listed, which must outlive this
   RepoPath path;
   store::Entry entry;
-  /// What makes two datums the same: SHA-256 over the input's name, the path, the entry's data digest, the pipeline's
-  /// name and its salt. The image, the command and the commits are not in it, so that a new image alone does not
-  /// process again what is done.
-  Digest id;
+  std::string join_on;   ///< what the input's `join_on` came to
+  std::string group_by;  ///< likewise
 };
 
-/// The datums of a commit, in the order of their paths. Errors: kInvalid (the glob), kCorrupt, kIo.
-/// Source: Pachyderm 1.13 "Datums"; docs/pipelines.md "Datums".
-Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const store::Subtree& root,
-                                       const PipelineSpec& spec, const std::string& salt);
+/// A piece of a job's input that is processed by itself: a file or directory, or several of several inputs.
+struct Datum {
+  std::vector<std::shared_ptr<const DatumFile>> files;  ///< shared: in a cross each is in many datums
+  Digest id;  ///< see datum_id()
 
-/// What the datums of one pipeline (and salt) have put out, on this machine.
-///
-/// Records are kept back until what they name is durable: flush() syncs first and writes then, so a record never names
-/// bytes that a power cut has taken. Used by one thread.
-class DatumTable {
+  /// Bytes of its files.
+  std::uint64_t size() const;
+  /// Its files' paths, for messages: `/a`, `images:/a, labels:/a.txt`.
+  std::string label() const;
+};
+
+/// What each branch that is read holds; nullopt for one without a HEAD.
+using InputRoots = std::map<BranchRef, std::optional<store::Subtree>>;
+
+/// Makes datums of an input for one pipeline: names them.
+class DatumMaker {
  public:
-  DatumTable(store::LocalDb& local, const Clock& clock, const RepoName& pipeline, const std::string& salt);
+  DatumMaker(const RepoName& pipeline, std::string salt) : pipeline_(pipeline.str()), salt_(std::move(salt)) {}
 
-  Result<std::optional<DatumRecord>> find(const Digest& datum) const;
-  /// Flushes when the last time is 100 ms ago.
-  Result<void> put(const Digest& datum, const DatumRecord& record);
-  Result<void> flush();
-  /// Forgets all of the pipeline's, under this salt.
-  Result<void> erase_all();
+  using Files = std::vector<std::shared_ptr<const DatumFile>>;
+  /// With the id, which makes two datums the same: SHA-256 over, for each file, the input's name, the path and the entry's data
+  /// digest, then the pipeline's name and its salt. The image, the command and the commits are not in it, so that a new
+  /// image alone does not process again what is done.
+  Datum make(Files files) const;
 
  private:
-  std::string key(const Digest& datum) const { return prefix_ + std::string(datum.bytes()); }
-
-  store::LocalDb& local_;
-  const Clock& clock_;
-  std::string prefix_;  ///< 16 bytes
-  store::LocalBatch pending_;
-  std::chrono::steady_clock::time_point flushed_{};
+  const std::string pipeline_;
+  const std::string salt_;
 };
+
+/// The datums of an input, always in the same order: those of one branch by their paths, of a cross with the last part
+/// changing fastest, of a union part by part, of a join in the order in which its texts are met, of a group by its texts.
+/// Datums with the same id are one.
+/// Errors: kInvalid (a glob), kTooLarge (a cross with over ten million), kCorrupt, kIo.
+/// Source: Pachyderm 1.13 "Datums"; docs/pipelines.md "Datums".
+Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const Input& input, const InputRoots& roots,
+                                       const DatumMaker& maker);
+
+/// What one branch's glob matches, in the order of paths.
+Result<DatumMaker::Files> list_files(const store::TreeReader& reader, const PfsInput& input, const InputRoots& roots);
+/// The tuples of files that `parts`' tuples come to together. Errors: kTooLarge.
+Result<std::vector<DatumMaker::Files>> cross_product(const std::vector<std::vector<DatumMaker::Files>>& parts);
+/// The tuples of an input, each the files of a datum, in the order of list_datums(); the same one may be there twice.
+Result<std::vector<DatumMaker::Files>> list_tuples(const store::TreeReader& reader, const Input& input, const InputRoots& roots);
 
 }  // namespace pfs::trigger

@@ -1,33 +1,21 @@
 #include "trigger/internal/job_run.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/duration.h"
 #include "base/fault.h"
-#include "trigger/internal/output_merge.h"
+#include "trigger/internal/datum_environment.h"
+#include "trigger/internal/job_inputs.h"
 
 namespace pfs::trigger {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAskEvery{100};
-constexpr int kPublishAgain = 8;
-constexpr std::chrono::milliseconds kTryContainerEvery{2000};
-
 Error cancelled() { return Error{Code::kCancelled, "asked to stop"}; }
-
-/// False when it was asked to stop before the time was over.
-bool wait_a_while(std::chrono::milliseconds time, const KeepGoing& keep_going) {
-  for (std::chrono::milliseconds waited{0}; waited < time; waited += kAskEvery) {
-    if (!keep_going()) return false;
-    std::this_thread::sleep_for(kAskEvery);
-  }
-  return keep_going();
-}
 
 /// Whether an error ends this run only: the job is still to be done. Everything else ends the job.
 bool goes_on_later(Code code) {
@@ -63,35 +51,6 @@ bool goes_on_later(Code code) {
   return false;
 }
 
-/// The last line that a command printed, which mostly says why it failed.
-class LastLine {
- public:
-  void add(std::string_view piece) {
-    for (const char c : piece) {
-      if (c == '\n' || c == '\r') {
-        ended_ = true;
-        continue;
-      }
-      if (std::exchange(ended_, false)) line_.clear();
-      if (line_.size() < kMost) line_ += c;
-    }
-  }
-  /// Shape: at most 200 bytes, shown so that it stays one line.
-  std::string text() const { return printable(line_); }
-
- private:
-  static constexpr std::size_t kMost = 200;
-  std::string line_;
-  bool ended_ = false;
-};
-
-/// The lines of the spec, each with its newline.
-std::string standard_input(const PipelineSpec::Transform& transform) {
-  std::string text;
-  for (const std::string& line : transform.stdin_lines) text += line + "\n";
-  return text;
-}
-
 }  // namespace
 
 JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, PipelineSpec spec,
@@ -100,229 +59,201 @@ JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, Pi
       pipeline_(pipeline),
       spec_(std::move(spec)),
       job_(std::move(job)),
-      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt) {}
+      table_(around.store.local(), around.clock, pipeline.name, pipeline.salt),
+      planner_(around.store, around.ledger, table_, pipeline_, spec_) {}
 
 Result<void> JobRun::run() {
   PFS_TRY(begin());
   auto done = work();
+  if (!done && done.error().code == Code::kCancelled && timed_out()) {
+    return end(JobState::kKilled, fmt::format("job_timeout ({}) has passed", format_short_duration(
+                                       std::chrono::duration_cast<std::chrono::milliseconds>(*spec_.pods.job_timeout))));
+  }
   if (done || goes_on_later(done.error().code)) return done;
-  return fail(done.error().message);
+  return end(JobState::kFailure, done.error().message);
+}
+
+bool JobRun::timed_out() const {
+  return spec_.pods.job_timeout && ran_before_ + (std::chrono::steady_clock::now() - began_) >= *spec_.pods.job_timeout;
 }
 
 Result<void> JobRun::work() {
-  PFS_TRY_ASSIGN(const store::Commit input, around_.store.catalog().commit(job_.record.input_commit));
-  PFS_TRY_ASSIGN(const auto datums, list_datums(around_.store.tree_reader(), input.root, spec_, pipeline_.salt));
-  job_.record.total = datums.size();
+  PFS_TRY_ASSIGN(const LoadedInputs inputs, load_inputs(around_.store.catalog(), job_.record.inputs));
+  PFS_TRY_ASSIGN(const store::Branch output, around_.store.catalog().branch(spec_.output()));
+  output_commit_ = output.open;
+  PFS_TRY_ASSIGN(JobPlan plan, planner_.plan(job_.record, inputs.roots));
+  while (true) {
+    PFS_TRY(process(plan));
+    if (!first_failure_.empty()) return end(JobState::kFailure, first_failure_);
+    job_.record.state = JobState::kMerging;
+    note();
+    std::vector<DatumResult> outputs;
+    for (const auto& done : done_) {
+      if (done) outputs.push_back(*done);
+    }
+    PFS_TRY_ASSIGN(const auto merged, merge_outputs(around_.store, plan, outputs, spec_.output_merge,
+                                                    [this] { return keep_going(); }));
+    if (merged) return succeed(*merged, inputs.provenance);
+    // what is put out now meets what other datums have put out: all of it is joined
+    PFS_TRY_ASSIGN(plan, planner_.plan_whole(inputs.roots));
+  }
+}
 
-  auto processed = process(datums);
-  around_.container.show(nullptr);
+Result<void> JobRun::process(const JobPlan& plan) {
+  JobRecord& job = job_.record;
+  job.total = plan.total();
+  job.skipped = plan.kept;
+  job.processed = job.failed = job.recovered = job.downloaded_bytes = job.uploaded_bytes = 0;
+  auto processed = process_each(plan.datums);
   PFS_TRY(table_.flush());
-  PFS_TRY(processed);
-  if (!first_failure_.empty()) return fail(first_failure_);
-
-  job_.record.state = JobState::kMerging;
-  note();
-  PFS_TRY_ASSIGN(const store::Subtree output, merge());
-  return succeed(output);
+  return processed;
 }
 
 Result<void> JobRun::begin() {
   PFS_TRY_ASSIGN(log_, around_.logs.job(pipeline_.name, job_.record.id));
   JobRecord& job = job_.record;
-  if (job.state != JobState::kStarting) ++job.restarts;
+  if (job.state != JobState::kStarting) {
+    ++job.restarts;
+    PFS_TRY(table_.erase_misses(job.id));  // they are tried again
+  }
+  // between two runs nothing but the clock on the wall goes on; one that was put back must not give the job more time
+  const Timestamp now = around_.clock.now();
+  if (!job.begun) job.begun = now;
+  ran_before_ = std::chrono::nanoseconds(std::max<std::int64_t>(0, now.nanoseconds - job.begun->nanoseconds));
   job.state = JobState::kRunning;
   job.pipeline_version = pipeline_.version;
-  job.processed = job.skipped = job.failed = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
+  job.shape = planner_.shape();
+  job.processed = job.skipped = job.failed = job.recovered = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
   PFS_TRY(around_.ledger.put_job(job_));
   note();
   return {};
 }
 
-Result<void> JobRun::process(const std::vector<Datum>& datums) {
-  for (const Datum& datum : datums) {
-    if (!around_.keep_going()) return cancelled();
-    PFS_TRY(process_one(datum));
-    note();
-    if (command_cannot_start_) break;
+/// The datums that no job has done yet, for the pool.
+class JobRun::Work final : public PoolWork {
+ public:
+  Work(JobRun& run, const std::vector<Datum>& datums, std::vector<std::size_t> open)
+      : run_(run), datums_(datums), open_(std::move(open)), execution_(*run.log_, run.spec_),
+        results_(open_.size()) {}
+
+  std::size_t count() const override { return open_.size(); }
+  std::string path(std::size_t item) const override { return datum(item).label(); }
+  std::string hash(std::size_t item) const override { return datum(item).id.hex(); }
+
+  Result<Attempt> attempt(WorkerContainer& container, std::size_t item, std::uint64_t number,
+                          const KeepGoing& keep_going) override {
+    // a place of its own for each item: no other thread comes near it
+    PFS_TRY_ASSIGN(results_[item], execution_.attempt(container, run_.place_of(datum(item)), number, keep_going));
+    return results_[item].attempt;
   }
-  return {};
+  Result<void> ended(std::size_t item, const Attempt& attempt) override {
+    return run_.ended(open_[item], datum(item), attempt, results_[item]);
+  }
+  void waiting(const std::string& for_what) override {
+    if (!for_what.empty()) run_.log_->system({}, "waiting: " + for_what);
+    run_.note(for_what);
+  }
+
+ private:
+  const Datum& datum(std::size_t item) const { return datums_[open_[item]]; }
+
+  JobRun& run_;
+  const std::vector<Datum>& datums_;
+  const std::vector<std::size_t> open_;  ///< numbers of datums
+  const DatumExecution execution_;
+  std::vector<DatumExecution::Ended> results_;
+};
+
+Result<void> JobRun::process_each(const std::vector<Datum>& datums) {
+  done_.assign(datums.size(), std::nullopt);
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < datums.size(); ++i) {
+    if (!keep_going()) return cancelled();
+    PFS_TRY_ASSIGN(const bool done, find_done(i, datums[i]));
+    if (!done) open.push_back(i);
+  }
+  note();
+  Work work(*this, datums, std::move(open));
+  return around_.workers.run(spec_, work, [this] { return keep_going(); });
 }
 
-Result<void> JobRun::process_one(const Datum& datum) {
-  PFS_TRY_ASSIGN(const bool done, find_done(datum));
-  if (done) return {};
-  PFS_TRY_ASSIGN(const Failure failure, attempt_all(datum));
-  if (failure.empty()) {
-    ++job_.record.processed;
-    return {};
-  }
-  ++job_.record.failed;
-  if (!first_failure_.empty()) return {};
-  first_failure_ =
-      command_cannot_start_ ? failure : fmt::format("datum {}: {}", printable(datum.path.str()), failure);
-  return {};
-}
-
-Result<bool> JobRun::find_done(const Datum& datum) {
-  PFS_TRY_ASSIGN(const auto record, table_.find(datum.id));
-  if (!record) return false;
-  const bool ours = record->job == job_.record.id;
-  if (!ours && spec_.reprocess_every_job) return false;
-  outputs_.push_back(record->output);
-  ++(ours ? job_.record.processed : job_.record.skipped);
-  if (ours) {
-    job_.record.downloaded_bytes += record->input_bytes;
-    job_.record.uploaded_bytes += record->output.totals.bytes;
-  }
-  return true;
-}
-
-Result<JobRun::Failure> JobRun::attempt_all(const Datum& datum) {
-  Failure failure;
-  for (std::uint64_t number = 1; number <= spec_.datum_tries; ++number) {
-    if (!around_.keep_going()) return cancelled();
-    PFS_TRY_ASSIGN(failure, attempt(datum));
-    if (failure.empty() || command_cannot_start_) return failure;
-    log_->system(datum.id.hex(), fmt::format("datum {}: {} (attempt {} of {})", printable(datum.path.str()), failure,
-                                             number, spec_.datum_tries));
-  }
-  return failure;
-}
-
-Result<JobRun::Failure> JobRun::attempt(const Datum& datum) {
-  auto ready = ensure_container();
-  if (!ready) {
-    if (ready.error().code != Code::kNotFound && ready.error().code != Code::kInvalid) return std::move(ready).error();
-    command_cannot_start_ = true;
-    return Failure(ready.error().message);
-  }
-  PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(around_.store.trees(), spec_.input.name, datum));
-  around_.container.show(view.tree);
-  const std::string id = datum.id.hex();
-  LastLine last_line;
-  const auto on_output = [&](std::string_view piece) {
-    log_->output(id, piece);
-    last_line.add(piece);
-  };
-  const auto end = around_.container.run(command_for(datum), on_output, around_.keep_going);
-  log_->end_of_output(id);
-  if (!end && end.error().code == Code::kCancelled) return end.error();
-  if (!end) return Failure(end.error().message);
-  if (Failure failure = failure_of(*end); !failure.empty()) {
-    command_cannot_start_ = end->how == worker::End::kNotStarted;
-    if (command_cannot_start_) {
-      log_->system(id, failure);
-      return failure;
+Result<void> JobRun::ended(std::size_t number, const Datum& datum, const PoolWork::Attempt& attempt,
+                           const DatumExecution::Ended& result) {
+  JobRecord& job = job_.record;
+  job.downloaded_bytes += result.read_bytes;
+  job.uploaded_bytes += result.written_bytes;
+  switch (attempt.how) {
+    case AttemptHow::kDone: {
+      PFS_FAULT_POINT("trigger.datum.done");
+      PFS_TRY(table_.put(datum.id, {result.output.tree, job.id, result.read_bytes,
+                                     result.output.has_empty_directories, result.written_bytes}));
+      ++job.processed;
+      done_[number] = DatumResult{result.output.tree, result.output.has_empty_directories};
+      break;
     }
-    const std::string said = last_line.text();
-    return said.empty() ? failure : fmt::format("{}: {}", failure, said);
+    case AttemptHow::kRecovered:
+      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kRecovered));
+      ++job.recovered;
+      break;
+    case AttemptHow::kCutOff:
+      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kCutOff));
+      break;
+    case AttemptHow::kCannotStart:
+    case AttemptHow::kFailed:
+    case AttemptHow::kAgain:
+      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kFailed));
+      ++job.failed;
+      if (first_failure_.empty()) first_failure_ = attempt.why;
+      break;
   }
-  return keep_output(datum, view);
-}
-
-Result<void> JobRun::ensure_container() {
-  while (true) {
-    auto ready = around_.container.ensure(spec_, around_.keep_going);
-    if (ready) note();
-    if (ready || ready.error().code != Code::kUnavailable) return ready;
-    log_->system({}, "waiting: " + ready.error().message);
-    note(ready.error().message);
-    if (!wait_a_while(kTryContainerEvery, around_.keep_going)) return cancelled();
-  }
-}
-
-worker::CommandRequest JobRun::command_for(const Datum& datum) const {
-  const std::string& input = spec_.input.name.str();
-  const std::string path = datum.path.is_root() ? "" : datum.path.str();
-  worker::CommandRequest request;
-  request.arguments = spec_.transform.cmd;
-  request.input = standard_input(spec_.transform);
-  request.environment = {
-      input + "=/pfs/" + input + path,
-      input + "_COMMIT=" + job_.record.input_commit.hex(),
-      "PACH_JOB_ID=" + job_.record.id.hex(),
-      "PACH_DATUM_ID=" + datum.id.hex(),
-  };
-  request.directory = spec_.transform.working_dir;
-  return request;
-}
-
-JobRun::Failure JobRun::failure_of(const worker::CommandEnd& end) const {
-  switch (end.how) {
-    case worker::End::kExited: {
-      const auto& accepted = spec_.transform.accept_return_code;
-      const int code = static_cast<int>(end.code);
-      if (code == 0 || std::find(accepted.begin(), accepted.end(), code) != accepted.end()) return {};
-      return fmt::format("the command ended with status {}", code);
-    }
-    case worker::End::kSignalled:
-      return fmt::format("the command was killed by signal {}", end.code);
-    case worker::End::kNotStarted:
-      return fmt::format("transform.cmd: {} in image {}; update the pipeline or the image", end.why,
-                         spec_.transform.image);
-  }
-  return "the command ended in no known way";
-}
-
-Result<JobRun::Failure> JobRun::keep_output(const Datum& datum, const DatumTree& view) {
-  auto output = collect_output(around_.store.trees(), view);
-  if (!output && output.error().code == Code::kInvalid) return output.error().message;
-  if (!output) return std::move(output).error();
-  const DatumRecord record{*output, job_.record.id, datum.entry.size()};
-  PFS_TRY(table_.put(datum.id, record));
-  job_.record.downloaded_bytes += record.input_bytes;
-  job_.record.uploaded_bytes += output->totals.bytes;
-  outputs_.push_back(*std::move(output));
-  return Failure();
-}
-
-Result<store::Subtree> JobRun::merge() {
-  if (outputs_.empty()) return store::empty_subtree();
-  if (outputs_.size() == 1) return outputs_.front();
-  PFS_TRY_ASSIGN(OutputMerge merge, OutputMerge::begin(around_.store.trees(), around_.store.tree_reader()));
-  for (const store::Subtree& output : outputs_) {
-    if (!around_.keep_going()) return cancelled();
-    PFS_TRY(merge.add(output));
-  }
-  return merge.finish();
-}
-
-Result<void> JobRun::succeed(const store::Subtree& output) {
-  job_.record.state = JobState::kSuccess;
-  job_.record.finished = around_.clock.now();
-  store::FinishOptions options;
-  options.author = "pipeline " + pipeline_.name.str();
-  options.description = "job " + job_.record.id.hex();
-  options.keep_unchanged = true;
-  PFS_FAULT_POINT("trigger.job.publish");
-  const auto publish = [&] {
-    return around_.store.catalog().publish_tree(
-        spec_.output(), output, {{job_.record.input_branch, job_.record.input_commit}}, options,
-        [this](const store::Commit& commit, store::RefTxn& txn) -> Result<void> {
-          job_.record.output_commit = commit.id;
-          around_.ledger.add_put_job(job_.record, job_.version, txn);
-          return {};
-        });
-  };
-  auto published = publish();
-  for (int again = 0; !published && published.error().code == Code::kConflict && again < kPublishAgain; ++again) {
-    PFS_TRY_ASSIGN(const auto now, around_.ledger.job(job_.record.id));
-    if (!now || now->version != job_.version) break;  // the job itself is another's now; else it was a race of branches
-    published = publish();
-  }
-  PFS_TRY(published);
-  PFS_FAULT_POINT("trigger.job.published");
   note();
   return {};
 }
 
-Result<void> JobRun::fail(const std::string& reason) {
+Result<bool> JobRun::find_done(std::size_t number, const Datum& datum) {
+  PFS_TRY_ASSIGN(const auto record, table_.find(datum.id));
+  if (!record) return false;
+  const bool ours = record->job == job_.record.id;
+  if (!ours && spec_.reprocess_every_job) return false;
+  done_[number] = DatumResult{record->output, record->has_empty_directories};
+  ++(ours ? job_.record.processed : job_.record.skipped);
+  if (ours) {
+    job_.record.downloaded_bytes += record->read_bytes;
+    job_.record.uploaded_bytes += record->written_bytes;
+  }
+  return true;
+}
+
+DatumPlace JobRun::place_of(const Datum& datum) const {
+  store::LiveTrees& trees = around_.store.trees();
+  const store::TreeReader& reader = around_.store.tree_reader();
+  DatumPlace place;
+  place.id = datum.id.hex();
+  place.path = datum.label();
+  place.environment = datum_environment(datum, job_.record, output_commit_);
+  place.view = [&trees, &reader, &datum] { return make_datum_tree(trees, reader, datum); };
+  place.output = [&trees, &reader, &datum](const DatumTree& view) { return collect_output(trees, reader, datum, view); };
+  return place;
+}
+
+Result<void> JobRun::succeed(const MergedOutput& output, const std::vector<store::Commit::Cause>& provenance) {
+  job_.record.state = JobState::kSuccess;
+  job_.record.finished = around_.clock.now();
+  // what a recovered datum would have put out is missing: no job builds on this one, so that it is tried again
+  job_.record.separable = output.separable && job_.record.recovered == 0;
+  PFS_TRY(publish_output(around_.store, around_.ledger, spec_.output(), job_, output.tree, provenance));
+  note();
+  return {};
+}
+
+Result<void> JobRun::end(JobState state, const std::string& reason) {
   job_.record.output_commit.reset();
-  job_.record.state = JobState::kFailure;
+  job_.record.state = state;
   job_.record.reason = reason;
   job_.record.finished = around_.clock.now();
-  log_->system({}, "the job failed: " + reason);
+  log_->system({}, fmt::format("the job {}: {}", state == JobState::kKilled ? "was killed" : "failed", reason));
   spdlog::info("pipeline {}: job {}: {}", pipeline_.name.str(), job_.record.id.hex(), reason);
+  PFS_FAULT_POINT("trigger.job.end");
   PFS_TRY(around_.ledger.put_job(job_));
   note();
   return {};

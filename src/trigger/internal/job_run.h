@@ -1,18 +1,24 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "store/store.h"
-#include "trigger/internal/datum_tree.h"
+#include "trigger/internal/datum_execution.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/datums.h"
+#include "trigger/internal/job_plan.h"
+#include "trigger/internal/job_publish.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/spec.h"
-#include "trigger/internal/worker_container.h"
+#include "trigger/internal/worker_pool.h"
 
 namespace pfs::trigger {
 
@@ -22,13 +28,13 @@ struct JobSurroundings {
   Ledger& ledger;
   const LogBook& logs;
   const Clock& clock;
-  WorkerContainer& container;
+  WorkerPool& workers;
   KeepGoing keep_going;
   /// Told of each change of the job that is worth showing; `waiting_for` says what it cannot go on without.
   std::function<void(const JobRecord& job, const std::string& waiting_for)> progress;
 };
 
-/// One run of one job: list its datums, run those that no earlier job has done, join the outputs, publish them and the
+/// One run of one job whose inputs are there: find its datums, run those that no earlier job has done, join the outputs, publish them and the
 /// job's end in one transaction. Run again after a crash it finds the datums that were recorded, and the transaction
 /// expects the job as it was, so a job ends once.
 ///
@@ -41,39 +47,39 @@ class JobRun {
   Result<void> run();
 
  private:
-  /// Why a datum failed; empty when it did not.
-  using Failure = std::string;
+  class Work;
 
   Result<void> begin();
   Result<void> work();
-  Result<void> process(const std::vector<Datum>& datums);
-  /// Counts it and keeps its output, or its failure.
-  Result<void> process_one(const Datum& datum);
+  /// The datums of a plan, whose outputs it keeps.
+  Result<void> process(const JobPlan& plan);
+  Result<void> process_each(const std::vector<Datum>& datums);
   /// Whether it was done before, by an earlier job or by this one before a crash.
-  Result<bool> find_done(const Datum& datum);
-  /// Up to `datum_tries` attempts.
-  Result<Failure> attempt_all(const Datum& datum);
-  Result<Failure> attempt(const Datum& datum);
-  Result<Failure> keep_output(const Datum& datum, const DatumTree& view);
-  /// Waits for what is not there now (the mount, the container runtime). Errors: kNotFound, kInvalid: it never will be.
-  Result<void> ensure_container();
-  worker::CommandRequest command_for(const Datum& datum) const;
-  Failure failure_of(const worker::CommandEnd& end) const;
+  Result<bool> find_done(std::size_t number, const Datum& datum);
+  /// Counts it and keeps its output, or its failure.
+  Result<void> ended(std::size_t number, const Datum& datum, const PoolWork::Attempt& attempt,
+                     const DatumExecution::Ended& result);
+  DatumPlace place_of(const Datum& datum) const;
 
-  Result<store::Subtree> merge();
-  Result<void> succeed(const store::Subtree& output);
-  Result<void> fail(const std::string& reason);
+  Result<void> succeed(const MergedOutput& output, const std::vector<store::Commit::Cause>& provenance);
+  /// Without an output commit.
+  Result<void> end(JobState state, const std::string& reason);
+  bool timed_out() const;
+  bool keep_going() const { return around_.keep_going() && !timed_out(); }
   void note(const std::string& waiting_for = {}) const { around_.progress(job_.record, waiting_for); }
 
   const JobSurroundings& around_;
   const PipelineRecord& pipeline_;
   const PipelineSpec spec_;
   Versioned<JobRecord> job_;
-  std::optional<LogWriter> log_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::nanoseconds ran_before_{0};  ///< since the job first ran; see JobRecord::begun
+  std::unique_ptr<LogWriter> log_;
   DatumTable table_;
-  std::vector<store::Subtree> outputs_;  ///< in the order of the datums
+  const JobPlanner planner_;
+  CommitId output_commit_;  ///< that the job's output will have
+  std::vector<std::optional<DatumResult>> done_;   ///< by the number of the datum
   std::string first_failure_;
-  bool command_cannot_start_ = false;    ///< so no other datum's can
 };
 
 }  // namespace pfs::trigger

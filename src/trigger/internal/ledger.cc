@@ -6,27 +6,25 @@
 
 #include <fmt/format.h>
 
-#include "trigger/internal/spec.h"
-
 namespace pfs::trigger {
 
 namespace {
 
-Result<BranchRef> input_of(const PipelineRecord& pipeline) {
-  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline.spec_json));
-  return spec.input_branch();
-}
-
-void expect(store::RefTxn& txn, const std::string& key, std::optional<store::Seq> version) {
-  txn.expect.push_back({key, version});
+template <class Record>
+std::optional<store::Seq> version_of(const std::optional<Versioned<Record>>& record) {
+  return record ? std::optional(record->version) : std::nullopt;
 }
 
 }  // namespace
 
-store::RefTxn Ledger::begin() const {
+store::RefTxn begin_transaction() {
   store::RefTxn txn;
   txn.id = new_commit_id().hex();
   return txn;
+}
+
+void expect(store::RefTxn& txn, const std::string& key, std::optional<store::Seq> version) {
+  txn.expect.push_back({key, version});
 }
 
 Result<std::optional<Versioned<PipelineRecord>>> Ledger::pipeline(const RepoName& name) const {
@@ -67,68 +65,17 @@ Result<std::vector<RepoName>> Ledger::readers_expected(const BranchRef& branch, 
   return decode_names(row->value);
 }
 
-Result<void> Ledger::leave_input(const PipelineRecord& pipeline, store::RefTxn& txn) const {
-  PFS_TRY_ASSIGN(const BranchRef branch, input_of(pipeline));
-  PFS_TRY_ASSIGN(auto names, readers_expected(branch, txn));
-  std::erase(names, pipeline.name);
-  if (names.empty()) {
-    txn.erase.push_back(input_key(branch));
-  } else {
-    txn.put.push_back({input_key(branch), encode_names(names)});
-  }
-  return {};
+Result<std::optional<Versioned<CausedRecord>>> Ledger::caused(const RepoName& pipeline) const {
+  PFS_TRY_ASSIGN(const auto row, refs_.get(caused_key(pipeline)));
+  if (!row) return std::optional<Versioned<CausedRecord>>();
+  PFS_TRY_ASSIGN(CausedRecord record, decode_caused(row->value));
+  return std::optional(Versioned<CausedRecord>{std::move(record), row->version});
 }
 
-Result<void> Ledger::put_pipeline(const PipelineRecord& record, const std::optional<Versioned<PipelineRecord>>& old) {
-  store::RefTxn txn = begin();
-  PFS_TRY_ASSIGN(const BranchRef input, input_of(record));
-  expect(txn, pipeline_key(record.name), old ? std::optional(old->version) : std::nullopt);
-  txn.put.push_back({pipeline_key(record.name), encode(record)});
-  bool reads_already = false;
-  if (old) {
-    PFS_TRY_ASSIGN(const BranchRef old_input, input_of(old->record));
-    reads_already = old_input == input;
-    if (!reads_already) PFS_TRY(leave_input(old->record, txn));
-  }
-  if (!reads_already) {
-    PFS_TRY_ASSIGN(auto names, readers_expected(input, txn));
-    if (std::find(names.begin(), names.end(), record.name) == names.end()) names.push_back(record.name);
-    txn.put.push_back({input_key(input), encode_names(names)});
-  }
-  PFS_TRY(refs_.commit(std::move(txn)));
-  return {};
-}
-
-Result<void> Ledger::erase_pipeline(const Versioned<PipelineRecord>& pipeline) {
-  store::RefTxn txn = begin();
-  const RepoName& name = pipeline.record.name;
-  expect(txn, pipeline_key(name), pipeline.version);
-  txn.erase.push_back(pipeline_key(name));
-  PFS_TRY(leave_input(pipeline.record, txn));
-  PFS_TRY(refs_.scan(jobs_prefix(name), {}, [&](std::string_view key, const store::RefValue& row) {
-    txn.erase.emplace_back(key);
-    txn.erase.push_back("job/" + row.value);
-    return true;
-  }));
-  PFS_TRY(refs_.scan(queue_prefix(name), {}, [&](std::string_view key, const store::RefValue&) {
-    txn.erase.emplace_back(key);
-    return true;
-  }));
-  PFS_TRY(refs_.commit(std::move(txn)));
-  return {};
-}
-
-void Ledger::add_new_job(const PipelineRecord& pipeline, const BranchRef& branch, const CommitId& head,
-                         std::uint64_t log_number, store::RefTxn& txn) const {
-  JobRecord job;
-  job.id = job_id(pipeline, head, log_number);
-  job.pipeline = pipeline.name;
-  job.caused_by_version = pipeline.version;
-  job.pipeline_version = pipeline.version;
-  job.log_number = log_number;
-  job.created = clock_.now();
-  job.input_branch = branch;
-  job.input_commit = head;
+void Ledger::add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before,
+                         store::RefTxn& txn) const {
+  expect(txn, caused_key(job.pipeline), version_of(before));
+  txn.put.push_back({caused_key(job.pipeline), encode(CausedRecord{job.caused_by_version, job.number + 1, job.inputs})});
   expect(txn, job_key(job.id), std::nullopt);
   txn.put.push_back({job_key(job.id), encode(job)});
   txn.put.push_back({jobs_key(job), job.id.hex()});
@@ -136,16 +83,17 @@ void Ledger::add_new_job(const PipelineRecord& pipeline, const BranchRef& branch
   txn.events.push_back({{}, "job", job.id.hex(), "caused"});
 }
 
-Result<void> Ledger::cause_jobs(const store::HeadMove& move, store::RefTxn& txn) const {
-  PFS_TRY_ASSIGN(const auto names, readers_expected(move.branch, txn));
-  for (const RepoName& name : names) {
-    PFS_TRY_ASSIGN(const auto found, pipeline(name));
-    if (!found) continue;
-    // the job's id holds the version: an update that comes between must make this transaction start again
-    expect(txn, pipeline_key(name), found->version);
-    add_new_job(found->record, move.branch, move.new_head.id, move.log_number, txn);
+/// Whether it reads one of the commits, also by way of a job that has put it out.
+Result<bool> Ledger::is_about(const JobRecord& job, const std::set<CommitId>& commits) const {
+  for (const JobInput& input : job.inputs) {
+    std::optional<CommitId> commit = input.commit;
+    if (!commit && input.from) {
+      PFS_TRY_ASSIGN(const auto from, this->job(*input.from));
+      if (from) commit = from->record.output_commit;
+    }
+    if (commit && commits.contains(*commit)) return true;
   }
-  return {};
+  return false;
 }
 
 Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const {
@@ -154,12 +102,13 @@ Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::Ref
   for (const PipelineRecord& record : all) {
     PFS_TRY_ASSIGN(const auto done, jobs(record.name, std::numeric_limits<std::size_t>::max()));
     for (const JobRecord& listed : done) {
-      if (!gone.contains(listed.input_commit)) continue;
+      PFS_TRY_ASSIGN(const bool about, is_about(listed, gone));
+      if (!about) continue;
       PFS_TRY_ASSIGN(const auto now, job(listed.id));
       if (!now) continue;
       if (!now->record.ended()) {
-        return Error{Code::kBusy, fmt::format("commit {}@{}: job {} of pipeline {} works on it; wait for the job first",
-                                              listed.input_branch.repo.str(), listed.input_commit.hex(), listed.id.hex(), record.name.str())};
+        return Error{Code::kBusy, fmt::format("commit {}: job {} of pipeline {} works on it; wait for the job first",
+                                              commits.front().hex(), listed.id.hex(), record.name.str())};
       }
       expect(txn, job_key(listed.id), now->version);
       txn.erase.push_back(job_key(listed.id));
@@ -170,19 +119,6 @@ Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::Ref
   return {};
 }
 
-Result<void> Ledger::cause_newest_job(const PipelineRecord& pipeline) {
-  PFS_TRY_ASSIGN(const BranchRef branch, input_of(pipeline));
-  PFS_TRY_ASSIGN(const store::Branch now, catalog_.branch(branch));
-  PFS_TRY_ASSIGN(const auto newest, catalog_.log(branch, 1));
-  // a branch that was deleted and made again has a log before it has a HEAD
-  if (!now.head || newest.empty() || newest.front().new_head != *now.head) return {};
-  store::RefTxn txn = begin();
-  add_new_job(pipeline, branch, newest.front().new_head, newest.front().number, txn);
-  auto committed = refs_.commit(std::move(txn));
-  if (!committed && committed.error().code != Code::kConflict) return std::move(committed).error();
-  return {};  // a conflict: the job is there
-}
-
 Result<std::optional<Versioned<JobRecord>>> Ledger::job(const JobId& id) const {
   PFS_TRY_ASSIGN(const auto row, refs_.get(job_key(id)));
   if (!row) return std::optional<Versioned<JobRecord>>();
@@ -191,9 +127,20 @@ Result<std::optional<Versioned<JobRecord>>> Ledger::job(const JobId& id) const {
 }
 
 Result<std::vector<JobRecord>> Ledger::jobs(const RepoName& pipeline, std::size_t limit) const {
+  return jobs_after_key(pipeline, {}, limit);
+}
+
+Result<std::vector<JobRecord>> Ledger::jobs_before(const JobRecord& job, std::size_t limit) const {
+  PFS_TRY_ASSIGN(auto records, jobs_after_key(job.pipeline, jobs_key(job), limit));
+  std::erase_if(records, [](const JobRecord& record) { return !record.ended(); });
+  return records;
+}
+
+Result<std::vector<JobRecord>> Ledger::jobs_after_key(const RepoName& pipeline, const std::string& key,
+                                                      std::size_t limit) const {
   std::vector<std::string> ids;
   if (limit == 0) return std::vector<JobRecord>();
-  PFS_TRY(refs_.scan(jobs_prefix(pipeline), {}, [&](std::string_view, const store::RefValue& row) {
+  PFS_TRY(refs_.scan(jobs_prefix(pipeline), key, [&](std::string_view, const store::RefValue& row) {
     ids.push_back(row.value);
     return ids.size() < limit;
   }));
@@ -218,6 +165,17 @@ Result<std::optional<Versioned<JobRecord>>> Ledger::next_job(const RepoName& pip
   return job(job_id);
 }
 
+Result<std::optional<JobId>> Ledger::newest_unfinished(const RepoName& pipeline) const {
+  std::optional<std::string> last;
+  PFS_TRY(refs_.scan(queue_prefix(pipeline), {}, [&](std::string_view, const store::RefValue& row) {
+    last = row.value;
+    return true;
+  }));
+  if (!last) return std::optional<JobId>();
+  PFS_TRY_ASSIGN(const JobId id, JobId::from_hex(*last));
+  return std::optional(id);
+}
+
 void Ledger::add_put_job(const JobRecord& job, store::Seq expected, store::RefTxn& txn) const {
   expect(txn, job_key(job.id), expected);
   txn.put.push_back({job_key(job.id), encode(job)});
@@ -226,9 +184,19 @@ void Ledger::add_put_job(const JobRecord& job, store::Seq expected, store::RefTx
 }
 
 Result<void> Ledger::put_job(Versioned<JobRecord>& job) {
-  store::RefTxn txn = begin();
+  store::RefTxn txn = begin_transaction();
   add_put_job(job.record, job.version, txn);
   PFS_TRY_ASSIGN(job.version, refs_.commit(std::move(txn)));
+  return {};
+}
+
+Result<void> Ledger::erase_job(const Versioned<JobRecord>& job) {
+  store::RefTxn txn = begin_transaction();
+  expect(txn, job_key(job.record.id), job.version);
+  txn.erase.push_back(job_key(job.record.id));
+  txn.erase.push_back(jobs_key(job.record));
+  txn.events.push_back({{}, "job", job.record.id.hex(), "deleted"});
+  PFS_TRY(refs_.commit(std::move(txn)));
   return {};
 }
 

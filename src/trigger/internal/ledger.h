@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
-#include "store/catalog.h"
 #include "store/ref_db.h"
 #include "trigger/internal/records.h"
 
@@ -20,55 +19,67 @@ struct Versioned {
   store::Seq version;
 };
 
+/// A transaction of its own name.
+store::RefTxn begin_transaction();
+/// Lets a transaction be refused unless the key's last write is that one; nullopt: unless there is no such key.
+void expect(store::RefTxn& txn, const std::string& key, std::optional<store::Seq> version);
+
 /// Pipelines and jobs in the RefDb: the only place that knows their keys and what changes together.
 ///
 /// Thread-safe; holds no state of its own.
 class Ledger {
  public:
-  Ledger(store::RefDb& refs, const store::Catalog& catalog, const Clock& clock)
-      : refs_(refs), catalog_(catalog), clock_(clock) {}
+  explicit Ledger(store::RefDb& refs) : refs_(refs) {}
 
   Result<std::optional<Versioned<PipelineRecord>>> pipeline(const RepoName& name) const;
   /// Newest first.
   Result<std::vector<PipelineRecord>> pipelines() const;
   /// The pipelines that read a branch.
   Result<std::vector<RepoName>> readers(const BranchRef& branch) const;
+  /// The same for a transaction, which is refused when they are others by then.
+  Result<std::vector<RepoName>> readers_expected(const BranchRef& branch, store::RefTxn& txn) const;
 
-  /// Makes the pipeline, or changes it: `old` is what it was, whose input is read no longer.
-  /// Errors: kConflict (somebody else changed it meanwhile; nothing was done).
-  Result<void> put_pipeline(const PipelineRecord& record, const std::optional<Versioned<PipelineRecord>>& old);
-  /// Erases it with all its jobs. Errors: kConflict.
-  Result<void> erase_pipeline(const Versioned<PipelineRecord>& pipeline);
+  // ledger_pipelines.cc
+  struct Change {
+    PipelineRecord record;
+    std::optional<Versioned<PipelineRecord>> old;  ///< what it was, whose inputs are read no longer
+  };
+  /// Adds pipelines that are made or changed to a transaction, which fails with kConflict where somebody else has changed
+  /// one of them, or who reads their inputs.
+  Result<void> add_put_pipelines(std::span<const Change> changes, store::RefTxn& txn) const;
+  /// The same for pipelines that go, with all their jobs.
+  Result<void> add_erase_pipelines(std::span<const Versioned<PipelineRecord>> pipelines, store::RefTxn& txn) const;
 
-  /// Adds the jobs that a HEAD's move causes to the transaction that moves it.
-  Result<void> cause_jobs(const store::HeadMove& move, store::RefTxn& txn) const;
   /// Erases, in the transaction that deletes commits, the jobs that were about them. Errors: kBusy (one has not ended).
   Result<void> erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const;
-  /// The job of the newest move of the input's HEAD, unless it is there: for moves older than the pipeline itself.
-  Result<void> cause_newest_job(const PipelineRecord& pipeline);
+  /// What the newest job was caused with; nullopt where none has been, or by a version that kept no such record.
+  Result<std::optional<Versioned<CausedRecord>>> caused(const RepoName& pipeline) const;
+  /// Adds a job, and what it was caused with, to a transaction; `before` is what was there of that.
+  void add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const;
 
   Result<std::optional<Versioned<JobRecord>>> job(const JobId& id) const;
   /// Newest first.
   Result<std::vector<JobRecord>> jobs(const RepoName& pipeline, std::size_t limit) const;
+  /// Those before a job, newest first, that have ended.
+  Result<std::vector<JobRecord>> jobs_before(const JobRecord& job, std::size_t limit) const;
   /// The oldest job that has not ended.
   Result<std::optional<Versioned<JobRecord>>> next_job(const RepoName& pipeline) const;
+  /// The newest job that has not ended.
+  Result<std::optional<JobId>> newest_unfinished(const RepoName& pipeline) const;
 
   /// Replaces the record of a job, and takes it off the queue when that says it has ended.
   /// Errors: kConflict (it was changed meanwhile).
   Result<void> put_job(Versioned<JobRecord>& job);
-  /// The same as a part of another transaction.
+  /// Erases a job that has ended. Errors: kConflict.
+  Result<void> erase_job(const Versioned<JobRecord>& job);
+  /// put_job() as a part of another transaction.
   void add_put_job(const JobRecord& job, store::Seq expected, store::RefTxn& txn) const;
 
  private:
-  Result<std::vector<RepoName>> readers_expected(const BranchRef& branch, store::RefTxn& txn) const;
-  Result<void> leave_input(const PipelineRecord& pipeline, store::RefTxn& txn) const;
-  void add_new_job(const PipelineRecord& pipeline, const BranchRef& branch, const CommitId& head,
-                   std::uint64_t log_number, store::RefTxn& txn) const;
-  store::RefTxn begin() const;
+  Result<std::vector<JobRecord>> jobs_after_key(const RepoName& pipeline, const std::string& key, std::size_t limit) const;
+  Result<bool> is_about(const JobRecord& job, const std::set<CommitId>& commits) const;
 
   store::RefDb& refs_;
-  const store::Catalog& catalog_;
-  const Clock& clock_;
 };
 
 }  // namespace pfs::trigger

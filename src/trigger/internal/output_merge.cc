@@ -17,8 +17,8 @@ constexpr const char* kPiece = "piece";  // where a file stands while it is appe
 
 }  // namespace
 
-Result<OutputMerge> OutputMerge::begin(store::LiveTrees& trees, const store::TreeReader& reader) {
-  OutputMerge merge(trees, reader);
+Result<OutputMerge> OutputMerge::begin(store::LiveTrees& trees, const store::TreeReader& reader, SamePath same_path) {
+  OutputMerge merge(trees, reader, same_path);
   PFS_TRY_ASSIGN(merge.tree_, trees.scratch());
   store::MakeRequest request;
   request.kind = Kind::kDirectory;
@@ -52,6 +52,10 @@ Result<void> OutputMerge::add_entry(const NodePtr& target, const Entry& source, 
     return Error{Code::kInvalid, fmt::format("output {}: of different kinds in two datums", printable(path))};
   }
   if (kind == Kind::kDirectory) return add_directory(*existing, source.subtree, path);
+  overlapped_ = true;
+  if (same_path_ == SamePath::kError) {
+    return Error{Code::kInvalid, fmt::format("output {}: put out by two datums, and output_merge is error", printable(path))};
+  }
   if (kind == Kind::kFile) return append(*existing, source);
   PFS_TRY_ASSIGN(const auto entry, trees_->finished_entry(*existing));
   if (entry && entry->content == source.content) return {};

@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "trigger/internal/job_inputs.h"
 #include "trigger/internal/job_run.h"
 
 namespace pfs::trigger {
@@ -19,10 +20,17 @@ constexpr std::chrono::milliseconds kLongestPause = 30s;
 constexpr std::chrono::milliseconds kTryContainerEvery = 5s;
 constexpr std::size_t kThreadNameBytes = 15;
 
+/// Whether a job was caused for the branches that the spec has; an update causes another.
+bool reads_the_same(const JobRecord& job, const PipelineSpec& spec) {
+  const auto branches = branches_of(spec.input);
+  return std::equal(branches.begin(), branches.end(), job.inputs.begin(), job.inputs.end(),
+                    [](const BranchRef& branch, const JobInput& input) { return branch == input.branch; });
+}
+
 }  // namespace
 
 PipelineDriver::PipelineDriver(const DriverHouse& house, RepoName name)
-    : house_(house), name_(std::move(name)), container_(house.workers) {
+    : house_(house), name_(std::move(name)), workers_(house.workers, house.clock, name_.str()) {
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), ("pfs-" + name_.str()).substr(0, kThreadNameBytes).c_str());
     work_until_stopped();
@@ -61,13 +69,23 @@ bool PipelineDriver::keep_going() const {
   return !stop_;
 }
 
+bool PipelineDriver::keep_going(const JobId& job) const {
+  Lock lock(mutex_);
+  return !stop_ && left_job_ != job;
+}
+
+void PipelineDriver::leave(const JobId& job) {
+  Lock lock(mutex_);
+  left_job_ = job;
+}
+
 void PipelineDriver::show_progress(const JobRecord& job, const std::string& waiting_for) {
   {
     Lock lock(mutex_);
     running_job_ = job;
     if (!waiting_for.empty()) running_job_->reason = "waiting: " + waiting_for;
   }
-  if (job.ended()) house_.changed();
+  if (job.ended()) house_.ended(job.pipeline);
 }
 
 void PipelineDriver::show_health(PipelineState state, const std::string& reason) {
@@ -90,45 +108,117 @@ void PipelineDriver::work_until_stopped() {
     rest(pause);
     pause = std::min(2 * pause, kLongestPause);
   }
-  container_.stop();
+  workers_.stop();
 }
 
 Result<PipelineDriver::Rest> PipelineDriver::work() {
   PFS_TRY_ASSIGN(const auto pipeline, house_.ledger.pipeline(name_));
   if (!pipeline) return Rest();
+  if (pipeline->record.stopped) {
+    workers_.stop();
+    idle_since_.reset();
+    stopped_version_ = 0;
+    show_health(PipelineState::kPaused, "");
+    return Rest();
+  }
   PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
   PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
-  if (!job) return prepare(spec);
+  if (!job) return be_idle(pipeline->record, spec);
+  idle_since_.reset();
+  stopped_version_ = 0;
+  if (!reads_the_same(job->record, spec)) {
+    PFS_TRY(end_unrun(std::move(*job), JobState::kKilled, "not run: the pipeline was updated, and reads other branches now"));
+    return Rest(0ms);
+  }
+  PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(house_.ledger, job->record));
+  if (inputs.what == InputsState::What::kWaiting) {
+    show_progress(job->record, inputs.why);
+    return Rest();  // the end of that job wakes us
+  }
+  if (inputs.what == InputsState::What::kFailed) {
+    PFS_TRY(end_unrun(std::move(*job), JobState::kFailure, inputs.why));
+    return Rest(0ms);
+  }
+  return run(pipeline->record, std::move(spec), *std::move(job));
+}
 
+Result<PipelineDriver::Rest> PipelineDriver::run(const PipelineRecord& pipeline, PipelineSpec spec,
+                                                 Versioned<JobRecord> job) {
+  const JobId id = job.record.id;
   const JobSurroundings around{
-      house_.store,  house_.ledger,          house_.logs,
-      house_.clock,  container_,             [this] { return keep_going(); },
+      house_.store,
+      house_.ledger,
+      house_.logs,
+      house_.clock,
+      workers_,
+      [this, id] { return keep_going(id); },
       [this](const JobRecord& record, const std::string& waiting_for) {
-        show_health(container_.trouble().empty() ? PipelineState::kRunning : PipelineState::kFailure,
-                       container_.trouble());
+        const std::string trouble = workers_.trouble();
+        show_health(trouble.empty() ? PipelineState::kRunning : PipelineState::kFailure, trouble);
         show_progress(record, waiting_for);
       }};
-  auto done = JobRun(around, pipeline->record, std::move(spec), *std::move(job)).run();
+  auto done = JobRun(around, pipeline, std::move(spec), std::move(job)).run();
   {
     Lock lock(mutex_);
     running_job_.reset();
+  }
+  if (!done && (done.error().code == Code::kCancelled || done.error().code == Code::kConflict)) {
+    // somebody has ended it, or deleted it: there is nothing left to do for it
+    PFS_TRY_ASSIGN(const auto now, house_.ledger.job(id));
+    if (!now || now->record.ended()) {
+      house_.ended(name_);
+      return Rest(0ms);
+    }
   }
   PFS_TRY(done);
   return Rest(0ms);
 }
 
-/// Nothing to do: the container is made ready, so that the next job need not wait for it.
-Result<PipelineDriver::Rest> PipelineDriver::prepare(const PipelineSpec& spec) {
-  const std::string before = container_.trouble();
-  auto ready = container_.ensure(spec, [this] { return keep_going(); });
-  if (!ready && ready.error().code == Code::kCancelled) return std::move(ready).error();
-  show_health(ready ? PipelineState::kRunning : PipelineState::kFailure, container_.trouble());
-  if (ready) return Rest();
-  if (container_.trouble() != before) {
-    spdlog::warn("pipeline {}: {}", name_.str(), container_.trouble());
-    if (auto log = house_.logs.pipeline(name_)) log->system({}, container_.trouble());
+/// A job whose input will never be there, or that nobody wants any more: it has ended, and those that wait for it fail.
+Result<void> PipelineDriver::end_unrun(Versioned<JobRecord> job, JobState state, const std::string& why) {
+  job.record.state = state;
+  job.record.reason = why;
+  job.record.finished = house_.clock.now();
+  PFS_TRY_ASSIGN(const auto log, house_.logs.job(name_, job.record.id));
+  log->system({}, why);
+  PFS_TRY(house_.ledger.put_job(job));
+  {
+    Lock lock(mutex_);
+    running_job_.reset();
   }
-  return ready.error().code == Code::kUnavailable ? Rest(kTryContainerEvery) : Rest();
+  house_.ended(name_);
+  return {};
+}
+
+Result<PipelineDriver::Rest> PipelineDriver::be_idle(const PipelineRecord& pipeline, const PipelineSpec& spec) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!idle_since_) idle_since_ = now;
+  const auto idle = std::chrono::duration_cast<std::chrono::milliseconds>(now - *idle_since_);
+  const std::chrono::milliseconds allowed = (spec.pods.standby || spec.pods.autoscaling) ? 0ms : house_.idle_time;
+  if (stopped_version_ == pipeline.version) return Rest();
+  if (idle < allowed) {
+    PFS_TRY_ASSIGN(const Rest rest, prepare(spec));
+    return rest ? rest : Rest(allowed - idle);
+  }
+  workers_.stop();
+  stopped_version_ = pipeline.version;
+  if (spec.pods.standby || spec.pods.autoscaling) show_health(PipelineState::kStandby, {});
+  return Rest();
+}
+
+/// The containers are made ready, so that the next job need not wait for them.
+Result<PipelineDriver::Rest> PipelineDriver::prepare(const PipelineSpec& spec) {
+  const std::string before = workers_.trouble();
+  auto ready = workers_.prepare(spec, [this] { return keep_going(); });
+  if (!ready && ready.error().code == Code::kCancelled) return std::move(ready).error();
+  const std::string trouble = workers_.trouble();
+  show_health(ready ? PipelineState::kRunning : PipelineState::kFailure, trouble);
+  if (ready) return Rest();
+  if (trouble != before) {
+    spdlog::warn("pipeline {}: {}", name_.str(), trouble);
+    if (auto log = house_.logs.pipeline(name_)) (*log)->system({}, trouble);
+  }
+  return Rest(kTryContainerEvery);
 }
 
 void PipelineDriver::rest(const Rest& time) {

@@ -10,7 +10,7 @@
 #include "store/store.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
-#include "trigger/internal/worker_container.h"
+#include "trigger/internal/worker_pool.h"
 #include "trigger/pipelines.h"
 
 namespace pfs::trigger {
@@ -22,11 +22,13 @@ struct DriverHouse {
   const LogBook& logs;
   const Clock& clock;
   const WorkerHouse& workers;
-  std::function<void()> changed;  ///< a job or a pipeline is in another state; called without locks
+  std::function<void(const RepoName& pipeline)> ended;  ///< a job of it has; called without locks
+  /// After so long without a job a pipeline's containers are stopped; at once where its spec says standby.
+  std::chrono::milliseconds idle_time = std::chrono::minutes(10);
 };
 
 /// Runs the jobs of one pipeline, the oldest first and one at a time, on a thread of its own, which owns the pipeline's
-/// container. What is to be done is in the ledger alone: the driver can go at any moment and another go on.
+/// containers. What is to be done is in the ledger alone: the driver can go at any moment and another go on.
 ///
 /// Thread-safe.
 class PipelineDriver {
@@ -38,9 +40,14 @@ class PipelineDriver {
 
   /// There may be a new job, or a new spec.
   void wake() PFS_EXCLUDES(mutex_);
-  /// Asks it to stop; stop() waits until it has, and its container is gone.
+  /// Asks it to stop; stop() waits until it has, and its containers are gone.
   void ask_to_stop() PFS_EXCLUDES(mutex_);
   void stop() PFS_EXCLUDES(mutex_);
+
+  /// Makes it leave a job: the ledger says that it has ended.
+  void leave(const JobId& job) PFS_EXCLUDES(mutex_);
+  WorkerPool& workers() { return workers_; }
+  const WorkerPool& workers() const { return workers_; }
 
   struct Health {
     PipelineState state = PipelineState::kStarting;
@@ -57,21 +64,30 @@ class PipelineDriver {
   void work_until_stopped();
   /// The next job, if there is one; the rest to take after it otherwise.
   Result<Rest> work();
+  Result<Rest> run(const PipelineRecord& pipeline, PipelineSpec spec, Versioned<JobRecord> job);
+  /// Nothing to do: containers are made ready for the next job, or stopped.
+  Result<Rest> be_idle(const PipelineRecord& pipeline, const PipelineSpec& spec);
   Result<Rest> prepare(const PipelineSpec& spec);
+  Result<void> end_unrun(Versioned<JobRecord> job, JobState state, const std::string& why);
   void rest(const Rest& time) PFS_EXCLUDES(mutex_);
   bool keep_going() const PFS_EXCLUDES(mutex_);
+  bool keep_going(const JobId& job) const PFS_EXCLUDES(mutex_);
   void show_progress(const JobRecord& job, const std::string& waiting_for) PFS_EXCLUDES(mutex_);
   void show_health(PipelineState state, const std::string& reason) PFS_EXCLUDES(mutex_);
 
   const DriverHouse& house_;
   const RepoName name_;
-  WorkerContainer container_;  ///< the thread's alone
+  WorkerPool workers_;
+  /// The thread's alone: since when there was nothing to do, and the version whose containers were then stopped.
+  std::optional<std::chrono::steady_clock::time_point> idle_since_;
+  std::uint64_t stopped_version_ = 0;
 
   mutable Mutex mutex_{LockRank::kLeaf};
   Condition woken_;
   bool wake_ PFS_GUARDED_BY(mutex_) = false;
   bool stop_ PFS_GUARDED_BY(mutex_) = false;
   Health health_ PFS_GUARDED_BY(mutex_);
+  std::optional<JobId> left_job_ PFS_GUARDED_BY(mutex_);
   std::optional<JobRecord> running_job_ PFS_GUARDED_BY(mutex_);
 
   std::thread thread_;  ///< last: it uses all of the above

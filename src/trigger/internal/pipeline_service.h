@@ -6,13 +6,18 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "trigger/internal/datums.h"
+#include "trigger/internal/job_causes.h"
 #include "trigger/internal/ledger.h"
 #include "trigger/internal/log_book.h"
 #include "trigger/internal/pipeline_driver.h"
+#include "trigger/internal/spec_plan.h"
 #include "trigger/pipelines.h"
 #include "trigger/runner.h"
 
 namespace pfs::trigger {
+
+class LogSieve;
 
 /// Pipelines on this machine: requests change the ledger, drivers do what it says.
 class PipelineService final : public Pipelines {
@@ -26,20 +31,34 @@ class PipelineService final : public Pipelines {
   Result<void> start() override;
   void stop() override;
 
-  Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess,
-                              const std::optional<store::DirectoryOwner>& owner = {}) override;
+  Result<std::vector<SpecPlan>> apply(std::span<const SpecText> specs, const ApplyOptions& options) override;
   Result<std::vector<PipelineInfo>> list() const override;
   Result<PipelineInfo> get(const RepoName& name) const override;
-  Result<void> remove(const RepoName& name) override;
+  using Pipelines::remove;
+  Result<void> remove(std::span<const RepoName> names, const RemoveOptions& options) override;
+  Result<void> set_stopped(const RepoName& name, bool stopped) override;
+  Result<JobId> run(const RepoName& name, const std::map<BranchRef, CommitRef>& commits) override;
 
   Result<std::vector<JobInfo>> jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const override;
   Result<JobInfo> job(const JobId& id) const override;
   Result<JobInfo> wait(const JobId& id, const std::function<bool()>& keep_waiting) const override;
+  Result<void> datums(const JobId& job, const std::function<bool(const DatumInfo&)>& visit) const override;
+  Result<DatumInfo> datum(const JobId& job, const Digest& id) const override;
+  Result<void> planned_datums(const std::string& spec_json,
+                              const std::function<bool(const DatumInfo&)>& visit) const override;
+  Result<void> stop_job(const JobId& id) override;
+  Result<void> delete_job(const JobId& id) override;
+  Result<std::size_t> restart_datums(const JobId& id, const std::vector<std::string>& filter) override;
+  Result<void> debug_datum(const JobId& id, const std::string& datum,
+                           const std::function<bool(const std::vector<std::string>& words)>& ready,
+                           const std::function<bool()>& keep) override;
+  Result<std::vector<WorkerInfo>> workers(const RepoName& pipeline) const override;
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
   std::string runtime_report() const override { return runner_->report(); }
 
-  Result<void> on_moves(std::span<const store::HeadMove> moves, store::RefTxn& txn) override;
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override;
   void after_moves(std::span<const store::HeadMove> moves) override;
+  void after_discard(const BranchRef& branch) override;
   Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override;
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override;
 
@@ -48,23 +67,39 @@ class PipelineService final : public Pipelines {
 
   Result<void> remove_leftovers();
   Result<void> mend_branches(const std::vector<PipelineRecord>& pipelines);
-  Result<bool> put_spec(const PipelineSpec& spec, bool update, bool reprocess);
-  Result<void> leave(const PipelineRecord& old, const PipelineRecord& now, const PipelineSpec& spec);
-  Result<void> check_branches(const PipelineSpec& spec);
-  Result<void> check_no_cycle(const PipelineSpec& spec) const;
-  Result<void> make_branches(const PipelineSpec& spec, const std::optional<store::DirectoryOwner>& owner);
+  Result<void> make_branches(const PipelineSpec& spec);
+  // pipeline_service_apply.cc
+  Result<PlannedSpecs> plan(std::span<const SpecText> specs, const ApplyOptions& options) const;
+  Result<std::vector<store::RefStep>> steps_of(const PlannedSpecs& planned, const std::optional<store::DirectoryOwner>& owner) const;
+  Result<DatumPreview> preview(const PlannedSpec& planned) const;
+  Result<void> carry_out(std::span<const store::RefStep> steps);
+  Result<void> follow(const PlannedSpecs& planned);
+  // pipeline_service_remove.cc
+  Result<std::vector<store::RefStep>> removal_of(std::span<const Versioned<PipelineRecord>> pipelines,
+                                                 const RemoveOptions& options) const;
+  void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
+  void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
+  void job_ended(const RepoName& pipeline) PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 
+  struct JobDatums;
+  Result<std::unique_ptr<JobDatums>> datums_of(const JobId& id) const;
+  Result<DatumInfo> datum_info(JobDatums& of, const Datum& datum) const;
+  Result<bool> is_earlier(const JobId& maker, JobDatums& of) const;
+  /// Returns false when it had ended.
+  Result<bool> kill_job(const JobId& id, const std::string& reason);
   Result<PipelineInfo> info(const PipelineRecord& record) const;
   JobInfo info(const JobRecord& record) const;
-  Result<void> pipeline_logs(const RepoName& pipeline, const std::function<bool(const LogLine&)>& visit) const;
+  Result<void> job_logs(const JobRecord& job, const LogFilter& filter, LogSieve& sieve) const;
+  Result<void> pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve) const;
 
   store::Store& store_;
   const std::unique_ptr<Runner> runner_;
   const std::string state_path_;
   mutable Ledger ledger_;
+  JobCauses causes_;
   const LogBook logs_;
   const Clock& clock_;
   const WorkerHouse workers_;

@@ -1,7 +1,6 @@
 // What is asked of pipelines and jobs, without changing them.
 
 #include <algorithm>
-#include <deque>
 
 #include <fmt/format.h>
 
@@ -28,13 +27,23 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   info.version = record.version;
   info.spec_json = record.spec_json;
   info.description = spec.description;
-  info.input = spec.input_shorthand();
+  info.input = shorthand(spec.input);
+  info.reads = spec.inputs();
   info.output = spec.output();
   info.created = record.created;
+  info.workers_wanted = spec.pods.workers();
   if (const DriverPtr found = driver(record.name)) {
     PipelineDriver::Health health = found->health();
     info.state = health.state;
     info.reason = std::move(health.reason);
+    const auto workers = found->workers().workers();
+    info.workers_available = static_cast<std::uint64_t>(
+        std::count_if(workers.begin(), workers.end(), [](const WorkerInfo& worker) { return worker.runs; }));
+  }
+  info.stopped = record.stopped;
+  if (record.stopped) {
+    info.state = PipelineState::kPaused;
+    info.reason.clear();
   }
   PFS_TRY_ASSIGN(const auto newest, ledger_.jobs(record.name, 1));
   if (!newest.empty()) info.last_job = this->info(newest.front()).state;
@@ -64,7 +73,10 @@ Result<std::vector<PipelineInfo>> PipelineService::list() const {
 Result<PipelineInfo> PipelineService::get(const RepoName& name) const {
   PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(name));
   if (!found) return no_such_pipeline(name);
-  return info(found->record);
+  PFS_TRY_ASSIGN(PipelineInfo one, info(found->record));
+  PFS_TRY_ASSIGN(const auto jobs, ledger_.jobs(name, SIZE_MAX));
+  for (const JobRecord& job : jobs) ++one.job_counts[info(job).state];
+  return one;
 }
 
 Result<std::vector<JobInfo>> PipelineService::jobs(const std::optional<RepoName>& pipeline, std::size_t limit) const {
@@ -105,48 +117,6 @@ Result<JobInfo> PipelineService::wait(const JobId& id, const std::function<bool(
     Lock lock(mutex_);
     changed_.wait_for(mutex_, kAskEvery);
   }
-}
-
-Result<void> PipelineService::logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const {
-  const auto wanted = [&](const LogLine& line) {
-    return filter.datum.empty() || line.datum == filter.datum ? visit(line) : true;
-  };
-  if (filter.job) {
-    PFS_TRY_ASSIGN(const auto found, ledger_.job(*filter.job));
-    if (!found || (filter.pipeline && found->record.pipeline != *filter.pipeline)) return no_such_job(*filter.job);
-    PFS_TRY(logs_.read(found->record.pipeline, filter.job->hex(), wanted));
-    return {};
-  }
-  if (!filter.pipeline) return Error{Code::kInvalid, "logs: of which pipeline or job?"};
-  PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(*filter.pipeline));
-  if (!found) return no_such_pipeline(*filter.pipeline);
-  return pipeline_logs(*filter.pipeline, wanted);
-}
-
-/// The jobs' lines, oldest job first, with the pipeline's own between them by their time.
-Result<void> PipelineService::pipeline_logs(const RepoName& pipeline,
-                                            const std::function<bool(const LogLine&)>& visit) const {
-  std::deque<LogLine> own;
-  PFS_TRY(logs_.read(pipeline, "", [&](const LogLine& line) {
-    own.push_back(line);
-    return true;
-  }));
-  const auto own_until = [&](Timestamp when) {
-    for (; !own.empty() && own.front().when <= when; own.pop_front()) {
-      if (!visit(own.front())) return false;
-    }
-    return true;
-  };
-  PFS_TRY_ASSIGN(auto records, ledger_.jobs(pipeline, SIZE_MAX));
-  std::reverse(records.begin(), records.end());
-  for (const JobRecord& record : records) {
-    PFS_TRY_ASSIGN(const bool go_on, logs_.read(pipeline, record.id.hex(), [&](const LogLine& line) {
-                     return own_until(line.when) && visit(line);
-                   }));
-    if (!go_on) return {};
-  }
-  own_until(Timestamp{INT64_MAX});
-  return {};
 }
 
 }  // namespace pfs::trigger

@@ -1,11 +1,14 @@
 #include "trigger/internal/podman_arguments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <initializer_list>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "base/names.h"
 
 namespace pfs::trigger {
 
@@ -64,14 +67,53 @@ Result<void> add_user(const json& container, std::vector<std::string>& out) {
   return {};
 }
 
-Result<std::vector<std::string>> translate(const PodRequest& request) {
+/// `1500m` or `2`, as podman's --cpus wants it.
+Result<std::string> cpus(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (error == std::errc() && unit.empty()) return text;
+  if (error == std::errc() && unit == "m") return fmt::format("{}.{:03}", number / 1000, number % 1000);
+  return Error{Code::kInvalid, fmt::format("pod: resources.limits.cpu: '{}': expected 2 or 1500m", printable(text))};
+}
+
+Result<void> add_limits(const json& container, ContainerEngine::Kind engine, std::vector<std::string>& out) {
+  const json resources = container.value("resources", json::object());
+  PFS_TRY(only(resources, "resources", {"limits"}));
+  const json limits = resources.value("limits", json::object());
+  for (const auto& [name, value] : limits.items()) {
+    const auto text = value.get<std::string>();
+    if (name == "cpu") {
+      PFS_TRY_ASSIGN(std::string most, cpus(text));
+      out.push_back("--cpus");
+      out.push_back(std::move(most));
+    } else if (name == "memory") {
+      out.push_back("--memory");
+      out.push_back(text + "b");
+    } else if (name == "nvidia.com/gpu" && engine == ContainerEngine::Kind::kDocker) {
+      out.push_back("--gpus");
+      out.push_back(text);
+    } else if (name.find(".com/") != std::string::npos) {  // of any maker, by the Container Device Interface
+      for (unsigned long device = 0; device < std::stoul(text); ++device) {
+        out.push_back("--device");
+        out.push_back(fmt::format("{}={}", name, device));
+      }
+    } else {
+      return Error{Code::kUnsupported, fmt::format("pod: resources.limits.{}: podman's runner does not know it", name)};
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> translate(const PodRequest& request, ContainerEngine::Kind engine) {
   const json spec = json::parse(request.spec_json);
   PFS_TRY(only(spec, "spec", {"containers", "volumes", "restartPolicy"}));
   if (spec.value("restartPolicy", "Never") != "Never") return Error{Code::kUnsupported, "pod: restartPolicy: only Never"};
   if (spec.at("containers").size() != 1) return Error{Code::kUnsupported, "pod: containers: exactly one"};
   const json& container = spec.at("containers").front();
   PFS_TRY(only(container, "containers",
-               {"name", "image", "command", "args", "env", "workingDir", "securityContext", "volumeMounts"}));
+               {"name", "image", "command", "args", "env", "workingDir", "securityContext", "volumeMounts",
+                "resources"}));
 
   std::vector<std::string> out{"--name", request.name};
   for (const auto& [name, value] : request.labels) {
@@ -81,6 +123,7 @@ Result<std::vector<std::string>> translate(const PodRequest& request) {
   PFS_TRY_ASSIGN(const auto paths, host_paths(spec));
   PFS_TRY(add_mounts(container, paths, out));
   PFS_TRY(add_user(container, out));
+  PFS_TRY(add_limits(container, engine, out));
   for (const json& variable : container.value("env", json::array())) {
     PFS_TRY(only(variable, "env", {"name", "value"}));
     out.push_back("--env");
@@ -93,17 +136,23 @@ Result<std::vector<std::string>> translate(const PodRequest& request) {
   const auto command = container.at("command").get<std::vector<std::string>>();
   if (command.empty()) return Error{Code::kUnsupported, "pod: command: the image's own cannot be asked for"};
   out.push_back("--entrypoint");
-  out.push_back(json(command).dump());  // a JSON list, so that nothing in it is split at spaces
+  if (engine == ContainerEngine::Kind::kDocker) {
+    out.push_back(command.front());
+  } else {
+    out.push_back(json(command).dump());  // a JSON list, so that nothing in it is split at spaces
+  }
   out.push_back(container.at("image").get<std::string>());
+  // docker's --entrypoint is the program alone
+  if (engine == ContainerEngine::Kind::kDocker) out.insert(out.end(), command.begin() + 1, command.end());
   for (const json& argument : container.value("args", json::array())) out.push_back(argument.get<std::string>());
   return out;
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> podman_run_arguments(const PodRequest& request) {
+Result<std::vector<std::string>> podman_run_arguments(const PodRequest& request, ContainerEngine::Kind engine) {
   try {
-    return translate(request);
+    return translate(request, engine);
   } catch (const json::exception& e) {
     return Error{Code::kInvalid, fmt::format("pod {}: {}", request.name, e.what())};
   }

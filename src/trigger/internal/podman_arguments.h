@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "trigger/container_engine.h"
 #include "trigger/runner.h"
 
 namespace pfs::trigger {
 
-/// What follows `podman run` for a pod: its name, labels, mounts, environment, image and command.
-/// Shape: the part of core/v1 PodSpec that this room writes; any other field is refused, not passed over.
-/// Errors: kUnsupported, kInvalid (name the field).
-Result<std::vector<std::string>> podman_run_arguments(const PodRequest& request);
+/// What follows `podman run` (or `docker run`) for a pod: see ContainerEngine::pod_arguments().
+Result<std::vector<std::string>> podman_run_arguments(const PodRequest& request,
+                                                      ContainerEngine::Kind engine = ContainerEngine::Kind::kPodman);
 
 }  // namespace pfs::trigger

@@ -1,5 +1,6 @@
 #include "trigger/internal/records.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -12,10 +13,20 @@ namespace pfs::trigger {
 namespace {
 
 constexpr std::uint8_t kRecordVersion = 1;
+constexpr std::uint8_t kPipelineVersion = 2;  // 1: cannot have been stopped
+constexpr std::uint8_t kJobVersion = 3;       // 1: one input, no shape, no recovered datums; 2: not when it first ran
+constexpr std::uint8_t kDatumVersion = 2;     // 1: nobody has looked for empty directories, or at what was written
+
+/// Shape: the record's version, from 1 to `newest`.
+std::uint8_t read_version(Decoder& in, std::uint8_t newest) {
+  const std::uint8_t version = in.u8();
+  if (version == 0 || version > newest) in.fail();
+  return version;
+}
 
 Decoder open_record(std::string_view value) {
   Decoder in(value);
-  if (in.u8() != kRecordVersion) in.fail();
+  read_version(in, kRecordVersion);
   return in;
 }
 
@@ -56,11 +67,48 @@ auto counters(Record& job) {
                     &job.total,    &job.downloaded_bytes, &job.uploaded_bytes};
 }
 
-std::string place(std::uint64_t version, std::uint64_t log_number) {
-  return fmt::format("{:016x}-{:016x}", version, log_number);
+void write_branch(Encoder& out, const BranchRef& ref) { out.bytes(ref.repo.str()).bytes(ref.branch.str()); }
+
+template <class Id>
+void write_optional(Encoder& out, const std::optional<Id>& id) {
+  out.u8(id ? 1 : 0);
+  if (id) out.raw(id->bytes());
 }
 
+template <class Id>
+std::optional<Id> read_optional(Decoder& in) {
+  if (in.u8() == 0) return std::nullopt;
+  return read_id<Id>(in);
+}
+
+void write_inputs(Encoder& out, const std::vector<JobInput>& inputs) {
+  out.varint(inputs.size());
+  for (const JobInput& input : inputs) {
+    write_branch(out, input.branch);
+    write_optional(out, input.commit);
+    write_optional(out, input.from);
+  }
+}
+
+std::vector<JobInput> read_inputs(Decoder& in) {
+  std::vector<JobInput> inputs;
+  for (std::uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    JobInput input;
+    input.branch = read_branch(in);
+    input.commit = read_optional<CommitId>(in);
+    input.from = read_optional<JobId>(in);
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+std::string place(std::uint64_t version, std::uint64_t number) { return fmt::format("{:016x}-{:016x}", version, number); }
+
 }  // namespace
+
+bool JobRecord::waits() const {
+  return std::any_of(inputs.begin(), inputs.end(), [](const JobInput& input) { return input.from && !input.commit; });
+}
 
 JobInfo JobRecord::info() const {
   JobInfo info;
@@ -74,80 +122,118 @@ JobInfo JobRecord::info() const {
   info.processed = processed;
   info.skipped = skipped;
   info.failed = failed;
+  info.recovered = recovered;
   info.total = total;
   info.restarts = restarts;
   info.downloaded_bytes = downloaded_bytes;
   info.uploaded_bytes = uploaded_bytes;
-  info.input_branch = input_branch;
-  info.input_commit = input_commit;
+  info.inputs = inputs;
   info.output_commit = output_commit;
   return info;
 }
 
 std::string encode(const PipelineRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).bytes(record.name.str()).varint(record.version).bytes(record.spec_json).bytes(record.salt);
+  out.u8(kPipelineVersion).bytes(record.name.str()).varint(record.version).bytes(record.spec_json).bytes(record.salt);
   write_time(out, record.created);
+  out.u8(record.stopped ? 1 : 0);
   return std::move(out).str();
 }
 
 Result<PipelineRecord> decode_pipeline(std::string_view value) {
-  Decoder in = open_record(value);
+  Decoder in(value);
+  const std::uint8_t version = read_version(in, kPipelineVersion);
   PipelineRecord record;
   record.name = read_repo(in);
   record.version = in.varint();
   record.spec_json = in.bytes();
   record.salt = in.bytes();
   record.created = read_time(in);
+  if (version >= 2) record.stopped = in.u8() != 0;
   PFS_TRY(in.finish("a pipeline's record"));
+  return record;
+}
+
+std::string encode(const CausedRecord& record) {
+  Encoder out;
+  out.u8(kRecordVersion).varint(record.pipeline_version).varint(record.next_number);
+  write_inputs(out, record.inputs);
+  return std::move(out).str();
+}
+
+Result<CausedRecord> decode_caused(std::string_view value) {
+  Decoder in = open_record(value);
+  CausedRecord record;
+  record.pipeline_version = in.varint();
+  record.next_number = in.varint();
+  record.inputs = read_inputs(in);
+  PFS_TRY(in.finish("a record of what was caused"));
   return record;
 }
 
 std::string encode(const JobRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).raw(record.id.bytes()).bytes(record.pipeline.str());
-  out.varint(record.caused_by_version).varint(record.log_number).varint(record.pipeline_version);
+  out.u8(kJobVersion).raw(record.id.bytes()).bytes(record.pipeline.str());
+  out.varint(record.caused_by_version).varint(record.number).varint(record.pipeline_version);
   out.u8(static_cast<std::uint8_t>(record.state)).bytes(record.reason);
   write_time(out, record.created);
   out.u8(record.finished ? 1 : 0);
   if (record.finished) write_time(out, *record.finished);
-  out.bytes(record.input_branch.repo.str()).bytes(record.input_branch.branch.str()).raw(record.input_commit.bytes());
-  out.u8(record.output_commit ? 1 : 0);
-  if (record.output_commit) out.raw(record.output_commit->bytes());
+  write_inputs(out, record.inputs);
+  write_optional(out, record.output_commit);
   for (const std::uint64_t* counter : counters(record)) out.varint(*counter);
+  write_optional(out, record.shape);
+  out.u8(record.separable ? 1 : 0).varint(record.recovered);
+  out.u8(record.begun ? 1 : 0);
+  if (record.begun) write_time(out, *record.begun);
   return std::move(out).str();
 }
 
 Result<JobRecord> decode_job(std::string_view value) {
-  Decoder in = open_record(value);
+  Decoder in(value);
+  const std::uint8_t version = read_version(in, kJobVersion);
   JobRecord record;
   record.id = read_id<JobId>(in);
   record.pipeline = read_repo(in);
   record.caused_by_version = in.varint();
-  record.log_number = in.varint();
+  record.number = in.varint();
   record.pipeline_version = in.varint();
   record.state = read_state(in);
   record.reason = in.bytes();
   record.created = read_time(in);
   if (in.u8() != 0) record.finished = read_time(in);
-  record.input_branch = read_branch(in);
-  record.input_commit = read_id<CommitId>(in);
-  if (in.u8() != 0) record.output_commit = read_id<CommitId>(in);
+  if (version == 1) {
+    JobInput input;
+    input.branch = read_branch(in);
+    input.commit = read_id<CommitId>(in);
+    record.inputs.push_back(std::move(input));
+  } else {
+    record.inputs = read_inputs(in);
+  }
+  record.output_commit = read_optional<CommitId>(in);
   for (std::uint64_t* counter : counters(record)) *counter = in.varint();
+  if (version >= 2) {
+    record.shape = read_optional<Digest>(in);
+    record.separable = in.u8() != 0;
+    record.recovered = in.varint();
+  }
+  if (version >= 3 && in.u8() != 0) record.begun = read_time(in);
   PFS_TRY(in.finish("a job's record"));
   return record;
 }
 
 std::string encode(const DatumRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
+  out.u8(kDatumVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
   out.varint(record.output.totals.files).varint(record.output.totals.bytes).varint(record.output.totals.links);
-  out.raw(record.job.bytes()).varint(record.input_bytes);
+  out.raw(record.job.bytes()).varint(record.read_bytes).u8(record.has_empty_directories ? 1 : 0);
+  out.varint(record.written_bytes);
   return std::move(out).str();
 }
 
 Result<DatumRecord> decode_datum(std::string_view value) {
-  Decoder in = open_record(value);
+  Decoder in(value);
+  const std::uint8_t version = read_version(in, kDatumVersion);
   DatumRecord record;
   record.output.root = read_id<Digest>(in);
   record.output.data_digest = read_id<Digest>(in);
@@ -155,9 +241,28 @@ Result<DatumRecord> decode_datum(std::string_view value) {
   record.output.totals.bytes = in.varint();
   record.output.totals.links = in.varint();
   record.job = read_id<JobId>(in);
-  record.input_bytes = in.varint();
+  record.read_bytes = in.varint();
+  record.written_bytes = record.output.totals.bytes;
+  if (version >= 2) {
+    record.has_empty_directories = in.u8() != 0;
+    record.written_bytes = in.varint();
+  }
   PFS_TRY(in.finish("a datum's record"));
   return record;
+}
+
+std::string encode(Miss miss) {
+  Encoder out;
+  out.u8(kRecordVersion).u8(static_cast<std::uint8_t>(miss));
+  return std::move(out).str();
+}
+
+Result<Miss> decode_miss(std::string_view value) {
+  Decoder in = open_record(value);
+  const std::uint8_t miss = in.u8();
+  if (miss > static_cast<std::uint8_t>(Miss::kCutOff)) in.fail();
+  PFS_TRY(in.finish("the record of a datum without output"));
+  return static_cast<Miss>(miss);
 }
 
 std::string encode_names(const std::vector<RepoName>& names) {
@@ -177,21 +282,22 @@ Result<std::vector<RepoName>> decode_names(std::string_view value) {
 
 std::string pipeline_key(const RepoName& name) { return "pipeline/" + name.str(); }
 std::string input_key(const BranchRef& branch) { return "input/" + branch.str(); }
+std::string caused_key(const RepoName& pipeline) { return "caused/" + pipeline.str(); }
 std::string job_key(const JobId& id) { return "job/" + id.hex(); }
 std::string jobs_prefix(const RepoName& pipeline) { return "jobs/" + pipeline.str() + "/"; }
 std::string jobs_key(const JobRecord& job) {
   // all bits turned around: a scan meets the newest first
-  return jobs_prefix(job.pipeline) + place(~job.caused_by_version, ~job.log_number);
+  return jobs_prefix(job.pipeline) + place(~job.caused_by_version, ~job.number);
 }
 std::string queue_prefix(const RepoName& pipeline) { return "queue/" + pipeline.str() + "/"; }
 std::string queue_key(const JobRecord& job) {
-  return queue_prefix(job.pipeline) + place(job.caused_by_version, job.log_number);
+  return queue_prefix(job.pipeline) + place(job.caused_by_version, job.number);
 }
 
-JobId job_id(const PipelineRecord& pipeline, const CommitId& input, std::uint64_t log_number) {
+JobId job_id(const PipelineRecord& pipeline, const std::vector<JobInput>& inputs, std::uint64_t number) {
   Encoder in;
-  in.bytes("pfs.job.1").bytes(pipeline.name.str()).varint(pipeline.version).bytes(pipeline.salt);
-  in.raw(input.bytes()).varint(log_number);
+  in.bytes("pfs.job.2").bytes(pipeline.name.str()).varint(pipeline.version).bytes(pipeline.salt).varint(number);
+  write_inputs(in, inputs);
   return JobId::from_bytes(sha256(in.str()).bytes().substr(0, JobId::kSize));
 }
 

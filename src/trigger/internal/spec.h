@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,41 +8,34 @@
 
 #include "base/names.h"
 #include "base/result.h"
+#include "trigger/internal/same_path.h"
+#include "trigger/internal/spec_input.h"
+#include "trigger/internal/spec_pods.h"
+#include "trigger/internal/spec_transform.h"
 
 namespace pfs::trigger {
 
 /// A pipeline as its author wrote it, checked, with the defaults filled in.
 /// Source: the pipeline specification of Pachyderm 1.13; docs/pipelines.md says which fields do what here.
 struct PipelineSpec {
-  struct Transform {
-    std::string image;               ///< required
-    std::vector<std::string> cmd;    ///< required; executed as it is, without a shell
-    std::vector<std::string> stdin_lines;
-    std::map<std::string, std::string> env;
-    std::string user;                ///< a name or number; empty: the image's
-    std::string working_dir;         ///< empty: the image's
-    std::vector<int> accept_return_code;  ///< counts as success beside 0
-  };
-  struct PfsInput {
-    RepoName repo;
-    RepoName name;  ///< the directory below /pfs; the repo's name unless said otherwise
-    BranchName branch;
-    std::string glob;
-  };
+  using Transform = TransformSpec;
 
   RepoName name;
   std::string description;
   Transform transform;
-  PfsInput input;
+  Input input;
   BranchName output_branch;
+  PodTerms pods;
+  SamePath output_merge = SamePath::kConcatenate;
   std::uint64_t datum_tries = 3;      ///< attempts, the first one included
   bool reprocess_every_job = false;   ///< never skip what an earlier job did
   std::optional<std::string> salt;    ///< part of every datum's identity; drawn at random when not given
 
-  BranchRef input_branch() const { return {input.repo, input.branch}; }
+  std::vector<std::string> notes;     ///< fields that were given and have no effect, and why
+
+  /// Each branch that it reads, once.
+  std::vector<BranchRef> inputs() const { return branches_of(input); }
   BranchRef output() const { return {name, output_branch}; }
-  /// `images:/*`
-  std::string input_shorthand() const { return input.repo.str() + ":" + input.glob; }
 };
 
 /// Errors: kInvalid (not JSON; an unknown field; a wrong type; a value that cannot be), kUnsupported (a field that is

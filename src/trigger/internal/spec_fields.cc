@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 #include "base/names.h"
 
@@ -16,6 +15,7 @@ namespace pfs::trigger {
 namespace {
 
 using nlohmann::json;
+using Notes = std::vector<std::string>;
 
 enum class Type { kString, kBool, kInteger, kNumber, kNumberOrString, kObject, kStrings, kIntegers, kObjects, kStringMap };
 
@@ -38,6 +38,13 @@ constexpr Field kPipelineFields[] = {
     {"name", Type::kString},
 };
 
+constexpr Field kSecretFields[] = {
+    {"name", Type::kString},
+    {"mount_path", Type::kString},
+    {"env_var", Type::kString},
+    {"key", Type::kString},
+};
+
 constexpr Field kTransformFields[] = {
     {"image", Type::kString},
     {"cmd", Type::kStrings},
@@ -48,41 +55,47 @@ constexpr Field kTransformFields[] = {
     {"accept_return_code", Type::kIntegers},
     {"dockerfile", Type::kString, Support::kNoEffect, "is for `--build`, which has happened by now"},
     {"debug", Type::kBool, Support::kNoEffect, "logs always hold what it would add"},
-    {"err_cmd", Type::kStrings, Support::kNotYet},
-    {"err_stdin", Type::kStrings, Support::kNotYet},
-    {"secrets", Type::kObjects, Support::kNotYet},
-    {"image_pull_secrets", Type::kStrings, Support::kNotYet},
+    {"err_cmd", Type::kStrings},
+    {"err_stdin", Type::kStrings},
+    {"secrets", Type::kObjects, Support::kNotYet, {}, kSecretFields},
+    {"image_pull_secrets", Type::kStrings},
     {"build", Type::kObject, Support::kNotYet},
-};
-
-constexpr Field kPfsInputFields[] = {
-    {"name", Type::kString},
-    {"repo", Type::kString},
-    {"branch", Type::kString},
-    {"glob", Type::kString},
-    {"lazy", Type::kBool, Support::kNoEffect, "files are always fetched when they are read"},
-    {"commit", Type::kString, Support::kNoEffect, "is filled in for each job"},
-    {"join_on", Type::kString, Support::kNotYet},
-    {"outer_join", Type::kBool, Support::kNotYet},
-    {"group_by", Type::kString, Support::kNotYet},
-    {"empty_files", Type::kBool, Support::kNotYet},
-    {"s3", Type::kBool, Support::kNotYet},
-    {"trigger", Type::kObject, Support::kNotYet},
-};
-
-constexpr Field kInputFields[] = {
-    {"pfs", Type::kObject, Support::kYes, {}, kPfsInputFields},
-    {"cross", Type::kObjects, Support::kNotYet},
-    {"union", Type::kObjects, Support::kNotYet},
-    {"join", Type::kObjects, Support::kNotYet},
-    {"group", Type::kObjects, Support::kNotYet},
-    {"cron", Type::kObject, Support::kNotYet},
-    {"git", Type::kObject, Support::kNotYet},
 };
 
 constexpr Field kParallelismFields[] = {
     {"constant", Type::kInteger},
-    {"coefficient", Type::kNumber, Support::kNotYet},
+    {"coefficient", Type::kNumber},
+};
+
+constexpr Field kGpuFields[] = {
+    {"type", Type::kString},
+    {"number", Type::kInteger},
+};
+
+constexpr Field kResourcesFields[] = {
+    {"cpu", Type::kNumberOrString},
+    {"memory", Type::kNumberOrString},
+    {"disk", Type::kNumberOrString, Support::kNoEffect, "what a datum writes is in the store, whose disk all of them share"},
+    {"gpu", Type::kObject, Support::kYes, {}, kGpuFields},
+};
+
+constexpr Field kMetadataFields[] = {
+    {"labels", Type::kStringMap},
+    {"annotations", Type::kStringMap},
+};
+
+constexpr Field kSchedulingFields[] = {
+    {"node_selector", Type::kStringMap},
+    {"priority_class_name", Type::kString},
+};
+
+constexpr Field kChunkFields[] = {
+    {"number", Type::kInteger},
+    {"size_bytes", Type::kInteger},
+};
+
+constexpr Field kHashtreeFields[] = {
+    {"constant", Type::kInteger},
 };
 
 constexpr Field kSpecFields[] = {
@@ -90,32 +103,33 @@ constexpr Field kSpecFields[] = {
     {"description", Type::kString},
     {"transform", Type::kObject, Support::kYes, {}, kTransformFields},
     {"parallelism_spec", Type::kObject, Support::kYes, {}, kParallelismFields},
-    {"input", Type::kObject, Support::kYes, {}, kInputFields},
+    {"input", Type::kObject},  // read_input() looks at it
     {"output_branch", Type::kString},
     {"datum_tries", Type::kInteger},
     {"reprocess_spec", Type::kString},
     {"salt", Type::kString},
-    {"cache_size", Type::kNumberOrString, Support::kNoEffect, "there is no sidecar with a cache"},
-    {"sidecar_resource_limits", Type::kObject, Support::kNoEffect, "there is no sidecar"},
-    {"resource_requests", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from"},
-    {"hashtree_spec", Type::kObject, Support::kNoEffect, "outputs are not sharded"},
+    {"output_merge", Type::kString},
+    {"metadata", Type::kObject, Support::kYes, {}, kMetadataFields},
+    {"resource_limits", Type::kObject, Support::kYes, {}, kResourcesFields},
+    {"resource_requests", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from", kResourcesFields},
+    {"datum_timeout", Type::kString},
+    {"job_timeout", Type::kString},
+    {"standby", Type::kBool},
+    {"autoscaling", Type::kBool},
+    {"scheduling_spec", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from", kSchedulingFields},
+    {"pod_spec", Type::kString, Support::kNoEffect, "it changes pods of Kubernetes, which runs none of them here"},
+    {"pod_patch", Type::kString, Support::kNoEffect, "it changes pods of Kubernetes, which runs none of them here"},
     {"max_queue_size", Type::kInteger, Support::kNoEffect, "nothing is fetched ahead"},
-    {"chunk_spec", Type::kObject, Support::kNoEffect, "a datum costs too little to be handed out in chunks"},
+    {"chunk_spec", Type::kObject, Support::kNoEffect, "a datum costs too little to be handed out in chunks", kChunkFields},
+    {"cache_size", Type::kNumberOrString, Support::kNoEffect, "there is no sidecar with a cache"},
+    {"sidecar_resource_limits", Type::kObject, Support::kNoEffect, "there is no sidecar", kResourcesFields},
+    {"hashtree_spec", Type::kObject, Support::kNoEffect, "outputs are not sharded", kHashtreeFields},
+    {"enable_stats", Type::kBool, Support::kNoEffect, "logs and counts of every datum are always kept"},
     {"spec_commit", Type::kObject, Support::kNoEffect, "belongs to the request, not to the spec"},
     {"update", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
     {"reprocess", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
-    {"metadata", Type::kObject, Support::kNotYet},
-    {"resource_limits", Type::kObject, Support::kNotYet},
-    {"datum_timeout", Type::kString, Support::kNotYet},
-    {"job_timeout", Type::kString, Support::kNotYet},
     {"s3_out", Type::kBool, Support::kNotYet},
     {"egress", Type::kObject, Support::kNotYet},
-    {"standby", Type::kBool, Support::kNotYet},
-    {"autoscaling", Type::kBool, Support::kNotYet},
-    {"enable_stats", Type::kBool, Support::kNotYet},
-    {"scheduling_spec", Type::kObject, Support::kNotYet},
-    {"pod_spec", Type::kString, Support::kNotYet},
-    {"pod_patch", Type::kString, Support::kNotYet},
     {"service", Type::kObject, Support::kNotYet},
     {"spout", Type::kObject, Support::kNotYet},
     {"tf_job", Type::kObject, Support::kNotYet},
@@ -141,11 +155,18 @@ bool all_of(const json& value, bool (json::*is)() const noexcept) {
   return std::all_of(value.begin(), value.end(), [&](const json& item) { return (item.*is)(); });
 }
 
+/// How protobuf writes a number of 64 bits.
+bool is_digits(const json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
 bool has_type(const json& value, Type type) {
   switch (type) {
     case Type::kString: return value.is_string();
     case Type::kBool: return value.is_boolean();
-    case Type::kInteger: return value.is_number_unsigned();
+    case Type::kInteger: return value.is_number_unsigned() || is_digits(value);
     case Type::kNumber: return value.is_number();
     case Type::kNumberOrString: return value.is_number() || value.is_string();
     case Type::kObject: return value.is_object();
@@ -164,7 +185,17 @@ bool is_default(const json& value) {
   return value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty());
 }
 
-Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix) {
+Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix, Notes& notes);
+
+Result<void> check_children(const json& value, const Field& field, const std::string& path, Notes& notes) {
+  if (field.children.empty()) return {};
+  if (value.is_object()) return check_object(value, field.children, path + ".", notes);
+  std::size_t number = 0;
+  for (const json& item : value) PFS_TRY(check_object(item, field.children, fmt::format("{}[{}].", path, number++), notes));
+  return {};
+}
+
+Result<void> check_object(const json& object, std::span<const Field> fields, const std::string& prefix, Notes& notes) {
   for (const auto& member : object.items()) {
     const json& value = member.value();
     const std::string path = prefix + member.key();
@@ -177,16 +208,15 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
     if (!has_type(value, field->type)) {
       return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(field->type))};
     }
+    if (field->support != Support::kNotYet || !is_default(value)) PFS_TRY(check_children(value, *field, path, notes));
     switch (field->support) {
-      case Support::kYes:
-        if (!field->children.empty()) PFS_TRY(check_object(value, field->children, path + "."));
-        break;
+      case Support::kYes: break;
       case Support::kNoEffect:
-        if (!is_default(value)) spdlog::info("pipeline spec: {} has no effect: {}", path, field->note);
+        if (!is_default(value)) notes.push_back(fmt::format("{} has no effect: {}", path, field->note));
         break;
       case Support::kNotYet:
         if (is_default(value)) break;
-        return Error{Code::kUnsupported, fmt::format("pipeline spec: {}: not supported yet; leave it out", path)};
+        return Error{Code::kUnsupported, fmt::format("pipeline spec: {}: comes later; leave it out", path)};
     }
   }
   return {};
@@ -194,9 +224,11 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
 
 }  // namespace
 
-Result<void> check_spec_fields(const json& spec) {
+Result<Notes> check_spec_fields(const json& spec) {
   if (!spec.is_object()) return Error{Code::kInvalid, "pipeline spec: expected a JSON object"};
-  return check_object(spec, kSpecFields, "");
+  Notes notes;
+  PFS_TRY(check_object(spec, kSpecFields, "", notes));
+  return notes;
 }
 
 }  // namespace pfs::trigger

@@ -17,8 +17,7 @@ constexpr std::chrono::seconds kConnectTimeout{60};
 /// What a container is made with: when any of it changes, another is needed. The rest goes with each command.
 std::string container_parts(const PipelineSpec& spec) {
   Encoder out;
-  out.bytes(spec.transform.image).bytes(spec.transform.user);
-  for (const auto& [name, value] : spec.transform.env) out.bytes(name).bytes(value);
+  out.bytes(worker_pod(spec, {}, {}).spec_json).bytes(spec.transform.user);
   return std::move(out).str();
 }
 
@@ -37,7 +36,7 @@ Result<void> WorkerContainer::ensure(const PipelineSpec& spec, const KeepGoing& 
 }
 
 Result<void> WorkerContainer::start(const PipelineSpec& spec, const KeepGoing& keep_going) {
-  PFS_TRY_ASSIGN(const PodUser user, house_.runner->user_of(spec.transform.image, spec.transform.user, keep_going));
+  PFS_TRY_ASSIGN(const PodUser user, house_.runner->user_of(image_request(spec), keep_going));
   PFS_TRY_ASSIGN(view_, house_.views->add_view(user.uid, user.gid));
 
   const std::string suffix = new_commit_id().hex().substr(0, 12);
@@ -55,6 +54,14 @@ Result<void> WorkerContainer::start(const PipelineSpec& spec, const KeepGoing& k
   link_ = std::move(link);
   made_for_ = container_parts(spec);
   return {};
+}
+
+ImageRequest WorkerContainer::image_request(const PipelineSpec& spec) const {
+  ImageRequest request{spec.transform.image, spec.transform.user, {}};
+  for (const std::string& secret : spec.transform.image_pull_secrets) {
+    request.auth_files.push_back(house_.secrets_path + "/" + secret);
+  }
+  return request;
 }
 
 void WorkerContainer::show(store::TreePtr tree) {

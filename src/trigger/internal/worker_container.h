@@ -19,6 +19,7 @@ struct WorkerHouse {
   std::string store_id;
   std::string worker_path;
   std::string links_path;  ///< a directory with one of its own for each container's socket
+  std::string secrets_path;  ///< a directory with a file of registry credentials for each pull secret
 };
 
 /// A pipeline's container, its view and the connection to the worker in it. Lives across datums and jobs; started when
@@ -36,11 +37,23 @@ class WorkerContainer {
   /// Errors: kNotFound (the image), kInvalid (the user), kUnavailable (nothing is mounted; no container runtime), kCancelled.
   Result<void> ensure(const PipelineSpec& spec, const KeepGoing& keep_going);
 
+  /// A worker is connected, as far as is known.
+  bool runs() const { return link_.has_value(); }
+
   /// Why the last ensure() failed; empty when it did not.
   const std::string& trouble() const { return trouble_; }
 
   /// What /pfs shows from now on; nullptr: nothing.
   void show(store::TreePtr tree);
+
+  /// As Runner::command_within(), in this one.
+  Result<std::vector<std::string>> command_within(const std::vector<std::string>& environment) const {
+    if (!pod_) return Error{Code::kUnavailable, "there is no container"};
+    return house_.runner->command_within(*pod_, environment);
+  }
+
+  /// What was read and written below /pfs since the last show().
+  View::Traffic traffic() const { return view_ ? view_->traffic() : View::Traffic{}; }
 
   /// Runs a command in it. Errors: kUnavailable (the container is lost, says why; ensure() makes another), kCancelled.
   Result<worker::CommandEnd> run(const worker::CommandRequest& request,
@@ -52,6 +65,7 @@ class WorkerContainer {
  private:
   Result<void> start(const PipelineSpec& spec, const KeepGoing& keep_going);
   Error why_lost(const Error& error) const;
+  ImageRequest image_request(const PipelineSpec& spec) const;
 
   const WorkerHouse& house_;
   std::string trouble_;

@@ -30,6 +30,15 @@ std::string pod_name(std::string text) {
   return text;
 }
 
+/// What a container may use, as the limits of Kubernetes say it.
+json limits_of(const Resources& most) {
+  json limits = json::object();
+  if (most.cpu_thousandths > 0) limits["cpu"] = std::to_string(most.cpu_thousandths) + "m";
+  if (most.memory_bytes > 0) limits["memory"] = std::to_string(most.memory_bytes);
+  if (most.gpus > 0) limits[most.gpu_type.empty() ? "nvidia.com/gpu" : most.gpu_type] = std::to_string(most.gpus);
+  return limits;
+}
+
 }  // namespace
 
 PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const WorkerPlace& place) {
@@ -38,7 +47,7 @@ PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const Worke
   env.push_back(variable("PPS_PIPELINE_NAME", spec.name.str()));
   for (const auto& [name, value] : spec.transform.env) env.push_back(variable(name, value));
 
-  const json pod{
+  json pod{
       {"restartPolicy", "Never"},
       {"volumes",
        {host_path("view", place.view_path, "Directory"), host_path("worker", place.worker_path, "File"),
@@ -55,6 +64,8 @@ PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const Worke
                        {{"name", "worker"}, {"mountPath", kWorker}, {"readOnly", true}},
                        {{"name", "link"}, {"mountPath", kLink}, {"readOnly", true}}}}}})},
   };
+  const json limits = limits_of(spec.pods.resource_limits);
+  if (!limits.empty()) pod["containers"][0]["resources"]["limits"] = limits;
   return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix,
                     {{kStoreLabel, place.store_id}, {kPipelineLabel, spec.name.str()}},
                     pod.dump()};

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -31,6 +32,21 @@ bool open_pipe(Pipe& pipe) {
 }
 
 void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+/// How often the kernel has killed a process of this container for its memory limit, as far as it tells.
+/// Source: the kernel's cgroup-v2.rst "memory.events", cgroup-v1/memory.rst "memory.oom_control".
+unsigned long out_of_memory_kills() {
+  for (const char* path : {"/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"}) {
+    std::FILE* file = std::fopen(path, "re");
+    if (file == nullptr) continue;
+    unsigned long kills = 0;
+    char line[128];
+    while (std::fgets(line, sizeof line, file) != nullptr) (void)!std::sscanf(line, "oom_kill %lu", &kills);
+    std::fclose(file);
+    return kills;
+  }
+  return 0;
+}
 
 /// What the child tells the worker when it cannot become the command.
 struct StartFailure {
@@ -86,7 +102,8 @@ CommandEnd end_of(int status) {
 
 }  // namespace
 
-Command::Command(const CommandRequest& request) : rest_of_input_(request.input) {
+Command::Command(const CommandRequest& request)
+    : rest_of_input_(request.input), memory_kills_before_(out_of_memory_kills()) {
   Pipe input;
   Pipe output;
   Pipe failure;
@@ -139,7 +156,12 @@ void Command::feed() {
 std::optional<CommandEnd> Command::reap() {
   int status = 0;
   for (pid_t dead = ::waitpid(-1, &status, WNOHANG); dead > 0; dead = ::waitpid(-1, &status, WNOHANG)) {
-    if (dead == pid_) end_ = end_of(status);
+    if (dead != pid_) continue;
+    end_ = end_of(status);
+    // it may have been another process of the command that was killed, so its own status need not tell
+    if ((WIFSIGNALED(status) || WEXITSTATUS(status) != 0) && out_of_memory_kills() > memory_kills_before_) {
+      end_->why = "the memory limit was reached";
+    }
   }
   return end_;
 }

@@ -37,6 +37,7 @@ class Command {
   Descriptor output_;
   Descriptor input_;
   std::string rest_of_input_;
+  unsigned long memory_kills_before_;  ///< that the kernel had to do in this container
   std::optional<CommandEnd> failure_;
   std::optional<CommandEnd> end_;
 };

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "base/names.h"
+#include "base/result.h"
 #include "pfs/v1/job.pb.h"
 
 namespace pfs::client {
@@ -18,6 +20,16 @@ inline std::string word_of(v1::JobState state) {
     case v1::JOB_STATE_KILLED: return "killed";
     default: return "unknown";  // of a newer daemon
   }
+}
+
+/// Errors: kInvalid (no such state).
+inline Result<v1::JobState> job_state_of(const std::string& word) {
+  for (const auto state : {v1::JOB_STATE_STARTING, v1::JOB_STATE_RUNNING, v1::JOB_STATE_MERGING,
+                           v1::JOB_STATE_SUCCESS, v1::JOB_STATE_FAILURE, v1::JOB_STATE_KILLED}) {
+    if (word_of(state) == word) return state;
+  }
+  return Error{Code::kInvalid, "'" + printable(word) + "': no state of a job: starting, running, "
+                               "merging, success, failure, killed"};
 }
 
 }  // namespace pfs::client

@@ -1,0 +1,124 @@
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "api/client/datums.h"
+#include "base/names.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/job_id.h"
+#include "cli/local_text.h"
+#include "cli/output.h"
+
+namespace pfs::cli {
+namespace {
+
+/// A datum's id as an argument.
+struct DatumIdArgument {
+  Digest id;
+
+  /// Errors: kInvalid.
+  static Result<DatumIdArgument> parse(std::string_view text) {
+    PFS_TRY_ASSIGN(const auto id, Digest::from_hex(text));
+    return DatumIdArgument{id};
+  }
+};
+
+struct Arguments {
+  std::optional<JobIdArgument> of_job;
+  JobIdArgument job;
+  DatumIdArgument datum;
+  std::string spec_path;
+  OutputFlags output;
+};
+
+Json json_of(const client::Datum& datum) {
+  Json files = Json::array();
+  for (const auto& file : datum.files) {
+    files.push_back({{"repo", file.repo},
+                     {"branch", file.branch},
+                     {"commit", file.commit},
+                     {"name", file.name},
+                     {"path", printable(file.path)},
+                     {"size", file.size}});
+  }
+  return {{"id", datum.id},
+          {"job", datum.job},
+          {"state", datum.state},
+          {"files", files},
+          {"input_bytes", datum.input_bytes},
+          {"output_bytes", datum.output_bytes},
+          {"read_bytes", datum.read_bytes},
+          {"written_bytes", datum.written_bytes}};
+}
+
+/// As pachctl shows them: `images@4f6a…:/a.png, …`
+std::string text_of(const std::vector<client::DatumFile>& files) {
+  std::string text;
+  for (const auto& file : files) {
+    text += fmt::format("{}{}@{}:{}", text.empty() ? "" : ", ", file.repo, file.commit, printable(file.path));
+  }
+  return text;
+}
+
+Colour colour_of_datum(const std::string& state) {
+  if (state == "success" || state == "skipped") return Colour::kGreen;
+  return state == "failed" || state == "killed" ? Colour::kRed : Colour::kYellow;
+}
+
+Result<void> list(Session& session, const Arguments& arguments) {
+  if (arguments.of_job.has_value() == !arguments.spec_path.empty()) {
+    return Error{Code::kInvalid, "list datum: of a job, or with --file of a pipeline's spec: say one of the two"};
+  }
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  const client::Datums datums(*connection);
+  Listing listing(arguments.output, session.terminal(), {"ID", "FILES", "STATUS", "SIZE"});
+  const auto show = [&](const client::Datum& datum) -> Result<void> {
+    if (listing.json()) {
+      listing.add_object(json_of(datum));
+    } else {
+      listing.add_row({datum.id.empty() ? "-" : datum.id, text_of(datum.files), Cell(datum.state, colour_of_datum(datum.state)),
+                       format_size(datum.input_bytes)});
+    }
+    return {};
+  };
+  if (arguments.of_job) return datums.list(arguments.of_job->id, show);
+  PFS_TRY_ASSIGN(const auto spec, local_text(arguments.spec_path));
+  return datums.plan(spec, show);
+}
+
+Result<void> inspect(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto datum, client::Datums(*connection).inspect(arguments.job.id, arguments.datum.id));
+  if (arguments.output.json()) {
+    print_object(arguments.output, json_of(datum));
+    return {};
+  }
+  print_labels({{"ID", datum.id},
+                {"Job ID", datum.job},
+                {"State", datum.state},
+                {"Size", format_size(datum.input_bytes)},
+                {"Data Downloaded", format_size(datum.read_bytes)},
+                {"Data Uploaded", format_size(datum.written_bytes)},
+                {"Files", text_of(datum.files)}});
+  return {};
+}
+
+}  // namespace
+
+void add_datum_commands(Grammar& grammar, Session& session) {
+  const auto arguments = std::make_shared<Arguments>();
+  auto& lists = grammar.command("list", "datum", "List the datums of a job, or those that a pipeline would have",
+                                [&session, arguments] { return list(session, *arguments); });
+  add_parsed(lists, "job", arguments->of_job, "Its id");
+  lists.add_option("-f,--file", arguments->spec_path, "A pipeline's spec in JSON, instead of a job; - for stdin");
+  add_output_flags(lists, arguments->output);
+
+  auto& inspects = grammar.command("inspect", "datum", "Show a datum of a job",
+                                   [&session, arguments] { return inspect(session, *arguments); });
+  add_parsed(inspects, "job", arguments->job, "The job's id")->required();
+  add_parsed(inspects, "datum", arguments->datum, "Its id")->required();
+  add_output_flags(inspects, arguments->output);
+}
+
+}  // namespace pfs::cli

@@ -1,0 +1,85 @@
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "api/client/jobs.h"
+#include "cli/commands.h"
+#include "cli/job_id.h"
+
+namespace pfs::cli {
+namespace {
+
+struct Arguments {
+  JobIdArgument job;
+  std::string datum;
+  std::vector<std::string> command{"/bin/sh"};
+};
+
+/// At our terminal; its status is told on stderr where it is not 0.
+Result<void> run_here(const std::vector<std::string>& words) {
+  std::vector<char*> raw;
+  for (const auto& word : words) raw.push_back(const_cast<char*>(word.c_str()));
+  raw.push_back(nullptr);
+  // a ctrl-C is for who works in there, not for us, who take the container away afterwards
+  struct sigaction ignore {};
+  struct sigaction before {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGINT, &ignore, &before);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::posix_spawnattr_setsigdefault(&attributes, &interrupt);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  pid_t child = 0;
+  const int failed = ::posix_spawnp(&child, raw[0], nullptr, &attributes, raw.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  int status = 0;
+  if (failed == 0) {
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  ::sigaction(SIGINT, &before, nullptr);
+  if (failed != 0) {
+    return Error{Code::kUnavailable,
+                 fmt::format("{}: cannot be started here; run this on pfsd's machine, as its user", words[0])};
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    fmt::print(stderr, "the command ended with status {}\n", WEXITSTATUS(status));
+  }
+  return {};
+}
+
+Result<void> debug(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  return client::Jobs(*connection)
+      .debug_datum(arguments.job.id, arguments.datum, [&](std::vector<std::string> words) {
+        // without a terminal the engine must not ask for one
+        if (::isatty(STDIN_FILENO) != 1) std::erase(words, "--tty");
+        words.insert(words.end(), arguments.command.begin(), arguments.command.end());
+        return run_here(words);
+      });
+}
+
+}  // namespace
+
+void add_debug_command(Grammar& grammar, Session& session) {
+  const auto arguments = std::make_shared<Arguments>();
+  auto& command =
+      grammar.command("debug", "datum", "A shell in a container that sees what a datum is given",
+                      [&session, arguments] { return debug(session, *arguments); });
+  add_parsed(command, "job", arguments->job, "The job's id")->required();
+  command.add_option("datum", arguments->datum, "The datum's path or hash")->required();
+  command.add_option("command", arguments->command, "What to run instead of /bin/sh");
+}
+
+}  // namespace pfs::cli

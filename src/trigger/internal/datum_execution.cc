@@ -1,0 +1,170 @@
+#include "trigger/internal/datum_execution.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/duration.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+/// The last line that a command printed, which mostly says why it failed.
+class LastLine {
+ public:
+  void add(std::string_view piece) {
+    for (const char c : piece) {
+      if (c == '\n' || c == '\r') {
+        ended_ = true;
+        continue;
+      }
+      if (std::exchange(ended_, false)) line_.clear();
+      if (line_.size() < kMost) line_ += c;
+    }
+  }
+  /// Shape: at most 200 bytes, shown so that it stays one line.
+  std::string text() const { return printable(line_); }
+
+ private:
+  static constexpr std::size_t kMost = 200;
+  std::string line_;
+  bool ended_ = false;
+};
+
+/// The lines of the spec, each with its newline.
+std::string standard_input(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+std::string shown(std::chrono::nanoseconds time) {
+  return format_short_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time));
+}
+
+}  // namespace
+
+Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, const DatumPlace& datum,
+                                                    const Command& command, const KeepGoing& keep_going) const {
+  Outcome outcome;
+  PFS_TRY_ASSIGN(outcome.view, datum.view());
+  container.show(outcome.view.tree);
+
+  worker::CommandRequest request;
+  request.arguments = command.arguments;
+  request.input = standard_input(command.input);
+  request.environment = datum.environment;
+  request.directory = spec_.transform.working_dir;
+
+  const auto began = std::chrono::steady_clock::now();
+  const auto timed_out = [&] {
+    return spec_.pods.datum_timeout && std::chrono::steady_clock::now() - began >= *spec_.pods.datum_timeout;
+  };
+  PrintedOutput output(log_, datum.id);
+  LastLine last_line;
+  const auto on_output = [&](std::string_view piece) {
+    output.add(piece);
+    last_line.add(piece);
+  };
+  auto end = container.run(request, on_output, [&] { return !timed_out() && keep_going(); });
+  output.finish();
+  if (!end) {
+    const Error error = std::move(end).error();
+    outcome.lost = true;
+    if (error.code == Code::kCancelled && timed_out()) {
+      outcome.failure = fmt::format("the command was killed: datum_timeout ({}) has passed", shown(*spec_.pods.datum_timeout));
+    } else if (error.code == Code::kCancelled) {
+      return error;
+    } else {
+      outcome.failure = error.message;
+    }
+    return outcome;
+  }
+  outcome.end = *std::move(end);
+  outcome.failure = failure_of(outcome.end);
+  if (outcome.failure.empty() || outcome.end.how == worker::End::kNotStarted) return outcome;
+  if (const std::string said = last_line.text(); !said.empty()) outcome.failure += ": " + said;
+  return outcome;
+}
+
+Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container, const DatumPlace& datum,
+                                                      std::uint64_t number, const KeepGoing& keep_going) const {
+  const Command command{spec_.transform.cmd, spec_.transform.stdin_lines};
+  PFS_TRY_ASSIGN(Outcome outcome, run(container, datum, command, keep_going));
+  Ended ended;
+  const View::Traffic traffic = container.traffic();
+  ended.read_bytes = traffic.read_bytes;
+  ended.written_bytes = traffic.written_bytes;
+  if (traffic.no_room) {
+    // also where the command did not mind: what it has put out is not whole
+    const std::string end = outcome.failure.empty() ? "the command ended well all the same" : outcome.failure;
+    outcome.failure = "the disk of the store had no room for what the command wrote; make room on it: " + end;
+  }
+  if (!outcome.lost && outcome.end.how == worker::End::kNotStarted) {
+    log_.system(datum.id, outcome.failure);
+    ended.attempt = {AttemptHow::kCannotStart, std::move(outcome.failure)};
+    return ended;
+  }
+  if (outcome.failure.empty()) {
+    auto output = datum.output(outcome.view);
+    if (output) {
+      ended.output = *std::move(output);
+      return ended;
+    }
+    if (output.error().code != Code::kInvalid) return std::move(output).error();
+    outcome.failure = std::move(output).error().message;
+  }
+  log_.system(datum.id, fmt::format("datum {}: {} (attempt {} of {})", datum.path, outcome.failure, number,
+                                    spec_.datum_tries));
+  const std::string why = fmt::format("datum {}: {}", datum.path, outcome.failure);
+  if (number < spec_.datum_tries) {
+    ended.attempt = {AttemptHow::kAgain, why};
+    return ended;
+  }
+  PFS_TRY_ASSIGN(const bool recovered, recover(container, datum, keep_going));
+  ended.attempt = {recovered ? AttemptHow::kRecovered : AttemptHow::kFailed, why};
+  return ended;
+}
+
+Result<bool> DatumExecution::recover(WorkerContainer& container, const DatumPlace& datum,
+                                     const KeepGoing& keep_going) const {
+  if (spec_.transform.err_cmd.empty()) return false;
+  // the failed command may have ended its container
+  if (auto ready = container.ensure(spec_, keep_going); !ready) {
+    if (ready.error().code == Code::kCancelled) return std::move(ready).error();
+    log_.system(datum.id, fmt::format("datum {}: err_cmd: {}", datum.path, ready.error().message));
+    return false;
+  }
+  PFS_TRY_ASSIGN(const Outcome outcome,
+                 run(container, datum, {spec_.transform.err_cmd, spec_.transform.err_stdin_lines}, keep_going));
+  if (outcome.failure.empty()) {
+    log_.system(datum.id, fmt::format("datum {}: recovered: err_cmd ended well", datum.path));
+    return true;
+  }
+  log_.system(datum.id, fmt::format("datum {}: err_cmd: {}", datum.path, outcome.failure));
+  return false;
+}
+
+std::string DatumExecution::failure_of(const worker::CommandEnd& end) const {
+  switch (end.how) {
+    case worker::End::kExited: {
+      const auto& accepted = spec_.transform.accept_return_code;
+      const int code = static_cast<int>(end.code);
+      if (code == 0 || std::find(accepted.begin(), accepted.end(), code) != accepted.end()) return {};
+      if (!end.why.empty()) return fmt::format("the command ended with status {} ({})", code, end.why);
+      return fmt::format("the command ended with status {}", code);
+    }
+    case worker::End::kSignalled:
+      if (!end.why.empty()) return fmt::format("the command was killed by signal {} ({})", end.code, end.why);
+      return fmt::format("the command was killed by signal {}", end.code);
+    case worker::End::kNotStarted:
+      return fmt::format("transform.cmd: {} in image {}; update the pipeline or the image", end.why,
+                         spec_.transform.image);
+  }
+  return "the command ended in no known way";
+}
+
+}  // namespace pfs::trigger

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "store/live_trees.h"
+#include "trigger/internal/datum_tree.h"
+#include "trigger/internal/log_book.h"
+#include "trigger/internal/records.h"
+#include "trigger/internal/spec.h"
+#include "trigger/internal/worker_pool.h"
+
+namespace pfs::trigger {
+
+/// What is known of a datum's command before it runs, the same for each attempt.
+struct DatumPlace {
+  std::string id;                        ///< its hash, in hex
+  std::string path;                      ///< as people see it
+  std::vector<std::string> environment;  ///< NAME=value
+  std::function<Result<DatumTree>()> view;  ///< a new tree of what it sees at /pfs
+  std::function<Result<DatumOutput>(const DatumTree& view)> output;  ///< as collect_output()
+};
+
+/// Runs a job's datums, one attempt at a time: makes the view, runs the command, takes the output.
+///
+/// Thread-safe: what differs between two calls is the caller's.
+class DatumExecution {
+ public:
+  DatumExecution(LogWriter& log, const PipelineSpec& spec) : log_(log), spec_(spec) {}
+
+  struct Ended {
+    PoolWork::Attempt attempt;
+    DatumOutput output;              ///< kDone
+    std::uint64_t read_bytes = 0;    ///< by the command, of what its view shows
+    std::uint64_t written_bytes = 0;
+  };
+  /// The `number`th attempt. The last one that fails is followed by `err_cmd`, where there is one.
+  /// Errors: kCancelled, kIo, …: nothing is known of the datum.
+  Result<Ended> attempt(WorkerContainer& container, const DatumPlace& datum, std::uint64_t number,
+                        const KeepGoing& keep_going) const;
+
+ private:
+  struct Command {
+    const std::vector<std::string>& arguments;
+    const std::vector<std::string>& input;
+  };
+  struct Outcome {
+    worker::CommandEnd end;
+    std::string failure;  ///< empty: it ended well
+    DatumTree view;
+    bool lost = false;  ///< the container is gone
+  };
+  Result<Outcome> run(WorkerContainer& container, const DatumPlace& datum, const Command& command,
+                      const KeepGoing& keep_going) const;
+  std::string failure_of(const worker::CommandEnd& end) const;
+  /// Whether `err_cmd` has ended well.
+  Result<bool> recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going) const;
+
+  LogWriter& log_;
+  const PipelineSpec& spec_;
+};
+
+}  // namespace pfs::trigger

@@ -1,0 +1,83 @@
+#include "trigger/internal/datum_table.h"
+
+#include "base/codec.h"
+#include "base/fault.h"
+#include "trigger/internal/hash.h"
+
+namespace pfs::trigger {
+
+namespace {
+
+constexpr std::chrono::milliseconds kFlushEvery{100};
+constexpr std::size_t kPrefixBytes = 16;
+
+std::string prefix_of(std::string_view kind, const RepoName& pipeline, const std::string& salt) {
+  Encoder in;
+  in.bytes(kind).bytes(pipeline.str()).bytes(salt);
+  return std::string(sha256(in.str()).bytes().substr(0, kPrefixBytes));
+}
+
+void erase_below(store::LocalBatch& batch, const std::string& prefix) {
+  batch.erase_range(store::Family::kDatum, prefix, prefix + std::string(JobId::kSize + Digest::kSize + 1, '\xff'));
+}
+
+}  // namespace
+
+DatumTable::DatumTable(store::LocalDb& local, const Clock& clock, const RepoName& pipeline, const std::string& salt)
+    : local_(local),
+      clock_(clock),
+      prefix_(prefix_of("pfs.salt.1", pipeline, salt)),
+      misses_prefix_(prefix_of("pfs.misses.1", pipeline, salt)) {}
+
+Result<std::optional<DatumRecord>> DatumTable::find(const Digest& datum) const {
+  PFS_TRY_ASSIGN(const auto row, local_.get(store::Family::kDatum, key(datum)));
+  if (!row) return std::optional<DatumRecord>();
+  PFS_TRY_ASSIGN(DatumRecord record, decode_datum(*row));
+  return std::optional(std::move(record));
+}
+
+Result<void> DatumTable::put(const Digest& datum, const DatumRecord& record) {
+  pending_.put(store::Family::kDatum, key(datum), encode(record));
+  return flush_in_time();
+}
+
+Result<std::optional<Miss>> DatumTable::find_miss(const JobId& job, const Digest& datum) const {
+  PFS_TRY_ASSIGN(const auto row, local_.get(store::Family::kDatum, misses_of(job) + std::string(datum.bytes())));
+  if (!row) return std::optional<Miss>();
+  PFS_TRY_ASSIGN(const Miss miss, decode_miss(*row));
+  return std::optional(miss);
+}
+
+Result<void> DatumTable::put_miss(const JobId& job, const Digest& datum, Miss miss) {
+  pending_.put(store::Family::kDatum, misses_of(job) + std::string(datum.bytes()), encode(miss));
+  return flush_in_time();
+}
+
+Result<void> DatumTable::erase_misses(const JobId& job) {
+  store::LocalBatch batch;
+  erase_below(batch, misses_of(job));
+  return local_.write(batch);
+}
+
+Result<void> DatumTable::flush_in_time() {
+  return clock_.steady() - flushed_ < kFlushEvery ? Result<void>() : flush();
+}
+
+Result<void> DatumTable::flush() {
+  if (pending_.empty()) return {};
+  PFS_TRY(local_.sync());
+  PFS_FAULT_POINT("trigger.datums.flush");
+  PFS_TRY(local_.write(pending_));
+  pending_ = {};
+  flushed_ = clock_.steady();
+  return {};
+}
+
+Result<void> DatumTable::erase_all() {
+  store::LocalBatch batch;
+  erase_below(batch, prefix_);
+  erase_below(batch, misses_prefix_);
+  return local_.write(batch);
+}
+
+}  // namespace pfs::trigger

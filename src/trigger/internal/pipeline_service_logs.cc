@@ -1,0 +1,131 @@
+// What jobs have printed, and what they print.
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "trigger/internal/pipeline_service.h"
+
+namespace pfs::trigger {
+
+/// Lets through the lines that a filter wants; those that are there at first wait for its tail.
+class LogSieve {
+ public:
+  LogSieve(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) : filter_(filter), visit_(visit) {}
+
+  /// Returns false when the visitor wants no more.
+  bool line(const LogLine& line) {
+    if (!filter_.datum.empty() && line.datum != filter_.datum) return true;
+    if (filter_.system_only && line.user) return true;
+    if (filter_.since && line.when < *filter_.since) return true;
+    if (following_ || !filter_.tail) return visit_(line);
+    last_.push_back(line);
+    if (last_.size() > *filter_.tail) last_.pop_front();
+    return true;
+  }
+  /// What comes from now on is told at once.
+  bool follow() {
+    following_ = true;
+    for (; !last_.empty(); last_.pop_front()) {
+      if (!visit_(last_.front())) return false;
+    }
+    return true;
+  }
+
+ private:
+  const LogFilter& filter_;
+  const std::function<bool(const LogLine&)>& visit_;
+  std::deque<LogLine> last_;
+  bool following_ = false;
+};
+
+namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{100};
+constexpr std::size_t kNewJobs = 64;  ///< looked for at a time: more do not begin between two looks
+
+}  // namespace
+
+Result<void> PipelineService::logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const {
+  LogSieve sieve(filter, visit);
+  if (filter.job) {
+    PFS_TRY_ASSIGN(const auto found, ledger_.job(*filter.job));
+    if (!found || (filter.pipeline && found->record.pipeline != *filter.pipeline)) {
+      return Error{Code::kNotFound, fmt::format("job {}: no such job", filter.job->hex())};
+    }
+    return job_logs(found->record, filter, sieve);
+  }
+  if (!filter.pipeline) return Error{Code::kInvalid, "logs: of which pipeline or job?"};
+  PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(*filter.pipeline));
+  if (!found) return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", filter.pipeline->str())};
+  return pipeline_logs(*filter.pipeline, filter, sieve);
+}
+
+Result<void> PipelineService::job_logs(const JobRecord& job, const LogFilter& filter, LogSieve& sieve) const {
+  const auto line = [&](const LogLine& one) { return sieve.line(one); };
+  LogReader reader = logs_.reader(job.pipeline, job.id.hex());
+  while (true) {
+    // both asked before the lines are read, so that the last ones are among them
+    const std::uint64_t rung = logs_.bell().rung();
+    PFS_TRY_ASSIGN(const auto now, ledger_.job(job.id));
+    PFS_TRY_ASSIGN(const bool go_on, reader.read(line));
+    if (!go_on || !sieve.follow()) return {};
+    if (!filter.follow_while || !now || now->record.ended() || !filter.follow_while()) return {};
+    logs_.bell().wait(rung, kAskEvery);
+  }
+}
+
+/// The jobs' lines, oldest job first, with the pipeline's own between them by their time; then what comes.
+Result<void> PipelineService::pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve) const {
+  const auto line = [&](const LogLine& one) { return sieve.line(one); };
+  std::uint64_t rung = logs_.bell().rung();
+  std::deque<LogLine> own;
+  LogReader own_reader = logs_.reader(pipeline, "");
+  PFS_TRY(own_reader.read([&](const LogLine& one) {
+    own.push_back(one);
+    return true;
+  }));
+  const auto own_until = [&](Timestamp when) {
+    for (; !own.empty() && own.front().when <= when; own.pop_front()) {
+      if (!sieve.line(own.front())) return false;
+    }
+    return true;
+  };
+  PFS_TRY_ASSIGN(auto records, ledger_.jobs(pipeline, SIZE_MAX));
+  std::reverse(records.begin(), records.end());
+  std::set<JobId> ended;
+  std::map<JobId, LogReader> open;
+  for (const JobRecord& record : records) {
+    LogReader reader = logs_.reader(pipeline, record.id.hex());
+    PFS_TRY_ASSIGN(const bool go_on, reader.read([&](const LogLine& one) { return own_until(one.when) && line(one); }));
+    if (!go_on) return {};
+    if (record.ended()) {
+      ended.insert(record.id);
+    } else {
+      open.emplace(record.id, std::move(reader));
+    }
+  }
+  if (!own_until(Timestamp{INT64_MAX}) || !sieve.follow()) return {};
+  while (filter.follow_while && filter.follow_while()) {
+    logs_.bell().wait(rung, kAskEvery);
+    rung = logs_.bell().rung();
+    PFS_TRY_ASSIGN(bool go_on, own_reader.read(line));
+    if (!go_on) return {};
+    PFS_TRY_ASSIGN(const auto newest, ledger_.jobs(pipeline, kNewJobs));
+    for (auto record = newest.rbegin(); record != newest.rend(); ++record) {
+      if (ended.contains(record->id)) continue;
+      auto& reader = open.try_emplace(record->id, logs_.reader(pipeline, record->id.hex())).first->second;
+      PFS_TRY_ASSIGN(go_on, reader.read(line));
+      if (!go_on) return {};
+      if (!record->ended()) continue;
+      ended.insert(record->id);
+      open.erase(record->id);
+    }
+  }
+  return {};
+}
+
+}  // namespace pfs::trigger

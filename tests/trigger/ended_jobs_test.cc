@@ -1,0 +1,170 @@
+// Jobs that end before their time: what is told of their datums afterwards, and what counts as their time.
+#include <catch2/catch.hpp>
+
+#include <atomic>
+
+#include "support/job_fixture.h"
+
+using namespace pfs;
+using namespace pfs::test;
+using namespace pfs::trigger;
+using worker::CommandEnd;
+using worker::End;
+
+namespace {
+
+using States = std::vector<DatumState>;
+
+CommandEnd hang(const ProgramCall& call) {
+  JobFixture::until(call.killed);
+  return {};
+}
+
+/// Over a, b and c, of which b hangs for as long as `hangs`.
+struct HangingJob {
+  HangingJob()
+      : jobs([this](const ProgramCall& call, const std::string& name) {
+          if (name == "b") ++runs;
+          return name == "b" && hangs ? hang(call) : CommandEnd{};
+        }) {}
+
+  /// Until a is done and b is being processed.
+  void begin(const std::map<std::string, std::string>& fields = {}) {
+    jobs.create(fields);
+    jobs.commit({"a", "b", "c"});
+    REQUIRE(JobFixture::until([this] { return runs > 0 && jobs.newest().processed == 1; }));
+  }
+  /// The job that was stopped has been left by who ran it.
+  bool comes_to(const JobInfo& job, const States& states) {
+    return JobFixture::until([&] { return jobs.datums(job) == states; });
+  }
+
+  std::atomic<bool> hangs{true};
+  std::atomic<int> runs{0};
+  JobFixture jobs;
+};
+
+}  // namespace
+
+TEST_CASE("of a job that is stopped, the datum that was being processed is killed, and those after it have not begun", "[trigger]") {
+  HangingJob of;
+  of.begin();
+  const JobInfo job = of.jobs.newest();
+  CHECK(of.jobs.datums(job) == States{DatumState::kSuccess, DatumState::kStarting, DatumState::kStarting});
+  REQUIRE(of.jobs.fixture.pipelines().stop_job(job.id));
+  const States told{DatumState::kSuccess, DatumState::kKilled, DatumState::kNotBegun};
+  CHECK(of.comes_to(job, told));
+  CHECK(of.jobs.newest().failed == 0);
+
+  of.hangs = false;
+  of.jobs.commit({"d"});
+  const JobInfo next = of.jobs.job();
+  REQUIRE(next.state == JobState::kSuccess);
+  CHECK(of.jobs.datums(next) == States{DatumState::kSkipped, DatumState::kSuccess, DatumState::kSuccess, DatumState::kSuccess});
+  CHECK(of.jobs.datums(job) == told);  // a later job has done them: this one has skipped none
+}
+
+TEST_CASE("of a job that job_timeout ends, the datums that had not begun are told apart", "[trigger]") {
+  HangingJob of;
+  of.begin({{"/job_timeout", "\"700ms\""}});
+  const JobInfo job = of.jobs.job();
+  CHECK(job.state == JobState::kKilled);
+  CHECK(of.comes_to(job, {DatumState::kSuccess, DatumState::kKilled, DatumState::kNotBegun}));
+}
+
+TEST_CASE("of a job whose command cannot start, the other datums have not begun", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{End::kNotStarted, 2, "exec: not found"}; });
+  jobs.create();
+  jobs.commit({"a", "b"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(jobs.datums(job) == States{DatumState::kFailed, DatumState::kNotBegun});
+}
+
+TEST_CASE("a job that was stopped before it ran has datums that have not begun", "[trigger]") {
+  HangingJob of;
+  of.begin();
+  const JobInfo first = of.jobs.newest();
+  of.jobs.commit({"d"});
+  const JobInfo waiting = of.jobs.newest();
+  REQUIRE(waiting.id != first.id);
+  REQUIRE(of.jobs.fixture.pipelines().stop_job(waiting.id));
+  const States states = of.jobs.datums(waiting);
+  REQUIRE(states.size() == 4);
+  CHECK(states.back() == DatumState::kNotBegun);
+  REQUIRE(of.jobs.fixture.pipelines().stop_job(first.id));
+}
+
+TEST_CASE("a datum that was cut off when pfsd ended is still to be done", "[trigger]") {
+  HangingJob of;
+  of.begin();
+  of.jobs.fixture.close();
+  of.jobs.fixture.open(/*start=*/false);
+  const JobInfo job = of.jobs.newest();
+  REQUIRE(job.state == JobState::kRunning);
+  CHECK(of.jobs.datums(job) == States{DatumState::kSuccess, DatumState::kStarting, DatumState::kStarting});
+  of.hangs = false;
+  REQUIRE(of.jobs.fixture.pipelines().start());
+  CHECK(of.jobs.job().state == JobState::kSuccess);
+  CHECK(of.jobs.datums(job) == States{DatumState::kSuccess, DatumState::kSuccess, DatumState::kSuccess});
+}
+
+TEST_CASE("the time of job_timeout goes on while there is no pfsd", "[trigger]") {
+  using namespace std::chrono_literals;
+  HangingJob of;
+  of.begin({{"/job_timeout", "\"700ms\""}});
+  const auto over = std::chrono::steady_clock::now() + 700ms;
+  of.jobs.fixture.close();
+  const int runs = of.runs;
+  std::this_thread::sleep_until(over);  // what passes here is what is tested
+  of.jobs.fixture.open();
+  const JobInfo job = of.jobs.job();
+  CHECK(job.state == JobState::kKilled);
+  CHECK(job.reason.find("job_timeout (700ms)") != std::string::npos);
+  CHECK(of.runs == runs);
+}
+
+TEST_CASE("a person's shell is refused where the job's datums cannot be told, and says why", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
+  jobs.create();
+  jobs.commit({"a"});
+  const JobInfo job = jobs.job();
+  auto& pipelines = jobs.fixture.pipelines();
+  const auto debug = [&](const JobId& id, const std::string& datum) {
+    bool ready = false;
+    auto ended = pipelines.debug_datum(
+        id, datum, [&](const auto&) { return ready = true; }, [&] { return !ready; });
+    CHECK(ended.has_value() == ready);
+    return ended;
+  };
+  CHECK(debug(job.id, "/a"));
+  CHECK(debug(job.id, "a"));
+  CHECK(debug(JobId(), "/a").error().code == Code::kNotFound);
+  const auto no_such = debug(job.id, "/b");
+  CHECK(no_such.error().code == Code::kNotFound);
+  CHECK(no_such.error().message.find("pfs list datum") != std::string::npos);
+  CHECK(debug(job.id, std::string(64, '0')).error().code == Code::kNotFound);
+
+  SECTION("the pipeline has another input since") {
+    must(pipelines.create(R"({"pipeline": {"name": "work"}, "transform": {"image": "image", "cmd": ["work"]},
+                              "input": {"pfs": {"repo": "text", "glob": "/"}}})", true, false));
+    CHECK(debug(job.id, "/a").error().code == Code::kInvalid);
+    CHECK(debug(job.id, "/").error().code == Code::kInvalid);
+  }
+  SECTION("the pipeline is processed anew since") {
+    must(pipelines.create(R"({"pipeline": {"name": "work"}, "transform": {"image": "image", "cmd": ["work"]},
+                              "input": {"pfs": {"repo": "text", "glob": "/*"}}, "datum_tries": 1})", true, true));
+    CHECK(debug(job.id, "/a").error().code == Code::kInvalid);
+  }
+}
+
+TEST_CASE("a pipeline says how many of its workers have a container", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
+  jobs.create({{"/parallelism_spec", R"({"constant": 3})"}});
+  const auto work = PipelineFixture::repo("work");
+  CHECK(JobFixture::until([&] { return must(jobs.fixture.pipelines().get(work)).workers_available == 3; }));
+  CHECK(must(jobs.fixture.pipelines().get(work)).workers_wanted == 3);
+  REQUIRE(jobs.fixture.pipelines().set_stopped(work, true));
+  CHECK(must(jobs.fixture.pipelines().get(work)).workers_available == 0);
+  CHECK(must(jobs.fixture.pipelines().get(work)).workers_wanted == 3);
+}

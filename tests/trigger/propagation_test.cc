@@ -1,0 +1,374 @@
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <functional>
+#include <map>
+
+#include "base/sync.h"
+#include "support/pipeline_fixture.h"
+#include "support/temporary_directory.h"
+
+using namespace pfs;
+using namespace pfs::test;
+using namespace pfs::trigger;
+using nlohmann::json;
+using worker::CommandEnd;
+using worker::End;
+
+namespace {
+
+json pfs_input(const std::string& repo, const std::string& glob = "/*") {
+  return {{"pfs", {{"repo", repo}, {"glob", glob}}}};
+}
+
+std::string spec(const std::string& name, const json& input) {
+  return json{{"pipeline", {{"name", name}}}, {"transform", {{"image", "image"}, {"cmd", {name}}}}, {"input", input}}.dump();
+}
+
+/// Pipelines whose commands put out, for each file of each input, `<input>.<file>` with the same content.
+struct Pipes {
+  Pipes() : fixture(directory.path(), [this](const ProgramCall& call) { return run(call); }) { fixture.open(); }
+
+  CommandEnd run(const ProgramCall& call) {
+    const std::string& name = call.request.arguments.front();
+    std::function<CommandEnd()> behaviour;
+    {
+      Lock lock(mutex);
+      ++runs[name];
+      last_environment[name] = call.request.environment;
+      behaviour = behaviours[name];
+    }
+    if (behaviour) {
+      const CommandEnd end = behaviour();
+      if (end.how != End::kExited || end.code != 0) return end;
+    }
+    copy(call);
+    return {};
+  }
+
+  void copy(const ProgramCall& call) {
+    auto& trees = fixture.store().trees();
+    const auto view = fixture.view(call);
+    const auto out = must(trees.lookup(view, "out"));
+    for (const auto& input : names(view)) {
+      if (input == "out") continue;
+      const auto from = must(trees.lookup(view, input));
+      for (const auto& name : names(from)) {
+        fixture.write_file(out, input + "." + name, fixture.read_node(must(trees.lookup(from, name))));
+      }
+    }
+  }
+
+  std::vector<std::string> names(const store::NodePtr& node) {
+    std::vector<std::string> found;
+    must(fixture.store().trees().list(node, {}, [&](const store::ListedEntry& entry) {
+      found.push_back(entry.name);
+      return true;
+    }));
+    return found;
+  }
+
+  void make(const std::string& name, const json& input) { must(fixture.pipelines().create(spec(name, input), false, false)); }
+  CommitId commit(const std::string& ref, const std::string& path, const std::string& text) {
+    fixture.write(ref, path, text);
+    return fixture.finish(ref);
+  }
+  std::size_t job_count(const std::string& pipeline) {
+    return must(fixture.pipelines().jobs(PipelineFixture::repo(pipeline), 100)).size();
+  }
+  store::Commit head(const std::string& ref) {
+    return must(fixture.store().catalog().resolve(must(CommitRef::parse(ref))));
+  }
+  /// The commits that a commit was made from, by their branches.
+  std::map<std::string, CommitId> made_from(const std::string& ref) {
+    std::map<std::string, CommitId> causes;
+    for (const auto& cause : head(ref).provenance) causes[cause.branch.str()] = cause.commit;
+    CHECK(causes.size() == head(ref).provenance.size());
+    return causes;
+  }
+  std::string progress(const JobInfo& job) {
+    return std::to_string(job.processed) + "+" + std::to_string(job.skipped) + "/" + std::to_string(job.total);
+  }
+  void set_behaviour(const std::string& name, std::function<CommandEnd()> behaviour) {
+    Lock lock(mutex);
+    behaviours[name] = std::move(behaviour);
+  }
+
+  TemporaryDirectory directory;
+  Mutex mutex{LockRank::kLeaf};
+  std::map<std::string, int> runs;
+  std::map<std::string, std::vector<std::string>> last_environment;
+  std::map<std::string, std::function<CommandEnd()>> behaviours;
+  PipelineFixture fixture;
+};
+
+/// a -> b, c -> d
+struct Diamond : Pipes {
+  Diamond() {
+    fixture.make_branch("a@master");
+    make("b", pfs_input("a"));
+    make("c", pfs_input("a"));
+    make("d", {{"cross", {pfs_input("b", "/"), pfs_input("c", "/")}}});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a commit to one input causes one job, with the other inputs as they are", "[trigger]") {
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  pipes.make("both", {{"cross", {pfs_input("left"), pfs_input("right")}}});
+  CHECK(pipes.job_count("both") == 0);
+
+  const CommitId left = pipes.commit("left@master", "x", "1");
+  JobInfo job = pipes.fixture.newest_job("both");
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(pipes.progress(job) == "0+0/0");
+
+  const CommitId right = pipes.commit("right@master", "y", "2");
+  job = pipes.fixture.newest_job("both");
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(pipes.progress(job) == "1+0/1");
+  CHECK(pipes.job_count("both") == 2);
+  CHECK(job.inputs == std::vector<JobInput>{{PipelineFixture::branch("left@master"), left, std::nullopt},
+                                            {PipelineFixture::branch("right@master"), right, std::nullopt}});
+  CHECK(pipes.fixture.read("both@master", "left.x") == "1");
+  CHECK(pipes.fixture.read("both@master", "right.y") == "2");
+  CHECK(pipes.made_from("both@master") == std::map<std::string, CommitId>{{"left@master", left}, {"right@master", right}});
+
+  const auto& seen = pipes.last_environment["both"];
+  for (const char* line : {"left=/pfs/left/x", "right=/pfs/right/y"}) CHECK(std::count(seen.begin(), seen.end(), line) == 1);
+  CHECK(std::count(seen.begin(), seen.end(), "left_COMMIT=" + left.hex()) == 1);
+  CHECK(std::count(seen.begin(), seen.end(), "PACH_OUTPUT_COMMIT_ID=" + job.output_commit->hex()) == 1);
+
+  pipes.commit("left@master", "z", "3");
+  CHECK(pipes.progress(pipes.fixture.newest_job("both")) == "1+1/2");
+  CHECK(pipes.fixture.read("both@master", "right.y") == "22");
+}
+
+TEST_CASE("a transaction that moves several inputs causes one job", "[trigger]") {
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  pipes.make("both", {{"cross", {pfs_input("left"), pfs_input("right")}}});
+  pipes.fixture.write("left@master", "x", "1");
+  pipes.fixture.write("right@master", "y", "2");
+  const std::vector<store::RefStep> steps{store::FinishCommit{PipelineFixture::branch("left@master"), {}},
+                                          store::FinishCommit{PipelineFixture::branch("right@master"), {}}};
+  must(pipes.fixture.store().catalog().transact(steps));
+  CHECK(pipes.progress(pipes.fixture.newest_job("both")) == "1+0/1");
+  CHECK(pipes.job_count("both") == 1);
+}
+
+TEST_CASE("a diamond has one job at its end, which waits for both ways and has all provenance", "[trigger]") {
+  Diamond diamond;
+  std::atomic<bool> go_on{false};
+  diamond.set_behaviour("c", [&] {
+    while (!go_on) std::this_thread::yield();
+    return CommandEnd{};
+  });
+  const CommitId cause = diamond.commit("a@master", "f", "1");
+  // the whole of it is known at once, and waits
+  CHECK(diamond.job_count("d") == 1);
+  CHECK(diamond.fixture.newest_job("b").state == JobState::kSuccess);
+  const auto patience = PipelineFixture::patience();
+  JobInfo waiting;
+  do {
+    waiting = must(diamond.fixture.pipelines().jobs(PipelineFixture::repo("d"), 1)).front();
+  } while (waiting.reason.find("waiting: input c@master") == std::string::npos && patience());
+  CHECK(waiting.reason.find("waiting: input c@master") != std::string::npos);
+  CHECK(waiting.state == JobState::kStarting);
+  go_on = true;
+
+  const JobInfo job = diamond.fixture.newest_job("d");
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(job.inputs.at(0).commit == diamond.head("b@master").id);
+  CHECK(job.inputs.at(1).commit == diamond.head("c@master").id);
+  CHECK(diamond.made_from("d@master") == std::map<std::string, CommitId>{{"a@master", cause},
+                                                                        {"b@master", diamond.head("b@master").id},
+                                                                        {"c@master", diamond.head("c@master").id}});
+  diamond.commit("a@master", "g", "2");
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  for (const char* pipeline : {"b", "c", "d"}) CHECK(diamond.job_count(pipeline) == 2);
+}
+
+TEST_CASE("what is downstream of a failed job is not run, and its output stays as it was", "[trigger]") {
+  Diamond diamond;
+  diamond.commit("a@master", "f", "1");
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  const CommitId before = diamond.head("d@master").id;
+  diamond.set_behaviour("b", [] { return CommandEnd{End::kExited, 1, {}}; });
+  diamond.commit("a@master", "g", "2");
+  const JobInfo failed = diamond.fixture.newest_job("b");
+  CHECK(failed.state == JobState::kFailure);
+  const JobInfo job = diamond.fixture.newest_job("d");
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("job " + failed.id.hex() + " of pipeline b") != std::string::npos);
+  CHECK(diamond.runs["d"] == 1);
+  CHECK(diamond.head("d@master").id == before);
+
+  diamond.set_behaviour("b", nullptr);
+  diamond.commit("a@master", "h", "3");
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  CHECK(diamond.job_count("d") == 3);
+  CHECK(diamond.fixture.read("d@master", "b.a.g") == "2");
+}
+
+TEST_CASE("a commit that changes nothing causes no job", "[trigger]") {
+  Diamond diamond;
+  auto& catalog = diamond.fixture.store().catalog();
+  diamond.commit("a@master", "f", "1");
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  must(catalog.start_commit(PipelineFixture::branch("a@master"), ""));
+  const CommitId same = diamond.fixture.finish("a@master");
+  CHECK(diamond.head("a@master").id == same);
+  must(catalog.retarget(PipelineFixture::branch("a@master"), must(CommitRef::parse("a@master^"))));
+  for (const char* pipeline : {"b", "c", "d"}) CHECK(diamond.job_count(pipeline) == 1);
+}
+
+TEST_CASE("a commit that is opened by hand holds the job up until it is finished, or dropped", "[trigger]") {
+  Pipes pipes;
+  auto& catalog = pipes.fixture.store().catalog();
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  pipes.commit("left@master", "x", "1");
+  pipes.commit("right@master", "y", "2");
+  pipes.make("both", {{"cross", {pfs_input("left", "/"), pfs_input("right", "/")}}});
+  CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
+  must(catalog.create_branch(PipelineFixture::branch("left@old"), pipes.head("left@master").id, false));
+
+  SECTION("finished: one job, of both") {
+    // the commit is opened and the other branch moved in one transaction
+    pipes.fixture.make_branch("left@next");
+    pipes.commit("left@next", "x", "3");
+    const std::vector<store::RefStep> steps{
+        store::StartCommit{PipelineFixture::branch("right@master"), ""},
+        store::MoveHead{PipelineFixture::branch("left@master"), must(CommitRef::parse("left@next")), {}}};
+    must(catalog.transact(steps));
+    pipes.fixture.write("right@master", "y", "4");
+    CHECK(pipes.job_count("both") == 1);
+    pipes.fixture.finish("right@master");
+    CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
+    CHECK(pipes.job_count("both") == 2);
+    CHECK(pipes.fixture.read("both@master", "left.x") == "3");
+    CHECK(pipes.fixture.read("both@master", "right.y") == "4");
+  }
+  SECTION("dropped: the job comes then") {
+    must(catalog.start_commit(PipelineFixture::branch("right@master"), ""));
+    pipes.commit("left@master", "x", "5");
+    CHECK(pipes.job_count("both") == 1);
+    must(catalog.discard(PipelineFixture::branch("right@master")));
+    CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
+    CHECK(pipes.job_count("both") == 2);
+    CHECK(pipes.fixture.read("both@master", "left.x") == "5");
+  }
+}
+
+TEST_CASE("a pipeline's update causes jobs of what reads its output", "[trigger]") {
+  Diamond diamond;
+  diamond.commit("a@master", "f", "1");
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  must(diamond.fixture.pipelines().create(spec("b", pfs_input("a", "/")), true, false));
+  CHECK(diamond.fixture.newest_job("b").state == JobState::kSuccess);
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  CHECK(diamond.job_count("b") == 2);
+  CHECK(diamond.job_count("c") == 1);
+  CHECK(diamond.job_count("d") == 2);
+  CHECK(diamond.made_from("d@master").at("b@master") == diamond.head("b@master").id);
+}
+
+TEST_CASE("a job that waits for another goes on waiting after a restart", "[trigger]") {
+  Diamond diamond;
+  diamond.fixture.views().set_mounted(false);
+  diamond.commit("a@master", "f", "1");
+  diamond.fixture.close();
+  diamond.fixture.open();
+  CHECK(diamond.job_count("d") == 1);
+  diamond.fixture.views().set_mounted(true);
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  for (const char* pipeline : {"b", "c", "d"}) CHECK(diamond.job_count(pipeline) == 1);
+}
+
+TEST_CASE("a job whose input was to come of a pipeline that is deleted has failed", "[trigger]") {
+  Diamond diamond;
+  diamond.fixture.views().set_mounted(false);
+  diamond.commit("a@master", "f", "1");
+  must(diamond.fixture.pipelines().remove(PipelineFixture::repo("c")));
+  diamond.fixture.views().set_mounted(true);
+  const JobInfo job = diamond.fixture.newest_job("d");
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("input c@master") != std::string::npos);
+}
+
+TEST_CASE("a job's datums say what became of them, a spec's what they would be", "[trigger]") {
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  const json input{{"cross", {pfs_input("left"), pfs_input("right")}}};
+  pipes.make("both", input);
+  pipes.commit("left@master", "x", "1");
+  pipes.commit("right@master", "y", "22");
+  const JobInfo first = pipes.fixture.newest_job("both");
+  pipes.set_behaviour("both", [] { return CommandEnd{End::kExited, 1, {}}; });
+  pipes.commit("left@master", "z", "333");
+  const JobInfo second = pipes.fixture.newest_job("both");
+  REQUIRE(second.state == JobState::kFailure);
+
+  const auto& service = pipes.fixture.pipelines();
+  const auto list = [&](const JobId& job) {
+    std::vector<DatumInfo> all;
+    must(service.datums(job, [&](const DatumInfo& datum) {
+      all.push_back(datum);
+      return true;
+    }));
+    return all;
+  };
+  const auto of_first = list(first.id);
+  REQUIRE(of_first.size() == 1);
+  CHECK(of_first.front().state == DatumState::kSuccess);
+  CHECK(of_first.front().input_bytes == 3);
+  CHECK(of_first.front().output_bytes == 3);
+  REQUIRE(of_first.front().files.size() == 2);
+  CHECK(of_first.front().files.back().path.str() == "/y");
+  CHECK(of_first.front().files.back().commit == pipes.head("right@master").id);
+  const auto of_second = list(second.id);
+  REQUIRE(of_second.size() == 2);
+  CHECK(of_second.front().state == DatumState::kSkipped);
+  CHECK(of_second.back().state == DatumState::kFailed);
+  CHECK(must(service.datum(second.id, *of_second.back().id)).files.front().path.str() == "/z");
+  CHECK(service.datum(first.id, *of_second.back().id).error().code == Code::kNotFound);
+
+  std::size_t planned = 0;
+  must(service.planned_datums(spec("new", input), [&](const DatumInfo& datum) {
+    CHECK_FALSE(datum.id);
+    CHECK_FALSE(datum.state);
+    return ++planned < 10;
+  }));
+  CHECK(planned == 2);
+  CHECK(service.planned_datums(spec("new", pfs_input("nowhere")), nullptr).error().code == Code::kNotFound);
+
+  must(service.job(first.id));
+  must(pipes.fixture.pipelines().create(spec("both", input["cross"][0]), true, false));
+  CHECK(service.datums(first.id, nullptr).error().code == Code::kInvalid);
+}
+
+TEST_CASE("a job that waits while its pipeline is given other branches is not run", "[trigger]") {
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  pipes.commit("right@master", "y", "2");
+  pipes.make("one", pfs_input("left"));
+  pipes.fixture.views().set_mounted(false);
+  pipes.commit("left@master", "x", "1");
+  const JobId first = must(pipes.fixture.pipelines().jobs(PipelineFixture::repo("one"), 1)).front().id;
+  pipes.fixture.close();  // so that nobody is at it
+  pipes.fixture.open(/*start=*/false);
+  must(pipes.fixture.pipelines().create(spec("one", pfs_input("right")), true, false));
+  pipes.fixture.views().set_mounted(true);
+  must(pipes.fixture.pipelines().start());
+  CHECK(pipes.fixture.newest_job("one").state == JobState::kSuccess);
+  CHECK(pipes.fixture.read("one@master", "right.y") == "2");
+  CHECK(must(pipes.fixture.pipelines().job(first)).state == JobState::kKilled);
+  CHECK(pipes.job_count("one") == 2);
+}

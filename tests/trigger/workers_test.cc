@@ -1,0 +1,302 @@
+#include <catch2/catch.hpp>
+
+#include <atomic>
+
+#include "support/job_fixture.h"
+
+using namespace pfs;
+using namespace pfs::test;
+using namespace pfs::trigger;
+using worker::CommandEnd;
+using worker::End;
+
+namespace {
+
+const CommandEnd kFailed{End::kExited, 7, {}};
+
+/// Runs until it is killed.
+CommandEnd hang(const ProgramCall& call) {
+  JobFixture::until(call.killed);
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("as many datums as the spec has workers run at once; the output is in the order of the datums", "[trigger]") {
+  std::atomic<int> running{0};
+  std::atomic<bool> together{false};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    if (++running == 3) together = true;
+    JobFixture::until([&] { return together.load(); });
+    jobs.put_out(call, "all", name);
+    return CommandEnd{};
+  });
+  jobs.create({{"/parallelism_spec", R"({"constant": 3})"}});
+  jobs.commit({"a", "b", "c"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(job.processed == 3);
+  CHECK(together);
+  CHECK(jobs.fixture.runner().started() == 3);
+  CHECK(jobs.fixture.read("work@master", "/all") == "abc");
+}
+
+TEST_CASE("a datum whose container is lost is tried again in another", "[trigger]") {
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) {
+    if (++runs == 1) call.lose();
+    return CommandEnd{};
+  });
+  jobs.create({{"/datum_tries", "2"}});
+  jobs.commit({"a"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(runs == 2);
+  CHECK(jobs.fixture.runner().started() == 2);
+}
+
+TEST_CASE("a worker that does not start leaves the datums to the others", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    return CommandEnd{};
+  });
+  jobs.create({{"/parallelism_spec", R"({"constant": 2})"}, {"/standby", "true"}});
+  REQUIRE(JobFixture::until([&] { return jobs.fixture.runner().running() == 0; }));
+  jobs.fixture.runner().refuse(1);
+  jobs.commit({"a", "b", "c"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(job.failed == 0);
+  CHECK(job.processed == 3);
+}
+
+TEST_CASE("a pipeline on standby has containers only while there is a job", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
+  jobs.create({{"/standby", "true"}});
+  const auto is_on_standby = [&] {
+    return must(jobs.fixture.pipelines().get(PipelineFixture::repo("work"))).state == PipelineState::kStandby;
+  };
+  REQUIRE(JobFixture::until(is_on_standby));
+  CHECK(jobs.fixture.runner().started() == 0);
+  jobs.commit({"a"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(JobFixture::until([&] { return jobs.fixture.runner().running() == 0; }));
+  jobs.commit({"b"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(jobs.fixture.runner().started() == 2);
+}
+
+TEST_CASE("containers that had nothing to do for long are stopped, and started for the next job", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; }, std::chrono::milliseconds(50));
+  jobs.create();
+  CHECK(JobFixture::until([&] { return jobs.fixture.runner().started() == 1 && jobs.fixture.runner().running() == 0; }));
+  jobs.commit({"a"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(jobs.fixture.runner().started() == 2);
+  CHECK(must(jobs.fixture.pipelines().get(PipelineFixture::repo("work"))).state == PipelineState::kRunning);
+}
+
+TEST_CASE("a datum that takes longer than datum_timeout is killed, and that is a try", "[trigger]") {
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    if (name != "slow") return CommandEnd{};
+    ++runs;
+    return hang(call);
+  });
+  jobs.create({{"/datum_tries", "2"}, {"/datum_timeout", "\"200ms\""}});
+  jobs.commit({"a", "slow"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("datum_timeout (200ms)") != std::string::npos);
+  CHECK(job.reason.find("/slow") != std::string::npos);
+  CHECK(job.failed == 1);
+  CHECK(job.processed == 1);
+  CHECK(runs == 2);
+}
+
+TEST_CASE("a job that takes longer than job_timeout is killed, with its containers", "[trigger]") {
+  JobFixture jobs([](const ProgramCall& call, const std::string&) { return hang(call); });
+  jobs.create({{"/job_timeout", "\"200ms\""}, {"/parallelism_spec", R"({"constant": 2})"}, {"/standby", "true"}});
+  jobs.commit({"a", "b"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kKilled);
+  CHECK(job.reason.find("job_timeout (200ms)") != std::string::npos);
+  CHECK_FALSE(job.output_commit);
+  CHECK(JobFixture::until([&] { return jobs.fixture.runner().running() == 0; }));
+}
+
+TEST_CASE("a datum whose err_cmd ends well is recovered: it puts out nothing, and the job goes on", "[trigger]") {
+  std::atomic<int> tries{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    if (call.request.arguments.front() == "mend") {
+      CHECK(call.request.input == "how\n");
+      return CommandEnd{};
+    }
+    if (name != "bad") return CommandEnd{};
+    ++tries;
+    return kFailed;
+  });
+  jobs.create({{"/transform/err_cmd", R"(["mend"])"}, {"/transform/err_stdin", R"(["how"])"}, {"/datum_tries", "2"}});
+  jobs.commit({"bad", "good"});
+  JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(job.recovered == 1);
+  CHECK(job.processed == 1);
+  CHECK(job.failed == 0);
+  CHECK(tries == 2);
+  CHECK(jobs.fixture.read("work@master", "/good") == "good");
+  CHECK_THROWS(jobs.fixture.read("work@master", "/bad"));
+  CHECK(jobs.datums(job) == std::vector<DatumState>{DatumState::kRecovered, DatumState::kSuccess});
+  jobs.commit({"other"});  // it is tried again, as no output of it is known
+  CHECK(jobs.job().recovered == 1);
+  CHECK(tries == 4);
+  CHECK(jobs.datums(job) == std::vector<DatumState>{DatumState::kRecovered, DatumState::kSuccess});
+}
+
+TEST_CASE("a datum whose err_cmd fails, too, has failed", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall&, const std::string&) { return kFailed; });
+  jobs.create({{"/transform/err_cmd", R"(["mend"])"}});
+  jobs.commit({"bad"});
+  CHECK(jobs.job().state == JobState::kFailure);
+  CHECK(jobs.job().failed == 1);
+}
+
+TEST_CASE("a datum that has failed in one job and was done in the next is told as both", "[trigger]") {
+  std::atomic<bool> fails{true};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    return name == "bad" && fails ? kFailed : CommandEnd{};
+  });
+  jobs.create();
+  jobs.commit({"bad", "good"});
+  const JobInfo first = jobs.job();
+  REQUIRE(first.state == JobState::kFailure);
+  fails = false;
+  jobs.commit({"other"});
+  const JobInfo second = jobs.job();
+  REQUIRE(second.state == JobState::kSuccess);
+  using States = std::vector<DatumState>;
+  CHECK(jobs.datums(first) == States{DatumState::kFailed, DatumState::kSuccess});
+  CHECK(jobs.datums(second) == States{DatumState::kSuccess, DatumState::kSkipped, DatumState::kSuccess});
+}
+
+TEST_CASE("two datums that put out one file fail a job whose spec says so, and its datums stay done", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, "same", name);
+    return CommandEnd{};
+  });
+  jobs.create({{"/output_merge", R"("error")"}});
+  jobs.commit({"a"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  jobs.commit({"b"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("/same") != std::string::npos);
+  CHECK(jobs.fixture.read("work@master", "/same") == "a");
+  CHECK(jobs.datums(job) == std::vector<DatumState>{DatumState::kSkipped, DatumState::kSuccess});
+}
+
+TEST_CASE("a pipeline that is stopped in the middle of a job has no container, and goes on with it when started", "[trigger]") {
+  std::atomic<bool> hangs{true};
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    if (name != "b") return CommandEnd{};
+    ++runs;
+    return hangs ? hang(call) : CommandEnd{};
+  });
+  jobs.create();
+  jobs.commit({"a", "b"});
+  REQUIRE(JobFixture::until([&] { return runs == 1 && jobs.newest().processed == 1; }));
+  const auto work = PipelineFixture::repo("work");
+  REQUIRE(jobs.fixture.pipelines().set_stopped(work, true));
+  CHECK(jobs.fixture.runner().running() == 0);
+  CHECK(must(jobs.fixture.pipelines().get(work)).state == PipelineState::kPaused);
+  jobs.commit({"c"});
+  CHECK(jobs.newest().processed <= 1);
+  CHECK(must(jobs.fixture.pipelines().jobs(std::nullopt, 10)).size() == 1);
+  hangs = false;
+  REQUIRE(jobs.fixture.pipelines().set_stopped(work, false));
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(must(jobs.fixture.pipelines().jobs(std::nullopt, 10)).size() == 2);
+  CHECK(jobs.fixture.read("work@master", "/c") == "c");
+}
+
+TEST_CASE("a job that is stopped is killed, and the next one runs", "[trigger]") {
+  std::atomic<bool> hangs{true};
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    if (name != "b") return CommandEnd{};
+    ++runs;
+    return hangs ? hang(call) : CommandEnd{};
+  });
+  jobs.create();
+  jobs.commit({"a", "b"});
+  REQUIRE(JobFixture::until([&] { return runs == 1 && jobs.newest().processed == 1; }));
+  const JobInfo running = jobs.newest();
+  hangs = false;
+  REQUIRE(jobs.fixture.pipelines().stop_job(running.id));
+  const JobInfo killed = jobs.job();
+  CHECK(killed.state == JobState::kKilled);
+  CHECK(killed.processed == 1);
+  CHECK_FALSE(killed.output_commit);
+  CHECK(jobs.fixture.pipelines().stop_job(running.id).error().code == Code::kInvalid);
+  jobs.commit({"c"});
+  const JobInfo next = jobs.job();
+  CHECK(next.state == JobState::kSuccess);
+  CHECK(next.skipped == 1);  // what the killed one had done
+  CHECK(next.processed == 2);
+}
+
+TEST_CASE("a job that is deleted is gone with its log, and its output stays", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    call.print("said\n");
+    jobs.put_out(call, name, name);
+    return CommandEnd{};
+  });
+  jobs.create();
+  jobs.commit({"a"});
+  const JobInfo job = jobs.job();
+  REQUIRE(jobs.log(job).size() == 1);
+  REQUIRE(jobs.fixture.pipelines().delete_job(job.id));
+  CHECK(jobs.fixture.pipelines().job(job.id).error().code == Code::kNotFound);
+  CHECK(must(jobs.fixture.pipelines().jobs(std::nullopt, 9)).empty());
+  CHECK(jobs.fixture.read("work@master", "/a") == "a");
+  CHECK(jobs.fixture.pipelines().delete_job(job.id).error().code == Code::kNotFound);
+}
+
+TEST_CASE("a datum that is restarted begins anew, and that is no try", "[trigger]") {
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) { return ++runs == 1 ? hang(call) : CommandEnd{}; });
+  jobs.create();
+  jobs.commit({"a"});
+  REQUIRE(JobFixture::until([&] { return runs == 1; }));
+  const JobId id = jobs.newest().id;
+  const auto workers = must(jobs.fixture.pipelines().workers(PipelineFixture::repo("work")));
+  REQUIRE(workers.size() == 1);
+  CHECK(workers[0].path == "/a");
+  CHECK(jobs.fixture.pipelines().restart_datums(id, {"/b"}).error().code == Code::kNotFound);
+  CHECK(must(jobs.fixture.pipelines().restart_datums(id, {"/a", workers[0].datum})) == 1);
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(runs == 2);
+  CHECK(jobs.fixture.pipelines().restart_datums(id, {"/a"}).error().code == Code::kNotFound);
+}
+
+TEST_CASE("a command that cannot start ends the job at once, whatever the other workers do", "[trigger]") {
+  std::atomic<bool> hanging{false};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    if (name == "hangs") {
+      hanging = true;
+      return hang(call);
+    }
+    JobFixture::until([&] { return hanging.load(); });
+    return CommandEnd{End::kNotStarted, 2, "exec: not found"};
+  });
+  jobs.create({{"/parallelism_spec", R"({"constant": 2})"}});
+  jobs.commit({"hangs", "other"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("exec: not found") != std::string::npos);
+}
