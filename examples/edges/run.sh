@@ -4,6 +4,7 @@
 # every result is checked.
 #
 # Usage: run.sh            from nothing to the results
+#        run.sh --opencv   the same with python3-opencv, whose image takes minutes to make; needs mmdebstrap
 #        run.sh --clean    takes away what it made: the pipelines edges and montage, and the repo images
 #
 # PFS_MOUNT is where pfs is mounted (default /pfs), PFS_ADDRESS how `pfs` reaches pfsd, PFS_PICTURES where the pictures are
@@ -25,7 +26,12 @@ if [ "${1:-}" = --clean ]; then
   pfs delete repo images --yes || true
   exit 0
 fi
-[ $# -eq 0 ] || { echo "usage: run.sh [--clean]" >&2; exit 2; }
+spec=$here/edges.json
+case "${1:-}" in
+  "") ;;
+  --opencv) spec=$here/opencv/edges.json ;;
+  *) echo "usage: run.sh [--opencv|--clean]" >&2 && exit 2 ;;
+esac
 
 [ -d "$mount/.pfs" ] || fail "no pfs is mounted at $mount; start it with make run, or set PFS_MOUNT"
 [ ! -e "$mount/images@staging" ] || fail "there is an images@staging already; run.sh --clean takes it away"
@@ -65,6 +71,7 @@ expect_progress() { # PIPELINE PROGRESS
 }
 
 "$here/build-image.sh"
+[ "${1:-}" != --opencv ] || "$here/opencv/build-image.sh"
 "$here/pictures.sh" "$pictures"
 
 names=$(sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$here/pictures.txt")
@@ -73,7 +80,7 @@ first=$(echo "$names" | sed '$d')
 count=$(echo "$first" | wc -l)
 
 mkdir "$mount/images@staging"
-pfs create pipeline -f "$here/edges.json"
+pfs create pipeline -f "$spec"
 
 for name in $first; do cp "$pictures/$name" "$mount/images@staging/"; done
 ln -s images@staging "$mount/images@master"
