@@ -64,9 +64,12 @@ refused"
     pfs list secret -o json > "$T/shown"; pfs inspect secret access --raw >> "$T/shown"; pfs inspect pipeline reads >> "$T/shown"
     for said in "$T/inspected" "$T/shown"; do has_not "$said" hunter2; has_not "$said" "$(cat "$T/encoded")"; done
 
-    # what is kept is for its owner alone
-    kept=${P%/mnt}/store/jobs/secrets
-    test "$(stat -c %a "$kept" "$kept/access" | tr '\n' ' ')" = "700 600 "
+    # what is kept is for its owner alone, and what was mounted goes with the container
+    jobs=${P%/mnt}/store/jobs
+    test "$(stat -c %a "$jobs/secrets" "$jobs/secrets/access" | tr '\n' ' ')" = "700 600 "
+    test -n "$(find "$jobs/links" -name '*.secrets')"
+    pfs delete pipeline reads --yes
+    test -z "$(find "$jobs/links" -name '*.secrets')"
   )sh"));
   CHECK(mounted.log().find("hunter2") == std::string::npos);
 }
