@@ -76,7 +76,9 @@ Result<WorkerSecrets> place_secrets(const Secrets* secrets, const std::vector<Se
     const std::string files = fmt::format("{}/{}", directory, placed.mounts.size());
     PFS_TRY(make_directory(directory, 0700));
     PFS_TRY(make_directory(files, 0755));
-    for (const auto& [key, value] : secret.values) PFS_TRY(write_secret_file(files + "/" + key, value, 0444));
+    for (const auto& [key, value] : secret.values) {
+      PFS_TRY(write_secret_file(fmt::format("{}/{}", files, key), value, 0444));
+    }
     placed.mounts.push_back({files, use.mount_path});
   }
   return placed;
@@ -101,7 +103,7 @@ Result<PullCredentials> place_pull_credentials(const Secrets* secrets, const std
       continue;
     }
     // podman takes a file, docker a directory that is called as the file with a `.d` behind it: ContainerEngine::credentials()
-    const std::string file = directory + "/" + name;
+    const std::string file = fmt::format("{}/{}", directory, name);
     PFS_TRY(make_directory(directory, 0700));
     PFS_TRY(make_directory(file + ".d", 0700));
     PFS_TRY(write_secret_file(file, *config, 0600));
