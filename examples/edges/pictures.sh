@@ -1,12 +1,13 @@
 #!/bin/sh
-# Puts the pictures of pictures.txt into a directory, from a Debian package that is fetched once and not installed.
+# Puts the pictures that the examples' pictures.txt name into a directory, from a Debian package that is fetched once and not
+# installed.
 # Usage: pictures.sh DIRECTORY
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 directory=${1:?usage: pictures.sh DIRECTORY}
 package=python3-skimage
 
-names=$(sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$here/pictures.txt")
+names=$(sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$here"/../*/pictures.txt | sort -u)
 missing=
 for name in $names; do
   [ -s "$directory/$name" ] || missing=yes

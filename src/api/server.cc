@@ -25,6 +25,7 @@
 #include "api/job_service.h"
 #include "api/pipeline_service.h"
 #include "api/repo_service.h"
+#include "api/secret_service.h"
 #include "api/transaction_service.h"
 #include "api/wire/flow.h"
 #include "store/store.h"
@@ -61,6 +62,7 @@ class GrpcServer final : public Server {
         pipelines_(options.pipelines, callers_),
         jobs_(options.pipelines),
         datums_(options.pipelines),
+        secrets_(options.secrets),
         transactions_(*options.store, callers_),
         admin_(*options.store, options.pipelines, options.version),
         version_(options.version),
@@ -80,6 +82,7 @@ class GrpcServer final : public Server {
     builder.RegisterService(&pipelines_);
     builder.RegisterService(&jobs_);
     builder.RegisterService(&datums_);
+    builder.RegisterService(&secrets_);
     builder.RegisterService(&transactions_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
@@ -144,6 +147,7 @@ class GrpcServer final : public Server {
   PipelineService pipelines_;
   JobService jobs_;
   DatumService datums_;
+  SecretService secrets_;
   TransactionService transactions_;
   AdminService admin_;
   const std::string version_;

@@ -12,6 +12,7 @@ class Store;
 }
 namespace pfs::trigger {
 class Pipelines;
+class Secrets;
 }
 
 namespace pfs::api {
@@ -25,6 +26,7 @@ struct ServerOptions {
   store::Store* store = nullptr;  ///< must outlive the server
   trigger::Pipelines* pipelines =
       nullptr;          ///< as `store`; nullptr: every call about pipelines is kUnavailable
+  trigger::Secrets* secrets = nullptr;  ///< likewise
   std::string version;  ///< the daemon's, for `pfs version`
 };
 

@@ -10,6 +10,7 @@
 #include "api/client/jobs.h"
 #include "api/client/pipelines.h"
 #include "api/client/repos.h"
+#include "api/client/secrets.h"
 #include "base/names.h"
 #include "cli/commands.h"
 #include "cli/manual.h"
@@ -76,6 +77,7 @@ std::string kind_of(const CLI::Option& option) {
   const auto name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
   if (name.find("pipeline") != name.npos) return "pipeline";
   if (name.find("job") != name.npos) return "job";
+  if (name.find("secret") != name.npos) return "secret";
   for (const auto* word : {"branch", "commit", "file", "directory", "source", "target", "head"}) {
     if (name.find(word) != name.npos) return "branch";
   }
@@ -116,6 +118,12 @@ std::vector<std::string> names_like(Session& session, const std::string& kind,
     const auto jobs = client::Jobs(**connection).list({std::nullopt, {}, kNewestJobs});
     if (!jobs) return {};
     for (const auto& job : *jobs) names.push_back(job.id);
+    return names;
+  }
+  if (kind == "secret") {
+    const auto secrets = client::Secrets(**connection).list();
+    if (!secrets) return {};
+    for (const auto& secret : *secrets) names.push_back(secret.name);
     return names;
   }
   const auto at = typed.find('@');

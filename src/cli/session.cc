@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/duration.h"
 #include "cli/address.h"
-#include "cli/base64.h"
 #include "cli/config.h"
 
 namespace pfs::cli {

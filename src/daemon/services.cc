@@ -12,6 +12,7 @@
 #include "daemon/view_host.h"
 #include "fs/fuse/mount_point.h"
 #include "trigger/pipelines.h"
+#include "trigger/secrets.h"
 
 namespace pfs::daemon {
 
@@ -35,7 +36,9 @@ class JobsAndApi final : public Services {
   }
 
   Result<void> open() {
+    PFS_TRY_ASSIGN(secrets_, trigger::Secrets::open(options_.store_path + "/jobs/secrets", *options_.clock));
     trigger::PipelinesOptions pipelines;
+    pipelines.secrets = secrets_.get();
     pipelines.store = options_.store;
     pipelines.views = &view_host_;
     pipelines.clock = options_.clock;
@@ -60,6 +63,7 @@ class JobsAndApi final : public Services {
     server.tcp = options_.tcp;
     server.store = options_.store;
     server.pipelines = pipelines_.get();
+    server.secrets = secrets_.get();
     server.version = PFS_VERSION;
     PFS_TRY_ASSIGN(server_, api::Server::start(server));
     return {};
@@ -73,6 +77,7 @@ class JobsAndApi final : public Services {
  private:
   const ServicesOptions options_;
   MountViewHost view_host_;
+  std::unique_ptr<trigger::Secrets> secrets_;
   std::unique_ptr<trigger::Pipelines> pipelines_;
   std::unique_ptr<api::Server> server_;
   bool running_ = true;

@@ -17,6 +17,8 @@
 
 namespace pfs::trigger {
 
+class Secrets;
+
 enum class PipelineState { kStarting, kRunning, kFailure, kStandby, kPaused };
 enum class JobState { kStarting, kRunning, kMerging, kSuccess, kFailure, kKilled };
 
@@ -171,6 +173,7 @@ struct PipelinesOptions {
   /// After so long without a job a pipeline's containers are stopped.
   std::chrono::milliseconds idle_time = std::chrono::minutes(10);
   std::string container_engine = "podman";  ///< or `docker`, or the path of one of them
+  const Secrets* secrets = nullptr;         ///< of which specs may use some; null: there are none
 };
 
 /// Pipelines and their jobs: what `pfs` asks for, and the scheduler behind it.

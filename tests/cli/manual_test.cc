@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "cli/base64.h"
+#include "base/base64.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/doctor_checks.h"

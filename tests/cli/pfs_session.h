@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "store/store.h"
 #include "support/temporary_directory.h"
+#include "trigger/secrets.h"
 
 namespace pfs::test {
 
@@ -113,6 +114,9 @@ class PfsSession {
     auto store = store::Store::open(options);
     if (!store) throw std::runtime_error(store.error().message);
     store_ = *std::move(store);
+    auto secrets = trigger::Secrets::open(directory_ / "secrets", clock_);
+    if (!secrets) throw std::runtime_error(secrets.error().message);
+    secrets_ = *std::move(secrets);
     auto server = api::Server::start(server_options());
     if (!server) throw std::runtime_error(server.error().message);
     server_ = *std::move(server);
@@ -123,6 +127,7 @@ class PfsSession {
     options.tcp = tcp;
     options.store = store_.get();
     options.pipelines = pipelines_;
+    options.secrets = secrets_.get();
     options.version = "9.9.9";
     return options;
   }
@@ -132,6 +137,7 @@ class PfsSession {
   SystemClock clock_;
   trigger::Pipelines* pipelines_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<trigger::Secrets> secrets_;
   std::unique_ptr<api::Server> server_;
 };
 

@@ -130,4 +130,7 @@ start
 rm "$mount/data@staging/unfinished"
 [ "$(ls "$mount/edges@master" "$mount/images@master" "$mount/data@staging")" = "$before" ]
 pfs list job
+examples/edges/run.sh --clean
+left=$(pfs list pipeline | tail -n +2)
+[ -z "$left" ] || { echo "run.sh --clean has left: $left" >&2; exit 1; }
 echo "tour: everything as the README says"

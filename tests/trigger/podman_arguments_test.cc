@@ -28,7 +28,7 @@ bool has_pair(const std::vector<std::string>& all, const std::string& first, con
 }  // namespace
 
 TEST_CASE("a worker's pod becomes podman's arguments", "[trigger]") {
-  const WorkerPlace place{"store", "/usr/bin/pfs-worker", "/pfs/.pfs/views/v", "/s/jobs/links/1", "0123"};
+  const WorkerPlace place{"store", "/usr/bin/pfs-worker", "/pfs/.pfs/views/v", "/s/jobs/links/1", "0123", {{"/s/1/0", "/etc/a b"}}};
   const auto arguments = podman_run_arguments(worker_pod(sample_spec(), PodUser{1000, 100}, place));
   REQUIRE(arguments);
   CHECK(has_pair(*arguments, "--name", "pfs-edge-finder-0123"));
@@ -39,6 +39,7 @@ TEST_CASE("a worker's pod becomes podman's arguments", "[trigger]") {
   CHECK(has_pair(*arguments, "--mount", "type=bind,src=/pfs/.pfs/views/v,dst=/pfs,bind-propagation=rprivate"));
   CHECK(has_pair(*arguments, "--mount",
                  "type=bind,src=/usr/bin/pfs-worker,dst=/.pfs-worker/worker,bind-propagation=rprivate,ro"));
+  CHECK(has_pair(*arguments, "--mount", "type=bind,src=/s/1/0,dst=/etc/a b,bind-propagation=rprivate,ro"));
   CHECK(has_pair(*arguments, "--entrypoint", "[\"/.pfs-worker/worker\"]"));
   CHECK(has_pair(*arguments, "localhost/x", "/.pfs-worker/link/socket"));
 }

@@ -56,7 +56,8 @@ Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, 
   worker::CommandRequest request;
   request.arguments = command.arguments;
   request.input = standard_input(command.input);
-  request.environment = datum.environment;
+  request.environment = container.secret_environment();
+  request.environment.insert(request.environment.end(), datum.environment.begin(), datum.environment.end());
   request.directory = spec_.transform.working_dir;
 
   const auto began = std::chrono::steady_clock::now();

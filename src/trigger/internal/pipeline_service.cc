@@ -13,7 +13,6 @@ namespace pfs::trigger {
 
 namespace {
 
-std::string secrets_path(const std::string& state_path) { return state_path + "/secrets"; }
 std::string links_path(const std::string& state_path) { return state_path + "/links"; }
 
 }  // namespace
@@ -27,7 +26,7 @@ PipelineService::PipelineService(const PipelinesOptions& options, std::unique_pt
       logs_(options.state_path + "/logs", *options.clock),
       clock_(*options.clock),
       workers_{runner_.get(), options.views, store_.id(), options.worker_path, links_path(options.state_path),
-               secrets_path(options.state_path)},
+               options.secrets},
       house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName& pipeline) { job_ended(pipeline); },
              options.idle_time} {}
 
@@ -35,8 +34,6 @@ Result<void> PipelineService::make_directories() const {
   boost::system::error_code error;
   boost::filesystem::create_directories(links_path(state_path_), error);
   if (error) return error_from_errno(error.value(), "make " + links_path(state_path_));
-  boost::filesystem::create_directories(secrets_path(state_path_), error);
-  if (error) return error_from_errno(error.value(), "make " + secrets_path(state_path_));
   // the sockets below are open to every user of a container; nobody else of this machine may come near them
   boost::filesystem::permissions(state_path_, boost::filesystem::owner_all, error);
   if (error) return error_from_errno(error.value(), "chmod " + state_path_);

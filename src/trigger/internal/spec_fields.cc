@@ -57,7 +57,7 @@ constexpr Field kTransformFields[] = {
     {"debug", Type::kBool, Support::kNoEffect, "logs always hold what it would add"},
     {"err_cmd", Type::kStrings},
     {"err_stdin", Type::kStrings},
-    {"secrets", Type::kObjects, Support::kNotYet, {}, kSecretFields},
+    {"secrets", Type::kObjects, Support::kYes, {}, kSecretFields},
     {"image_pull_secrets", Type::kStrings},
     {"build", Type::kObject, Support::kNotYet},
 };

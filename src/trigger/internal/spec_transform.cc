@@ -4,6 +4,7 @@
 
 #include "base/names.h"
 #include "trigger/internal/spec_reading.h"
+#include "trigger/secrets.h"
 
 namespace pfs::trigger {
 
@@ -27,15 +28,22 @@ bool can_be_variable(const std::string& name) {
 
 bool is_absolute(const std::string& path) { return !path.empty() && path.front() == '/' && !has_nul(path); }
 
+/// Engines cut what is mounted where at commas or colons; /pfs is the datum's.
+bool can_have_secrets(const std::string& path) {
+  return is_absolute(path) && path.find_first_not_of('/') != std::string::npos &&
+         path.find_first_of(",:\n") == std::string::npos && path != "/pfs" && !path.starts_with("/pfs/");
+}
+
 Result<SecretUse> read_secret(const json& object, const std::string& field) {
   SecretUse secret{text_or(member(object, "name"), ""), text_or(member(object, "mount_path"), ""),
                    text_or(member(object, "env_var"), ""), text_or(member(object, "key"), "")};
   if (secret.name.empty()) return invalid_field(field + ".name", "is required: the secret's name");
+  if (auto name = SecretName::parse(secret.name); !name) return invalid_field(field + ".name", name.error().message);
   if (secret.mount_path.empty() && secret.env_var.empty()) {
     return invalid_field(field, "give mount_path (a file for each key), or env_var and key");
   }
-  if (!secret.mount_path.empty() && !is_absolute(secret.mount_path)) {
-    return invalid_field(field + ".mount_path", "expected an absolute path");
+  if (!secret.mount_path.empty() && !can_have_secrets(secret.mount_path)) {
+    return invalid_field(field + ".mount_path", "expected an absolute path without ',' and ':', not '/' and not in /pfs");
   }
   if (!secret.env_var.empty() && !can_be_variable(secret.env_var)) {
     return invalid_field(field + ".env_var", fmt::format("'{}' cannot be a variable", printable(secret.env_var)));
@@ -71,7 +79,7 @@ Result<void> check(const TransformSpec& transform) {
     if (c <= ' ' || c == ':') return invalid_field("transform.user", "expected a user's name or number");
   }
   for (const std::string& name : transform.image_pull_secrets) {
-    if (auto parsed = RepoName::parse(name); !parsed) {
+    if (auto parsed = SecretName::parse(name); !parsed) {
       return invalid_field("transform.image_pull_secrets", parsed.error().message);
     }
   }

@@ -14,32 +14,46 @@ namespace {
 
 constexpr std::chrono::seconds kConnectTimeout{60};
 
-/// What a container is made with: when any of it changes, another is needed. The rest goes with each command.
-std::string container_parts(const PipelineSpec& spec) {
-  Encoder out;
-  out.bytes(worker_pod(spec, {}, {}).spec_json).bytes(spec.transform.user);
-  return std::move(out).str();
+void remove_tree(std::string& path) {
+  if (path.empty()) return;
+  boost::system::error_code ignored;  // start() of the next pfsd removes what is left
+  boost::filesystem::remove_all(path, ignored);
+  path.clear();
 }
 
 }  // namespace
 
+/// What a container is made with: when any of it changes, another is needed. The rest goes with each command.
+std::string WorkerContainer::container_parts(const PipelineSpec& spec) const {
+  Encoder out;
+  out.bytes(worker_pod(spec, {}, {}).spec_json).bytes(spec.transform.user);
+  for (const SecretUse& use : spec.transform.secrets) out.bytes(use.mount_path).bytes(use.env_var).bytes(use.key);
+  out.bytes(versions_of(house_.secrets, spec.transform.secrets));
+  return std::move(out).str();
+}
+
 Result<void> WorkerContainer::ensure(const PipelineSpec& spec, const KeepGoing& keep_going) {
-  if (link_ && made_for_ == container_parts(spec)) {
+  std::string parts = container_parts(spec);
+  if (link_ && made_for_ == parts) {
     trouble_.clear();
     return {};
   }
   stop();
   auto started = start(spec, keep_going);
+  if (started) made_for_ = std::move(parts);
   trouble_ = started ? "" : started.error().message;
   if (!started) stop();
   return started;
 }
 
 Result<void> WorkerContainer::start(const PipelineSpec& spec, const KeepGoing& keep_going) {
-  PFS_TRY_ASSIGN(const PodUser user, house_.runner->user_of(image_request(spec), keep_going));
+  PFS_TRY_ASSIGN(const PodUser user, user_of(spec, keep_going));
   PFS_TRY_ASSIGN(view_, house_.views->add_view(user.uid, user.gid));
 
   const std::string suffix = new_commit_id().hex().substr(0, 12);
+  secrets_directory_ = house_.links_path + "/" + suffix + ".secrets";
+  PFS_TRY_ASSIGN(WorkerSecrets secrets, place_secrets(house_.secrets, spec.transform.secrets, secrets_directory_));
+  secret_environment_ = std::move(secrets.environment);
   link_directory_ = house_.links_path + "/" + suffix;
   boost::system::error_code error;
   boost::filesystem::create_directories(link_directory_, error);
@@ -48,20 +62,26 @@ Result<void> WorkerContainer::start(const PipelineSpec& spec, const KeepGoing& k
   boost::filesystem::permissions(link_directory_, boost::filesystem::perms(0755), error);
   PFS_TRY_ASSIGN(WorkerLink link, WorkerLink::listen(link_directory_));
 
-  const WorkerPlace place{house_.store_id, house_.worker_path, view_->path(), link_directory_, suffix};
+  const WorkerPlace place{house_.store_id, house_.worker_path, view_->path(), link_directory_, suffix,
+                          std::move(secrets.mounts)};
   PFS_TRY_ASSIGN(pod_, house_.runner->start(worker_pod(spec, user, place), keep_going));
   if (auto connected = link.accept(kConnectTimeout, keep_going); !connected) return why_lost(connected.error());
   link_ = std::move(link);
-  made_for_ = container_parts(spec);
   return {};
 }
 
-ImageRequest WorkerContainer::image_request(const PipelineSpec& spec) const {
-  ImageRequest request{spec.transform.image, spec.transform.user, {}};
-  for (const std::string& secret : spec.transform.image_pull_secrets) {
-    request.auth_files.push_back(house_.secrets_path + "/" + secret);
+/// The image is pulled where it is missing, with credentials that are on the disk only meanwhile.
+Result<PodUser> WorkerContainer::user_of(const PipelineSpec& spec, const KeepGoing& keep_going) const {
+  std::string directory = house_.links_path + "/" + new_commit_id().hex().substr(0, 12) + ".pull";
+  auto credentials = place_pull_credentials(house_.secrets, spec.transform.image_pull_secrets, directory);
+  if (!credentials) {
+    remove_tree(directory);
+    return std::move(credentials).error();
   }
-  return request;
+  auto user = house_.runner->user_of({spec.transform.image, spec.transform.user, credentials->files}, keep_going);
+  remove_tree(directory);
+  if (user || credentials->trouble.empty()) return user;
+  return Error{user.error().code, user.error().message + "; image_pull_secrets: " + credentials->trouble};
 }
 
 void WorkerContainer::show(store::TreePtr tree) {
@@ -95,11 +115,9 @@ void WorkerContainer::stop() {
     pod_.reset();
   }
   view_.reset();  // after the container, which has it mounted
-  if (!link_directory_.empty()) {
-    boost::system::error_code ignored;  // start() of the next pfsd removes what is left
-    boost::filesystem::remove_all(link_directory_, ignored);
-    link_directory_.clear();
-  }
+  remove_tree(link_directory_);
+  remove_tree(secrets_directory_);
+  secret_environment_.clear();
 }
 
 }  // namespace pfs::trigger

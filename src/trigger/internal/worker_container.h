@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "trigger/internal/spec.h"
 #include "trigger/internal/worker_link.h"
+#include "trigger/internal/worker_secrets.h"
 #include "trigger/runner.h"
 #include "trigger/views.h"
 
@@ -19,7 +20,7 @@ struct WorkerHouse {
   std::string store_id;
   std::string worker_path;
   std::string links_path;  ///< a directory with one of its own for each container's socket
-  std::string secrets_path;  ///< a directory with a file of registry credentials for each pull secret
+  const Secrets* secrets = nullptr;  ///< null: there are none
 };
 
 /// A pipeline's container, its view and the connection to the worker in it. Lives across datums and jobs; started when
@@ -34,7 +35,7 @@ class WorkerContainer {
   ~WorkerContainer() { stop(); }
 
   /// The container runs, with the image, user and environment of `spec`; one that runs with others is replaced.
-  /// Errors: kNotFound (the image), kInvalid (the user), kUnavailable (nothing is mounted; no container runtime), kCancelled.
+  /// Errors: kNotFound (the image, a secret), kInvalid (the user), kUnavailable (nothing is mounted; no container runtime), kCancelled.
   Result<void> ensure(const PipelineSpec& spec, const KeepGoing& keep_going);
 
   /// A worker is connected, as far as is known.
@@ -55,6 +56,9 @@ class WorkerContainer {
   /// What was read and written below /pfs since the last show().
   View::Traffic traffic() const { return view_ ? view_->traffic() : View::Traffic{}; }
 
+  /// `NAME=value` of the pipeline's secrets, as they were when the container was made; for commands only.
+  const std::vector<std::string>& secret_environment() const { return secret_environment_; }
+
   /// Runs a command in it. Errors: kUnavailable (the container is lost, says why; ensure() makes another), kCancelled.
   Result<worker::CommandEnd> run(const worker::CommandRequest& request,
                                  const std::function<void(std::string_view piece)>& on_output,
@@ -64,14 +68,17 @@ class WorkerContainer {
 
  private:
   Result<void> start(const PipelineSpec& spec, const KeepGoing& keep_going);
+  Result<PodUser> user_of(const PipelineSpec& spec, const KeepGoing& keep_going) const;
+  std::string container_parts(const PipelineSpec& spec) const;
   Error why_lost(const Error& error) const;
-  ImageRequest image_request(const PipelineSpec& spec) const;
 
   const WorkerHouse& house_;
   std::string trouble_;
   std::string made_for_;  ///< the parts of the spec that the container was made with
   std::unique_ptr<View> view_;
   std::string link_directory_;
+  std::string secrets_directory_;
+  std::vector<std::string> secret_environment_;
   std::optional<WorkerLink> link_;
   std::optional<PodId> pod_;
 };

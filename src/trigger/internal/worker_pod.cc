@@ -64,6 +64,12 @@ PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const Worke
                        {{"name", "worker"}, {"mountPath", kWorker}, {"readOnly", true}},
                        {{"name", "link"}, {"mountPath", kLink}, {"readOnly", true}}}}}})},
   };
+  for (std::size_t i = 0; i < place.secrets.size(); ++i) {
+    const std::string name = "secret-" + std::to_string(i);
+    pod["volumes"].push_back(host_path(name.c_str(), place.secrets[i].directory, "Directory"));
+    pod["containers"][0]["volumeMounts"].push_back(
+        {{"name", name}, {"mountPath", place.secrets[i].mount_path}, {"readOnly", true}});
+  }
   const json limits = limits_of(spec.pods.resource_limits);
   if (!limits.empty()) pod["containers"][0]["resources"]["limits"] = limits;
   return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix,

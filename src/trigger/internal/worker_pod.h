@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "trigger/internal/spec.h"
+#include "trigger/internal/worker_secrets.h"
 #include "trigger/runner.h"
 
 namespace pfs::trigger {
@@ -14,6 +16,7 @@ struct WorkerPlace {
   std::string view_path;       ///< the host's path of the view
   std::string link_directory;  ///< holds the socket
   std::string suffix;          ///< makes the pod's name unique
+  std::vector<SecretMount> secrets = {};
 };
 
 inline constexpr const char* kStoreLabel = "pfs.store";

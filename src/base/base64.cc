@@ -1,8 +1,8 @@
-#include "cli/base64.h"
+#include "base/base64.h"
 
 #include <cstdint>
 
-namespace pfs::cli {
+namespace pfs {
 
 std::optional<std::string> from_base64(std::string_view text) {
   constexpr std::string_view kDigits =
@@ -30,4 +30,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace pfs::cli
+}  // namespace pfs
