@@ -34,9 +34,13 @@ trap 'exit 143' TERM HUP
 
 now() { date +%s%N; }
 ms() { echo $((($2 - $1) / 1000000)); }
-row() { # name, measured, unit, target or -, unit's limit
+row() { # name, measured, unit, target or -, its figure: the most that it may be, the least where the target begins with >
   verdict=
-  [ "$4" = - ] || verdict=$(awk -v a="$2" -v t="$5" 'BEGIN { print a <= t ? "ok" : "short" }')
+  case $4 in
+    -) ;;
+    '>'*) verdict=$(awk -v a="$2" -v t="$5" 'BEGIN { print a >= t ? "ok" : "short" }') ;;
+    *) verdict=$(awk -v a="$2" -v t="$5" 'BEGIN { print a <= t ? "ok" : "short" }') ;;
+  esac
   printf '%-66s | %10s %-8s | %-18s | %s\n' "$1" "$2" "$3" "$4" "$verdict"
 }
 commit() { echo > "$mnt/$1/.pfs/commit"; }
@@ -78,7 +82,8 @@ for i in 1 2 3; do
   took=$(ms "$begin" "$(now)")
   if [ -z "$best" ] || [ "$took" -lt "$best" ]; then best=$took; fi
 done
-row "podman run of nothing (the best of 3)" "$best" ms - 0
+podman_run=$best
+row "podman run of nothing (the best of 3)" "$podman_run" ms - 0
 
 # HEAD moved to user code running: the command says when it runs, on the same clock
 mkdir -p "$mnt/head@master"
@@ -105,7 +110,7 @@ commit head@master
 done_with cold "$last"
 ran=$(awk '{ print $1 * 1000 }' "$mnt/cold@master/uptime")
 began=$(awk -v a="$ran" -v b="$begin" 'BEGIN { print a - b }')
-row "the same, no worker yet" "$began" "ms +-10" "<= podman + 150 ms" $((best + 150))
+row "the same, no worker yet" "$began" "ms +-10" "<= podman + 150 ms" $((podman_run + 150))
 pfs delete pipeline first; pfs delete pipeline cold
 
 # datums that do nothing
@@ -125,7 +130,7 @@ row "one of them" "$(awk -v a="$took" -v n=$count 'BEGIN { printf "%.2f", a / n 
 pfs delete pipeline nothing
 
 # one datum that writes many files
-pipeline writes head '/*' "i=0; while test \$i -lt $count; do echo 0123456789abcdef0123456789abcdef0123456789abcdef > /pfs/out/\$i; i=\$((i+1)); done"
+pipeline writes head '/*' "x=\$(/busybox head -c 4095 /dev/zero | /busybox tr '\\\\000' x); i=0; while test \$i -lt $count; do echo \$x > /pfs/out/\$i; i=\$((i+1)); done"
 last=$(newest writes)
 done_with writes ""
 warm writes
@@ -135,7 +140,7 @@ begin=$(now)
 commit head@master
 done_with writes "$last"
 took=$(ms "$begin" "$(now)")
-row "$count small files put out by one datum, job end to end" "$((count * 1000 / took))" files/s ">= 5,000 files/s" 999999999
+row "$count files of 4 KiB put out by one datum, job end to end" "$((count * 1000 / took))" files/s ">= 5,000 files/s" 5000
 pfs delete pipeline writes
 
 # one changed file among many: start to finished output commit
@@ -150,8 +155,8 @@ for files in 1000 100000 1000000; do
   pipeline "p$files" "in$files" '/*' ':'
   done_with "p$files" ""
   last=$(newest "p$files")
-  echo changed | pfs put file "in$files@master:/new" > /dev/null
   begin=$(now)
+  echo changed | pfs put file "in$files@master:/new" > /dev/null
   done_with "p$files" "$last"
   took=$(ms "$begin" "$(now)")
   row "job of one new file in an input of $count" "$took" ms "<= 500 ms" 500
@@ -171,8 +176,8 @@ warm peek
 before=$(answered)
 last=$(newest peek)
 echo more >> "$mnt/big@master/big"
-commit big@master
 begin=$(now)
+commit big@master
 done_with peek "$last"
 row "job over a file of 10 GiB that reads 1 MiB of it" "$(ms "$begin" "$(now)")" ms "<= 1 s" 1000
 row "answered to readers meanwhile" "$((($(answered) - before) / 1048576))" MiB "< 32 MiB" 31
