@@ -41,6 +41,15 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext* context, const v1::Get
   return answer(*context, status(*response));
 }
 
+grpc::Status AdminService::ProbeContainers(grpc::ServerContext* context, const v1::ProbeContainersRequest*,
+                                           v1::ProbeContainersResponse* response) {
+  if (pipelines_ == nullptr) return answer(*context, {});
+  auto found = pipelines_->probe_runtime();
+  if (!found) return answer(*context, std::move(found).error());
+  response->set_found(*found);
+  return answer(*context, {});
+}
+
 Result<void> AdminService::status(v1::GetStatusResponse& response) {
   response.set_version(version_);
   response.set_store_id(store_.id());

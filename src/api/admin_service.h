@@ -13,19 +13,21 @@ namespace pfs::api {
 class AdminService final : public v1::AdminService::Service {
  public:
   /// `pipelines` may be null.
-  AdminService(store::Store& store, const trigger::Pipelines* pipelines, std::string version)
+  AdminService(store::Store& store, trigger::Pipelines* pipelines, std::string version)
       : store_(store), pipelines_(pipelines), version_(std::move(version)) {}
 
   grpc::Status GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest* request,
                           v1::GetVersionResponse* response) override;
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
                          v1::GetStatusResponse* response) override;
+  grpc::Status ProbeContainers(grpc::ServerContext* context, const v1::ProbeContainersRequest* request,
+                               v1::ProbeContainersResponse* response) override;
 
  private:
   Result<void> status(v1::GetStatusResponse& response);
 
   store::Store& store_;
-  const trigger::Pipelines* pipelines_;
+  trigger::Pipelines* pipelines_;
   const std::string version_;
 };
 

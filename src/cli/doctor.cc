@@ -16,7 +16,7 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatience{20};
 
 struct Arguments {
   std::string store;
@@ -50,10 +50,13 @@ void ask_daemon(Session& session, std::vector<Finding>& findings) {
   findings.push_back(
       {Verdict::kOk, "daemon", fmt::format("pfsd {} answers", status->version), ""});
   findings.push_back(judge_space("daemon's disk", status->free_bytes, status->total_bytes));
-  if (status->container_runtime.empty()) {
+  const auto containers = client::Admin(**connection).probe_containers();
+  if (!containers) {
+    findings.push_back({Verdict::kError, "daemon's containers", containers.error().message, ""});
+  } else if (containers->empty()) {
     findings.push_back({Verdict::kWarning, "daemon's containers", "this daemon runs no pipelines", ""});
   } else {
-    findings.push_back({Verdict::kOk, "daemon's containers", status->container_runtime, ""});
+    findings.push_back({Verdict::kOk, "daemon's containers", *containers, ""});
   }
 }
 

@@ -245,7 +245,10 @@ class Pipelines : public store::PublishHook {
   /// Lines in the order written; the callback returns false to stop.
   virtual Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const = 0;
 
-  /// What the container runtime's probe found: one line for `pfs doctor` and logs.
+  /// Tries whether containers can be started, once it has worked no more; one line about how, for `pfs doctor`.
+  /// Errors: kUnavailable (says what was tried and what to do).
+  virtual Result<std::string> probe_runtime() = 0;
+  /// What was found when that was tried last.
   virtual std::string runtime_report() const = 0;
 };
 

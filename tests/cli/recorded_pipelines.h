@@ -153,6 +153,7 @@ class RecordedPipelines final : public trigger::Pipelines {
     return {};
   }
   std::string runtime_report() const override { return "no containers are run"; }
+  Result<std::string> probe_runtime() override { return std::string("no containers are run"); }
 };
 
 }  // namespace pfs::test

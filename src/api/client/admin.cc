@@ -37,6 +37,14 @@ Result<std::string> Admin::version() const {
   return response.version();
 }
 
+Result<std::string> Admin::probe_containers() const {
+  v1::ProbeContainersResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::AdminService::NewStub(connection_.wire().channel);
+  PFS_TRY(outcome_of(stub->ProbeContainers(&context, v1::ProbeContainersRequest(), &response), context, connection_));
+  return response.found();
+}
+
 Result<DaemonStatus> Admin::status() const {
   v1::GetStatusResponse response;
   grpc::ClientContext context;

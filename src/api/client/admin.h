@@ -36,7 +36,7 @@ struct DaemonStatus {
   std::string store_id;
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;
-  std::string container_runtime;  ///< empty: this daemon runs no pipelines
+  std::string container_runtime;  ///< what was found when it was tried last; empty: this daemon runs no pipelines
   std::vector<OpenCommit> open_commits;
 };
 
@@ -47,6 +47,9 @@ class Admin {
   /// The daemon's version.
   Result<std::string> version() const;
   Result<DaemonStatus> status() const;
+  /// Has it try to start a container: the engine and with what settings it works; empty: this daemon runs no pipelines.
+  /// Errors: kUnavailable (says what was tried and what to do), and the connection's.
+  Result<std::string> probe_containers() const;
 
  private:
   const Connection& connection_;

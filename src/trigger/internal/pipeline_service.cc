@@ -202,4 +202,9 @@ Result<void> PipelineService::on_commits_deleted(std::span<const CommitId> commi
   return ledger_.erase_jobs_of(commits, txn);
 }
 
+Result<std::string> PipelineService::probe_runtime() {
+  PFS_TRY(runner_->probe());
+  return runner_->report();
+}
+
 }  // namespace pfs::trigger

@@ -54,6 +54,7 @@ class PipelineService final : public Pipelines {
                            const std::function<bool()>& keep) override;
   Result<std::vector<WorkerInfo>> workers(const RepoName& pipeline) const override;
   Result<void> logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const override;
+  Result<std::string> probe_runtime() override;
   std::string runtime_report() const override { return runner_->report(); }
 
   Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override;
