@@ -1,3 +1,7 @@
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -25,6 +29,21 @@ void start_log(const std::string& level) {
   spdlog::set_level(spdlog::level::from_str(level));
 }
 
+/// For the deepest trees (store::kMaxLevels) the usual 8 MiB are not enough. It is address space: memory is taken as it is used.
+void make_room_on_stacks() {
+  constexpr rlim_t kBytes = rlim_t{64} << 20U;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < kBytes) {
+    limit.rlim_cur = std::min(kBytes, limit.rlim_max);
+    ::setrlimit(RLIMIT_STACK, &limit);  // this thread's grows up to what is said now
+  }
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kBytes);
+  ::pthread_setattr_default_np(&attributes);
+  ::pthread_attr_destroy(&attributes);
+}
+
 int run(int argc, char** argv) {
   const auto options = pfs::daemon::parse_options(argc, argv);
   if (!options) return fail(options.error());
@@ -34,6 +53,7 @@ int run(int argc, char** argv) {
     return status ? *status : fail(status.error());
   }
   start_log(options->log_level);
+  make_room_on_stacks();
   auto daemon = pfs::daemon::Daemon::start(*options);
   if (!daemon) return fail(daemon.error());
   if (auto waited = (*daemon)->wait(); !waited) return fail(waited.error());

@@ -74,6 +74,10 @@ struct DirectoryChange {
 /// The most names that a file may have, as on ext4: a change of the file changes the directories of all of them.
 inline constexpr std::size_t kMaxLinks = 65'000;
 
+/// How many directories a directory may be below its root. What goes through trees goes level by level on its stack, for which
+/// pfsd's threads have the room (daemon/main.cc).
+inline constexpr std::size_t kMaxLevels = 1024;
+
 enum class RenameMode {
   kReplace,
   kNoReplace,

@@ -170,6 +170,31 @@ TEST_CASE("S70: ENOSPC to the writer, and the mount lives on", "[semantics]") {
   REQUIRE(small.mounted().stop());
 }
 
+TEST_CASE("S70: a tree is 1,024 directories deep at most, and one that was made deeper by a move waits for a move back", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    cd "$P/data@master"; i=0
+    while mkdir d 2> "$T/said"; do cd d; i=$((i + 1)); done
+    test $i -eq 1024; grep -q "File name too long" "$T/said"
+    echo deepest > f
+    commit data@master
+    cd "$P/.pfs/heads/data@master"; for i in $(seq 1024); do cd d; done
+    test "$(cat f)" = deepest
+
+    cd "$P/data@master"; for i in $(seq 600); do mkdir e; cd e; done
+    mv "$P/data@master/d" .
+    cd "$P"
+    commit data@master 2> "$T/said" && exit 1
+    grep -q "File name too long" "$T/said"
+    cd "$P/data@master"; for i in $(seq 600); do cd e; done
+    mv d "$P/data@master/d"
+    cd "$P"
+    commit data@master
+  )sh");
+  REQUIRE(mounted.stop());
+}
+
 TEST_CASE("S2: a commit that finds no room on the disk is EAGAIN under its id until it does", "[semantics]") {
   if (!SmallMount::why_not().empty()) {
     WARN("skipped: " << SmallMount::why_not());

@@ -445,6 +445,18 @@ std::string DeltaTrees::path(const NodePtr& node) {
   return path_locked(*node);
 }
 
+Result<void> DeltaTrees::check_level(const LiveNode& directory, std::string_view name) {
+  std::size_t level = 0;
+  for (const LiveNode* at = directory.parent.get(); at != nullptr; at = at->parent.get()) ++level;
+  if (level < kMaxLevels) return {};
+  return too_deep(name);
+}
+
+Error DeltaTrees::too_deep(std::string_view name) {
+  return {Code::kNameTooLong, fmt::format("{}: more than {} directories deep; put it, or one that it is in, further up",
+                                          printable(name), kMaxLevels)};
+}
+
 Result<void> DeltaTrees::check_changeable(LiveNode& directory) const {
   if (!directory.is_directory()) {
     return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(directory))};

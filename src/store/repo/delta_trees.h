@@ -237,6 +237,9 @@ class DeltaTrees final : public LiveTrees {
   NodeState state_locked(LiveNode& node) const PFS_REQUIRES(mutex_);
   std::string path_locked(const LiveNode& node) const PFS_REQUIRES(mutex_);
   Result<void> check_changeable(LiveNode& directory) const PFS_REQUIRES(mutex_);
+  /// Whether a directory may be at this name. Errors: kNameTooLong (kMaxLevels).
+  static Result<void> check_level(const LiveNode& directory, std::string_view name);
+  static Error too_deep(std::string_view name);
   void reap() PFS_EXCLUDES(mutex_);
   std::shared_ptr<LiveNode> new_node(Kind kind, const Attributes& attributes);
   Result<void> erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const;
@@ -388,6 +391,7 @@ class DeltaTrees final : public LiveTrees {
     ObjectWriter* writer = nullptr;
     std::unordered_map<FileId, Entry> linked;  // files with several names are cut once
     CutAhead::Sessions cut_ahead;              // what they had been cut into before is stored by these
+    std::size_t level = 0;
   };
   struct WalkedDirectory {
     Subtree subtree;

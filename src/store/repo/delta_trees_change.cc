@@ -139,6 +139,7 @@ Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name
     return Error{Code::kExists, fmt::format("{}/{}: exists", path_locked(*directory), printable(name))};
   }
   if (existing.error().code != Code::kNotFound) return existing;
+  if (request.kind == Kind::kDirectory) PFS_TRY(check_level(*directory, name));
 
   Change change;
   PFS_TRY(touch_directory(*directory, change));
@@ -239,6 +240,7 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
   if (is_at_or_below(*to, *node)) {
     return Error{Code::kInvalid, fmt::format("{}: a directory cannot be moved into itself", path_locked(*node))};
   }
+  if (node->is_directory()) PFS_TRY(check_level(*to, to_name));
   auto& from_info = *root_of(*from).info;
   auto& to_info = *root_of(*to).info;
   const bool across = &from_info != &to_info;

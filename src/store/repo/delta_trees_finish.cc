@@ -282,7 +282,11 @@ Result<Entry> DeltaTrees::walk_name(WalkContext& context, FileRows& files, Direc
   PFS_TRY_ASSIGN(const auto found, newest_numbered(directory_begin(below), directory_end(below), context.epoch, context.at));
   if (!found) return Error{Code::kCorrupt, fmt::format("directory {}: its row is missing", printable(name.name))};
   PFS_TRY_ASSIGN(auto decoded, DirectoryRow::decode(found->second));
+  // what was moved may have brought more levels along than were looked at then
+  if (context.level == kMaxLevels) return too_deep(name.name);
+  ++context.level;
   PFS_TRY_ASSIGN(const auto inside, walk_directory(context, below, decoded.base, owner_below(owner, name.name)));
+  --context.level;
   walked.keep = walked.keep || inside.keep;
   Entry entry;
   entry.name = name.name;

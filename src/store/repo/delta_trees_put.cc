@@ -14,6 +14,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entry(const NodePtr& directory, std
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
   PFS_TRY(check_changeable(*directory));
+  if (entry.is_directory()) PFS_TRY(check_level(*directory, name));
   std::vector<NodePtr> losers;
   PFS_TRY_ASSIGN(auto departure, open_departure(directory, name, true));
   PFS_TRY(put_one({directory, std::string(name), entry}, departure, losers));
@@ -125,7 +126,10 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
   reap();
   for (const auto& put : puts) PFS_TRY(check_entry_name(put.name));
   Lock lock(mutex_);
-  for (const auto& put : puts) PFS_TRY(check_changeable(*put.directory));
+  for (const auto& put : puts) {
+    PFS_TRY(check_changeable(*put.directory));
+    if (put.entry && put.entry->is_directory()) PFS_TRY(check_level(*put.directory, put.name));
+  }
   for (const auto& changed : directories) PFS_TRY(check_changeable(*changed.directory));
   std::vector<NodePtr> losers;
   std::vector<std::pair<const EntryPut*, Departure>> plain;
