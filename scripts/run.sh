@@ -5,6 +5,8 @@
 #
 # As root it serves /pfs from /var/lib/pfs; as a user ~/pfs from the directories of the XDG specification. Elsewhere:
 # set PFS_STORE, PFS_MOUNT, PFS_SOCKET, in the environment or behind `make run`.
+#
+# On a new store it ends with the example of the README, examples/edges, run in containers; PFS_EXAMPLE=no leaves that out.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -48,6 +50,14 @@ HINTS
 HINTS
 }
 
+# Pictures, by cp, through a pipeline in real containers. What it cannot do here is said, and pfsd runs all the same.
+example() {
+  [ "${PFS_EXAMPLE:-yes}" != no ] && [ -z "$(ls "$mount")" ] || return 0
+  echo "a new store: examples/edges/run.sh shows what pipelines do (PFS_EXAMPLE=no leaves it out)"
+  PFS_MOUNT=$mount PFS_ADDRESS=unix:$socket examples/edges/run.sh && return 0
+  echo "run: the example did not get through; build/bin/pfs doctor says what is missing for containers" >&2
+}
+
 case "${1:-}" in
   "") ;;
   --stop)
@@ -81,4 +91,5 @@ mkdir -p "$mount" 2>/dev/null || true
 build/bin/pfsd --store "$store" --mount "$mount" --socket "$socket" --daemonize
 running
 echo "pfsd is running (process $pid)"
+example
 hints
