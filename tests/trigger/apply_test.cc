@@ -144,6 +144,29 @@ TEST_CASE("an update may write another branch, and the old one is anybody's agai
   CHECK(must(catalog.branch(PipelineFixture::branch("a@dev"))).output_of == "a");
 }
 
+TEST_CASE("a branch with changes that are not committed becomes nobody's output", "[trigger]") {
+  Idle idle;
+  idle.fixture.make_branch("a@master");
+  idle.fixture.write("a@master", "f", "mine");
+  const auto changed = idle.apply({spec("a", "text")});
+  REQUIRE_FALSE(changed);
+  CHECK(changed.error().code == Code::kBusy);
+  says(changed.error(), "a@master");
+  says(changed.error(), "pfs finish commit a@master");
+  CHECK(must(idle.pipelines().list()).empty());
+
+  idle.fixture.finish("a@master");
+  must(idle.fixture.store().catalog().start_commit(PipelineFixture::branch("a@master"), ""));
+  const auto by_hand = idle.apply({spec("a", "text")});
+  REQUIRE_FALSE(by_hand);
+  CHECK(by_hand.error().code == Code::kBusy);
+  says(by_hand.error(), "opened by hand");
+
+  idle.fixture.finish("a@master");
+  CHECK(idle.apply({spec("a", "text")}));
+  CHECK(idle.fixture.read("a@master", "f") == "mine");
+}
+
 TEST_CASE("a stopped pipeline runs nothing, and what it missed is one job once it is started", "[trigger]") {
   Idle idle;
   const auto name = PipelineFixture::repo("a");

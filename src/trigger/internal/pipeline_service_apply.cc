@@ -26,6 +26,22 @@ Result<std::string> salt_for(const PipelineSpec& spec, const PipelineRecord* old
   return spec.salt && !reprocess ? *spec.salt : new_commit_id().hex();
 }
 
+/// What people have begun in a branch would be lost with the first job that writes it.
+Result<void> refuse_open_changes(const store::Catalog& catalog, const BranchRef& ref) {
+  PFS_TRY_ASSIGN(const store::OpenCommit open, catalog.open_commit(ref));
+  if (open.by_hand) {
+    return Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {0}: commit {1} was opened by hand; finish it with "
+                                          "`pfs finish commit {0}`, or name another branch", ref.str(), open.id.hex())};
+  }
+  if (!open.being_written.empty()) {
+    return Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {}: {} is being written; close it and try again, or name "
+                                          "another branch", ref.str(), printable(open.being_written.front().path))};
+  }
+  if (!open.changed) return {};
+  return Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {0} has changes that are not committed; commit them with "
+                                        "`pfs finish commit {0}`, or name another branch", ref.str())};
+}
+
 Result<bool> is_there(const store::Catalog& catalog, const RepoName& repo) {
   auto found = catalog.repo(repo);
   if (found) return true;
@@ -79,6 +95,9 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
     if (output && !output->output_of.empty() && output->output_of != name) {
       return one.refused(Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {} is written by pipeline {}",
                                                         one.spec.output().str(), output->output_of)});
+    }
+    if (output && output->output_of.empty()) {
+      if (auto free = refuse_open_changes(store_.catalog(), one.spec.output()); !free) return one.refused(std::move(free).error());
     }
     PFS_TRY_ASSIGN(one.change.old, ledger_.pipeline(one.spec.name));
     const PipelineRecord* old = one.change.old ? &one.change.old->record : nullptr;
