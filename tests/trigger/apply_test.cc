@@ -167,6 +167,44 @@ TEST_CASE("a branch with changes that are not committed becomes nobody's output"
   CHECK(idle.fixture.read("a@master", "f") == "mine");
 }
 
+TEST_CASE("a pipeline that cannot be read is shown as failing, and goes; the others run", "[trigger]") {
+  Idle idle;
+  const auto a = PipelineFixture::repo("a");
+  REQUIRE(idle.apply({spec("a", "text"), spec("b", "text"), spec("c", "a")}));
+  const bool whole = GENERATE(false, true);
+  auto& refs = idle.fixture.store().refs();
+  store::RefTxn txn = begin_transaction();
+  auto record = must(Ledger(refs).pipeline(a))->record;
+  record.spec_json = R"({"of": "a later version"})";
+  txn.put.push_back({pipeline_key(a), whole ? "\xff nothing of ours" : encode(record)});
+  must(refs.commit(std::move(txn)));
+  idle.fixture.close();
+  REQUIRE_NOTHROW(idle.fixture.open());
+
+  idle.commit("f");
+  CHECK(idle.fixture.newest_job("b").state == JobState::kSuccess);
+  const auto listed = must(idle.pipelines().list());
+  REQUIRE(listed.size() == 3);
+  const auto broken = must(idle.pipelines().get(a));
+  CHECK(broken.state == PipelineState::kFailure);
+  INFO(broken.reason);
+  CHECK(broken.reason.find(whole ? "a pipeline's record" : "of: no such field") != std::string::npos);
+  CHECK(must(idle.fixture.store().catalog().branch(PipelineFixture::branch("a@master"))).output_of == "a");
+  CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("a@master"), true).error().code == Code::kBusy);
+
+  const bool mend = GENERATE(false, true);
+  if (mend) {
+    CHECK(must(idle.apply({spec("a", "text")})).front().outcome == SpecOutcome::kUpdated);
+    CHECK(idle.fixture.newest_job("a").state == JobState::kSuccess);
+    return;
+  }
+  const RepoName both[] = {a, PipelineFixture::repo("c")};
+  REQUIRE(idle.pipelines().remove(both, {/*force=*/false, /*keep_repo=*/false}));
+  CHECK_FALSE(idle.has_repo("a"));
+  REQUIRE(idle.pipelines().remove(PipelineFixture::repo("b")));
+  CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("text@master"), true));
+}
+
 TEST_CASE("a stopped pipeline runs nothing, and what it missed is one job once it is started", "[trigger]") {
   Idle idle;
   const auto name = PipelineFixture::repo("a");

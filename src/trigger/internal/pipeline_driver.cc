@@ -121,7 +121,7 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
     show_health(PipelineState::kPaused, "");
     return Rest();
   }
-  PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
+  PFS_TRY_ASSIGN(PipelineSpec spec, spec_of(pipeline->record));
   PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
   if (!job) return be_idle(pipeline->record, spec);
   idle_since_.reset();

@@ -20,8 +20,9 @@ constexpr int kTries = 8;  // of a transaction that loses a race against others 
 /// The salt that an update goes on with: the old one, unless it reprocesses or its author has written another.
 Result<std::string> salt_for(const PipelineSpec& spec, const PipelineRecord* old, bool reprocess) {
   if (old != nullptr && !reprocess) {
-    PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(old->spec_json));
-    if (before.salt == spec.salt) return old->salt;
+    const auto before = spec_of(*old);
+    const bool same = before ? before->salt == spec.salt : !spec.salt && !old->salt.empty();
+    if (same) return old->salt;
   }
   return spec.salt && !reprocess ? *spec.salt : new_commit_id().hex();
 }
@@ -105,11 +106,13 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
       return one.refused(Error{Code::kExists, fmt::format("pipeline {}: is there already; update it instead", name)});
     }
     PipelineRecord& record = one.change.record;
-    record = old != nullptr ? *old : PipelineRecord{one.spec.name, 0, {}, {}, clock_.now()};
+    record = old != nullptr ? *old : PipelineRecord{one.spec.name, 0, {}, {}, clock_.now(), false, {}};
     if (old != nullptr) {
       // the old text may be an older version's, with other defaults
-      PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(old->spec_json));
-      one.plan.changes = differences(to_json(before), one.plan.spec_json);
+      const auto before = spec_of(*old);
+      if (before) one.plan.changes = differences(to_json(*before), one.plan.spec_json);
+      else one.plan.changes = {"it could not be read: " + before.error().message};
+      record.damage.clear();
     }
     one.plan.version = record.version;
     if (old != nullptr && one.plan.changes.empty() && !options.reprocess) continue;
@@ -169,10 +172,10 @@ Result<std::vector<store::RefStep>> PipelineService::steps_of(
   for (const PlannedSpec& one : planned) {
     if (!one.changes()) continue;
     if (one.change.old) {
-      PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(one.change.old->record.spec_json));
-      const auto freed = before.output() == one.spec.output() ? Result<store::Branch>(Error{Code::kNotFound, ""})
-                                                              : store_.catalog().branch(before.output());
-      if (freed && freed->output_of == one.spec.name.str()) steps.emplace_back(store::SetOutput{before.output(), ""});
+      PFS_TRY_ASSIGN(const auto before, outputs_of(one.spec.name));
+      for (const BranchRef& freed : before) {
+        if (freed != one.spec.output()) steps.emplace_back(store::SetOutput{freed, ""});
+      }
     }
     steps.emplace_back(store::SetOutput{one.spec.output(), one.spec.name.str()});
   }

@@ -99,9 +99,8 @@ Result<std::vector<store::RefStep>> PipelineService::removal_of(std::span<const 
     return std::any_of(pipelines.begin(), pipelines.end(), [&](const auto& one) { return one.record.name == name; });
   };
   for (const auto& [record, version] : pipelines) {
-    PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(record.spec_json));
-    const auto output = store_.catalog().branch(spec.output());
-    if (output && output->output_of == record.name.str()) steps.emplace_back(store::SetOutput{spec.output(), ""});
+    PFS_TRY_ASSIGN(const auto outputs, outputs_of(record.name));
+    for (const BranchRef& output : outputs) steps.emplace_back(store::SetOutput{output, ""});
     const bool repo_there = store_.catalog().repo(record.name).has_value();
     if (options.keep_repo || !repo_there) continue;
     PFS_TRY_ASSIGN(const auto branches, store_.catalog().branches(record.name));
