@@ -410,3 +410,10 @@ TEST_CASE("a job whose pipeline writes another branch by now is killed, and what
   CHECK(pipes.fixture.read("a@master", "mine") == "not committed");
 }
 
+TEST_CASE("a job that waits for one whose pipeline writes another branch by now learns of its end", "[trigger]") {
+  Redirected pipes;
+  pipes.fixture.views().set_mounted(true);
+  const JobInfo waited = pipes.fixture.newest_job("b");
+  CHECK(waited.state == JobState::kFailure);
+  CHECK(waited.reason.find("job " + pipes.job.hex() + " of pipeline a") != std::string::npos);
+}

@@ -28,7 +28,7 @@ PipelineService::PipelineService(const PipelinesOptions& options, std::unique_pt
       clock_(*options.clock),
       workers_{runner_.get(), options.views, store_.id(), options.worker_path, links_path(options.state_path),
                options.secrets},
-      house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName& pipeline) { job_ended(pipeline); },
+      house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName&) { job_ended(); },
              options.idle_time} {}
 
 Result<void> PipelineService::make_directories() const {
@@ -189,16 +189,16 @@ void PipelineService::drive_downstream(const BranchRef& branch) {
   for (const RepoName& name : *names) drive(name);
 }
 
-/// Wakes who waits for it: requests, and the jobs that read what it has put out, or would have.
-void PipelineService::job_ended(const RepoName& pipeline) {
+/// Wakes who waits for it: requests, and the jobs that read what it has put out, or would have. Those are found by their
+/// waiting, not by what the pipeline writes: that may be another branch by now.
+void PipelineService::job_ended() {
+  std::vector<DriverPtr> drivers;
   {
     Lock lock(mutex_);
     changed_.notify_all();
+    for (const auto& [name, driver] : drivers_) drivers.push_back(driver);
   }
-  const auto found = ledger_.pipeline(pipeline);
-  if (!found || !*found) return;
-  const auto spec = parse_spec((*found)->record.spec_json);
-  if (spec) drive_downstream(spec->output());
+  for (const DriverPtr& driver : drivers) driver->wake_if_waiting();
 }
 
 Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what) {

@@ -83,7 +83,7 @@ class PipelineService final : public Pipelines {
   void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
-  void job_ended(const RepoName& pipeline) PFS_EXCLUDES(mutex_);
+  void job_ended() PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 

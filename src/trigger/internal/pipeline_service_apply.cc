@@ -206,6 +206,10 @@ Result<void> PipelineService::follow(const PlannedSpecs& planned) {
     if (!one.changes()) continue;
     drive(one.spec.name);
     drive_downstream(one.spec.output());
+    if (!one.change.old) continue;
+    // who reads the branch that it wrote before waits for no job of it any more
+    const auto before = spec_of(one.change.old->record);
+    if (before && before->output() != one.spec.output()) drive_downstream(before->output());
   }
   return {};
 }

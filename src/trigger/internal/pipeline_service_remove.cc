@@ -84,11 +84,8 @@ Result<void> PipelineService::remove(std::span<const RepoName> names, const Remo
     halt(record.name);
     PFS_TRY(DatumTable(store_.local(), clock_, record.name, record.salt).erase_all());
     logs_.remove(record.name);
-    const auto spec = parse_spec(record.spec_json);
-    if (spec) drive_downstream(spec->output());  // jobs that wait for one of its jobs have failed with it
   }
-  Lock lock(mutex_);
-  changed_.notify_all();  // who waits for a job of them learns that it is gone
+  job_ended();  // who waits for a job of them learns that it is gone; a job that does has failed with it
   return {};
 }
 
