@@ -139,9 +139,9 @@ Result<std::optional<DatumChange>> change_of_cross(const store::TreeReader& read
   }
   DatumChange change;
   factors[*changed] = std::move(part->removed);
-  PFS_TRY_ASSIGN(change.removed, cross_product(factors));
+  PFS_TRY_ASSIGN(change.removed, cross_product(input, factors));
   factors[*changed] = std::move(part->added);
-  PFS_TRY_ASSIGN(change.added, cross_product(factors));
+  PFS_TRY_ASSIGN(change.added, cross_product(input, factors));
   return std::optional(std::move(change));
 }
 
