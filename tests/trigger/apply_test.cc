@@ -8,6 +8,7 @@
 
 #include "support/pipeline_fixture.h"
 #include "support/temporary_directory.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/spec_plan.h"
 
 using namespace pfs;
@@ -203,6 +204,27 @@ TEST_CASE("a pipeline that cannot be read is shown as failing, and goes; the oth
   CHECK_FALSE(idle.has_repo("a"));
   REQUIRE(idle.pipelines().remove(PipelineFixture::repo("b")));
   CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("text@master"), true));
+}
+
+TEST_CASE("what datums of a salt that no pipeline has have put out is forgotten at the start", "[trigger]") {
+  Idle idle;
+  REQUIRE(idle.apply({spec("a", "text")}));
+  idle.commit("f");
+  REQUIRE(idle.fixture.newest_job("a").processed == 1);
+  const SystemClock clock;
+  const auto name = PipelineFixture::repo("a");
+  const Digest id = store::empty_subtree().root;
+  const auto old_rows = [&] { return DatumTable(idle.fixture.store().local(), clock, name, "an old one"); };
+  DatumTable rows = old_rows();
+  must(rows.put(id, DatumRecord{}));
+  must(rows.put_miss(JobId(), id, Miss::kFailed));
+  must(rows.flush());
+  idle.fixture.close();
+  idle.fixture.open();
+  CHECK_FALSE(must(old_rows().find(id)));
+  CHECK_FALSE(must(old_rows().find_miss(JobId(), id)));
+  must(idle.pipelines().run(name, {}));
+  CHECK(idle.fixture.newest_job("a").skipped == 1);
 }
 
 TEST_CASE("a stopped pipeline runs nothing, and what it missed is one job once it is started", "[trigger]") {

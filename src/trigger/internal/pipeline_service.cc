@@ -45,6 +45,8 @@ Result<void> PipelineService::start() {
   PFS_TRY(remove_leftovers());
   PFS_TRY_ASSIGN(const std::vector<PipelineRecord> pipelines, ledger_.pipelines());
   PFS_TRY(mend_branches(pipelines));
+  const auto damaged = [](const PipelineRecord& pipeline) { return !pipeline.damage.empty(); };  // its salt is not known
+  if (std::none_of(pipelines.begin(), pipelines.end(), damaged)) PFS_TRY(DatumTable::erase_others(store_.local(), pipelines));
   {
     Lock lock(mutex_);
     started_ = true;
