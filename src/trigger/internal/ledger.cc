@@ -174,6 +174,9 @@ Result<std::optional<Versioned<JobRecord>>> Ledger::next_job(const RepoName& pip
 
 Result<std::optional<JobId>> Ledger::newest_unfinished(const RepoName& pipeline) const {
   std::optional<std::string> last;
+  // rows are read forward only, and a queue may be long; jobs are listed newest first
+  PFS_TRY_ASSIGN(const auto newest, jobs(pipeline, 1));
+  if (!newest.empty() && !newest.front().ended()) return std::optional(newest.front().id);
   PFS_TRY(refs_.scan(queue_prefix(pipeline), {}, [&](std::string_view, const store::RefValue& row) {
     last = row.value;
     return true;
