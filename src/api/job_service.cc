@@ -138,7 +138,6 @@ Result<void> JobService::list(const v1::ListJobsRequest& request,
   std::optional<RepoName> pipeline;
   if (!request.pipeline().empty()) {
     PFS_TRY_ASSIGN(pipeline, RepoName::parse(request.pipeline()));
-    PFS_TRY(pipelines_->get(*pipeline));
   }
   const auto limit =
       request.limit() == 0 ? std::numeric_limits<std::size_t>::max() : request.limit();
@@ -182,11 +181,9 @@ Result<trigger::LogFilter> JobService::filter_of(const v1::GetLogsRequest& reque
   trigger::LogFilter filter;
   if (!request.pipeline().empty()) {
     PFS_TRY_ASSIGN(filter.pipeline, RepoName::parse(request.pipeline()));
-    PFS_TRY(pipelines_->get(*filter.pipeline));
   }
   if (!request.job().empty()) {
     PFS_TRY_ASSIGN(filter.job, JobId::from_hex(request.job()));
-    PFS_TRY(pipelines_->job(*filter.job));
   }
   filter.datum = request.datum();
   filter.system_only = request.system_only();

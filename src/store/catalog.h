@@ -118,8 +118,10 @@ struct FinishCommit {
 struct DiscardCommit {
   BranchRef ref;
 };
+/// A commit with a given tree. Errors: kReadOnly (the branch is not that pipeline's output).
 struct PublishTree {
   BranchRef ref;
+  std::string pipeline;  ///< that writes the branch alone; empty: nobody does
   Subtree root;
   std::vector<Commit::Cause> provenance;
   FinishOptions options;
@@ -150,7 +152,7 @@ struct EraseRecord {
   std::string key;
 };
 /// A branch is written by one pipeline alone, or (an empty name) by anybody again. Errors: kNotFound, kBusy (it is another
-/// pipeline's).
+/// pipeline's; a commit of it was opened by hand).
 struct SetOutput {
   BranchRef ref;
   std::string pipeline;
@@ -247,11 +249,12 @@ class Catalog {
   /// Freezes the branch's changes, publishes them as a commit and moves HEAD; durable when it returns. Branches that
   /// a rename has joined are published in the same transaction.
   virtual Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) = 0;
-  /// A commit with a given tree, on a branch that nobody else writes: what a job does with its output. Its id is the
+  /// A commit with a given tree, on a branch that only `pipeline` writes: what a job does with its output. Its id is the
   /// branch's `open` as it was. `extend` may add to the transaction.
+  /// Errors: kReadOnly (see PublishTree).
   /// Errors: kConflict when the transaction lost a race, by what `extend` expects or by the branch's own record: nothing
   /// was published, and whether to try again is the caller's to say.
-  virtual Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
+  virtual Result<Commit> publish_tree(const BranchRef& ref, const std::string& pipeline, const Subtree& root, std::vector<Commit::Cause> provenance,
                                       const FinishOptions& options, const std::function<Result<void>(const Commit&, RefTxn&)>& extend) = 0;
   /// Drops what is not committed in the branch. Errors: see DiscardCommit.
   virtual Result<void> discard(const BranchRef& ref) = 0;

@@ -149,7 +149,7 @@ TEST_CASE("what was made from a deleted commit goes with it", "[store][deletion]
   const auto first = world.commit("data@master", "a");
   const auto publish = [&](const CommitId& cause) {
     const auto root = must(world.catalog().commit(cause)).root;
-    return must(world.catalog().publish_tree(branch_ref("out@master"), root, {{branch_ref("data@master"), cause}}, {}, nullptr)).id;
+    return must(world.catalog().publish_tree(branch_ref("out@master"), "", root, {{branch_ref("data@master"), cause}}, {}, nullptr)).id;
   };
   const auto made_first = publish(first);
   const auto second = world.commit("data@master", "b");

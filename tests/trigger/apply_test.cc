@@ -8,6 +8,7 @@
 
 #include "support/pipeline_fixture.h"
 #include "support/temporary_directory.h"
+#include "trigger/internal/datum_table.h"
 #include "trigger/internal/spec_plan.h"
 
 using namespace pfs;
@@ -142,6 +143,88 @@ TEST_CASE("an update may write another branch, and the old one is anybody's agai
   auto& catalog = idle.fixture.store().catalog();
   CHECK(must(catalog.branch(PipelineFixture::branch("a@master"))).output_of.empty());
   CHECK(must(catalog.branch(PipelineFixture::branch("a@dev"))).output_of == "a");
+}
+
+TEST_CASE("a branch with changes that are not committed becomes nobody's output", "[trigger]") {
+  Idle idle;
+  idle.fixture.make_branch("a@master");
+  idle.fixture.write("a@master", "f", "mine");
+  const auto changed = idle.apply({spec("a", "text")});
+  REQUIRE_FALSE(changed);
+  CHECK(changed.error().code == Code::kBusy);
+  says(changed.error(), "a@master");
+  says(changed.error(), "pfs finish commit a@master");
+  CHECK(must(idle.pipelines().list()).empty());
+
+  idle.fixture.finish("a@master");
+  must(idle.fixture.store().catalog().start_commit(PipelineFixture::branch("a@master"), ""));
+  const auto by_hand = idle.apply({spec("a", "text")});
+  REQUIRE_FALSE(by_hand);
+  CHECK(by_hand.error().code == Code::kBusy);
+  says(by_hand.error(), "opened by hand");
+
+  idle.fixture.finish("a@master");
+  CHECK(idle.apply({spec("a", "text")}));
+  CHECK(idle.fixture.read("a@master", "f") == "mine");
+}
+
+TEST_CASE("a pipeline that cannot be read is shown as failing, and goes; the others run", "[trigger]") {
+  Idle idle;
+  const auto a = PipelineFixture::repo("a");
+  REQUIRE(idle.apply({spec("a", "text"), spec("b", "text"), spec("c", "a")}));
+  const bool whole = GENERATE(false, true);
+  auto& refs = idle.fixture.store().refs();
+  store::RefTxn txn = begin_transaction();
+  auto record = must(Ledger(refs).pipeline(a))->record;
+  record.spec_json = R"({"of": "a later version"})";
+  txn.put.push_back({pipeline_key(a), whole ? "\xff nothing of ours" : encode(record)});
+  must(refs.commit(std::move(txn)));
+  idle.fixture.close();
+  REQUIRE_NOTHROW(idle.fixture.open());
+
+  idle.commit("f");
+  CHECK(idle.fixture.newest_job("b").state == JobState::kSuccess);
+  const auto listed = must(idle.pipelines().list());
+  REQUIRE(listed.size() == 3);
+  const auto broken = must(idle.pipelines().get(a));
+  CHECK(broken.state == PipelineState::kFailure);
+  INFO(broken.reason);
+  CHECK(broken.reason.find(whole ? "a pipeline's record" : "of: no such field") != std::string::npos);
+  CHECK(must(idle.fixture.store().catalog().branch(PipelineFixture::branch("a@master"))).output_of == "a");
+  CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("a@master"), true).error().code == Code::kBusy);
+
+  const bool mend = GENERATE(false, true);
+  if (mend) {
+    CHECK(must(idle.apply({spec("a", "text")})).front().outcome == SpecOutcome::kUpdated);
+    CHECK(idle.fixture.newest_job("a").state == JobState::kSuccess);
+    return;
+  }
+  const RepoName both[] = {a, PipelineFixture::repo("c")};
+  REQUIRE(idle.pipelines().remove(both, {/*force=*/false, /*keep_repo=*/false}));
+  CHECK_FALSE(idle.has_repo("a"));
+  REQUIRE(idle.pipelines().remove(PipelineFixture::repo("b")));
+  CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("text@master"), true));
+}
+
+TEST_CASE("what datums of a salt that no pipeline has have put out is forgotten at the start", "[trigger]") {
+  Idle idle;
+  REQUIRE(idle.apply({spec("a", "text")}));
+  idle.commit("f");
+  REQUIRE(idle.fixture.newest_job("a").processed == 1);
+  const SystemClock clock;
+  const auto name = PipelineFixture::repo("a");
+  const Digest id = store::empty_subtree().root;
+  const auto old_rows = [&] { return DatumTable(idle.fixture.store().local(), clock, name, "an old one"); };
+  DatumTable rows = old_rows();
+  must(rows.put(id, DatumRecord{}));
+  must(rows.put_miss(JobId(), id, Miss::kFailed));
+  must(rows.flush());
+  idle.fixture.close();
+  idle.fixture.open();
+  CHECK_FALSE(must(old_rows().find(id)));
+  CHECK_FALSE(must(old_rows().find_miss(JobId(), id)));
+  must(idle.pipelines().run(name, {}));
+  CHECK(idle.fixture.newest_job("a").skipped == 1);
 }
 
 TEST_CASE("a stopped pipeline runs nothing, and what it missed is one job once it is started", "[trigger]") {

@@ -124,6 +124,36 @@ TEST_CASE("a cross has every combination, a union every datum once", "[trigger]"
         Labels{"a:/1", "a:/2"});
 }
 
+TEST_CASE("an input with more datums than a job may have is refused, with its name and the numbers", "[trigger]") {
+  Inputs inputs;
+  inputs.commit("a@master", {"1", "2", "3"});
+  const BranchRef a = PipelineFixture::branch("a@master");
+  const auto head = must(inputs.fixture.store().catalog().branch(a)).head;
+  const InputRoots roots{{a, must(inputs.fixture.store().catalog().commit(*head)).root}};
+  const auto refusal = [&](const char* text, std::size_t most) {
+    const auto listed = list_tuples(inputs.fixture.store().tree_reader(), must(read_input(json::parse(text))), roots, most);
+    if (listed) return std::string();
+    CHECK(listed.error().code == Code::kTooLarge);
+    return listed.error().message;
+  };
+  const char* const one = R"j({"pfs": {"repo": "a", "glob": "/*"}})j";
+  CHECK(refusal(one, 3).empty());
+  CHECK(refusal(one, 2) == "input a:/*: over 2 datums, the most that a job may have; choose a wider glob");
+  const char* const both = R"j({"union": [{"pfs": {"repo": "a", "glob": "/*"}}, {"pfs": {"repo": "a", "glob": "/1"}}]})j";
+  CHECK(refusal(both, 4).empty());
+  CHECK(refusal(both, 3).find("input (a:/* ∪ a:/1): over 3 datums") == 0);
+  const char* const cross = R"j({"cross": [{"pfs": {"repo": "a", "glob": "/*"}},
+                                          {"pfs": {"repo": "a", "name": "b", "glob": "/*"}}]})j";
+  CHECK(refusal(cross, 9).empty());
+  CHECK(refusal(cross, 8).find("input (a:/* ⨯ a:/*): 3 x 3 datums, over 8") == 0);
+  const char* const join = R"j({"join": [{"pfs": {"repo": "a", "glob": "/(*)", "join_on": "x"}},
+                                        {"pfs": {"repo": "a", "name": "b", "glob": "/(*)", "join_on": "x"}}]})j";
+  CHECK(refusal(join, 9).empty());
+  CHECK(refusal(join, 8).find("input (a:/(*) ⋈ a:/(*))") == 0);
+  const char* const group = R"j({"group": [{"pfs": {"repo": "a", "glob": "/(*)", "group_by": "$1"}}]})j";
+  CHECK(refusal(group, 2).find("input a:/(*)") == 0);
+}
+
 TEST_CASE("a join has what its texts have in common, an outer one keeps the rest", "[trigger]") {
   Inputs inputs;
   inputs.commit("a@master", {"1.a", "2.a", "3.a"});

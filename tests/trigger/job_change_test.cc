@@ -265,6 +265,47 @@ TEST_CASE("one changed file is one datum's work, however many there are", "[trig
   CHECK(plan.kept == 99);
 }
 
+TEST_CASE("a change of a cross is not told where a part may have the same file twice", "[trigger]") {
+  TemporaryDirectory directory;
+  PipelineFixture fixture(directory.path(), [](const ProgramCall&) { return CommandEnd{}; });
+  fixture.open(/*start=*/false);
+  InputRoots before;
+  InputRoots after;
+  for (InputRoots* roots : {&before, &after}) {
+    for (const char* ref : {"a@master", "b@master"}) {
+      if (roots == &before) fixture.make_branch(ref);
+      fixture.write(ref, "f", roots == &after && ref[0] == 'b' ? "2" : "1");
+      const CommitId commit = fixture.finish(ref);
+      (*roots)[PipelineFixture::branch(ref)] = must(fixture.store().catalog().commit(commit)).root;
+    }
+  }
+  const Input input = must(read_input(json::parse(R"j({"cross": [
+      {"union": [{"pfs": {"repo": "a", "glob": "/*"}}, {"pfs": {"repo": "a", "glob": "/f"}}]},
+      {"pfs": {"repo": "b", "glob": "/*"}}]})j")));
+  CHECK_FALSE(must(find_change(fixture.store().tree_reader(), input, before, after)));
+}
+
+TEST_CASE("a change below a path that is too long for one is found by looking at everything", "[trigger]") {
+  TemporaryDirectory directory;
+  PipelineFixture fixture(directory.path(), [](const ProgramCall&) { return CommandEnd{}; });
+  fixture.open(/*start=*/false);
+  fixture.make_branch("in@master");
+  const BranchRef in = PipelineFixture::branch("in@master");
+  auto& trees = fixture.store().trees();
+  store::NodePtr deepest = trees.root(must(trees.branch(in)));
+  for (int i = 0; i < 17; ++i) deepest = fixture.make_directory(deepest, std::string(255, 'd'));
+  InputRoots before;
+  InputRoots after;
+  for (InputRoots* roots : {&before, &after}) {
+    fixture.write_file(deepest, "f", roots == &before ? "1" : "2");
+    (*roots)[in] = must(fixture.store().catalog().commit(fixture.finish("in@master"))).root;
+  }
+  const Input input = must(read_input(json::parse(R"j({"pfs": {"repo": "in", "glob": "/*"}})j")));
+  const auto& reader = fixture.store().tree_reader();
+  CHECK_FALSE(must(find_change(reader, input, before, after)));
+  CHECK(must(list_tuples(reader, input, after)).size() == 1);
+}
+
 TEST_CASE("what has changed between two states of an input is what listing both says", "[trigger][property]") {
   const std::uint64_t seed = seed_of_run();
   for (int round = 0; round < rounds(6, 200); ++round) compare(seed + static_cast<std::uint64_t>(round));

@@ -372,3 +372,48 @@ TEST_CASE("a job that waits while its pipeline is given other branches is not ru
   CHECK(must(pipes.fixture.pipelines().job(first)).state == JobState::kKilled);
   CHECK(pipes.job_count("one") == 2);
 }
+
+namespace {
+
+/// a, with a job of it that has begun and cannot go on; then its pipeline is told to write another branch.
+struct Redirected : Pipes {
+  Redirected() {
+    fixture.make_branch("in@master");
+    make("a", pfs_input("in"));
+    make("b", pfs_input("a"));
+    fixture.views().set_mounted(false);
+    commit("in@master", "f", "1");
+    auto& pipelines = fixture.pipelines();
+    job = must(pipelines.jobs(PipelineFixture::repo("a"), 1)).front().id;
+    for (const auto patient = PipelineFixture::patience(); patient() && must(pipelines.job(job)).state != JobState::kRunning;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    auto other = json::parse(spec("a", pfs_input("in")));
+    other["output_branch"] = "dev";
+    must(pipelines.create(other.dump(), true, false));
+  }
+  JobId job;
+};
+
+}  // namespace
+
+TEST_CASE("a job whose pipeline writes another branch by now is killed, and what people have put there stays", "[trigger]") {
+  Redirected pipes;
+  pipes.fixture.write("a@master", "mine", "not committed");
+  pipes.fixture.views().set_mounted(true);
+  const JobInfo killed = must(pipes.fixture.pipelines().wait(pipes.job, PipelineFixture::patience()));
+  CHECK(killed.state == JobState::kKilled);
+  CHECK(killed.reason == "the pipeline was updated, and writes another branch now");
+  CHECK(pipes.fixture.newest_job("a").state == JobState::kSuccess);
+  CHECK(pipes.fixture.read("a@dev", "in.f") == "1");
+  pipes.fixture.finish("a@master");
+  CHECK(pipes.fixture.read("a@master", "mine") == "not committed");
+}
+
+TEST_CASE("a job that waits for one whose pipeline writes another branch by now learns of its end", "[trigger]") {
+  Redirected pipes;
+  pipes.fixture.views().set_mounted(true);
+  const JobInfo waited = pipes.fixture.newest_job("b");
+  CHECK(waited.state == JobState::kFailure);
+  CHECK(waited.reason.find("job " + pipes.job.hex() + " of pipeline a") != std::string::npos);
+}

@@ -175,6 +175,17 @@ TEST_CASE("a known field at its default value, or without effect, is accepted", 
   CHECK(parse_spec(json.dump()));
 }
 
+TEST_CASE("a field of an input that has no effect is told, by its place", "[trigger]") {
+  auto json = edges();
+  json["input"]["pfs"]["lazy"] = true;
+  CHECK(parse_spec(json.dump())->notes ==
+        std::vector<std::string>{"input.pfs.lazy has no effect: files are always fetched when they are read"});
+  json["input"] = {{"cross", {{{"pfs", {{"repo", "a"}, {"glob", "/"}, {"commit", "master^"}}}}}}};
+  const auto spec = parse_spec(json.dump());
+  REQUIRE(spec);
+  CHECK(spec->notes == std::vector<std::string>{"input.cross[0].pfs.commit has no effect: is filled in for each job"});
+}
+
 TEST_CASE("what is not JSON is refused", "[trigger]") {
   for (const char* text : {"", "{", "[]", "7", "{\"pipeline\": 1}"}) {
     const auto spec = parse_spec(text);

@@ -213,10 +213,10 @@ Result<void> RefCatalog::discard(const BranchRef& ref) {
   return {};
 }
 
-Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
-                                        const FinishOptions& options,
+Result<Commit> RefCatalog::publish_tree(const BranchRef& ref, const std::string& pipeline, const Subtree& root,
+                                        std::vector<Commit::Cause> provenance, const FinishOptions& options,
                                         const std::function<Result<void>(const Commit&, RefTxn&)>& extend) {
-  const std::array<RefStep, 1> step{PublishTree{ref, root, std::move(provenance), options}};
+  const std::array<RefStep, 1> step{PublishTree{ref, pipeline, root, std::move(provenance), options}};
   PFS_TRY_ASSIGN(const auto results, run(step, extend));
   return commit(results.front().commit);
 }

@@ -54,8 +54,8 @@ class RefCatalog final : public Catalog {
   Result<OpenCommit> open_commit(const BranchRef& ref) const override;
   void await_finish(const BranchRef& ref) const override;
   Result<FinishResult> finish(const BranchRef& ref, const FinishOptions& options) override;
-  Result<Commit> publish_tree(const BranchRef& ref, const Subtree& root, std::vector<Commit::Cause> provenance,
-                              const FinishOptions& options,
+  Result<Commit> publish_tree(const BranchRef& ref, const std::string& pipeline, const Subtree& root,
+                              std::vector<Commit::Cause> provenance, const FinishOptions& options,
                               const std::function<Result<void>(const Commit&, RefTxn&)>& extend) override;
   Result<void> discard(const BranchRef& ref) override;
   Result<std::vector<StepResult>> transact(std::span<const RefStep> steps) override;

@@ -245,6 +245,10 @@ Result<StepResult> RefSteps::apply_one(const DiscardCommit& step) {
 
 Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
+  if (branch.output_of != step.pipeline) {
+    if (!branch.output_of.empty()) return refuse_output(branch, "writes").error();
+    return Error{Code::kReadOnly, fmt::format("branch {}: is not written by pipeline {} any more", step.ref.str(), step.pipeline)};
+  }
   PFS_TRY_ASSIGN(const auto parent, head_of(branch));
   Commit commit;
   commit.root = step.root;

@@ -237,6 +237,7 @@ Result<StepResult> RefSteps::apply_one(const SetOutput& step) {
   if (!branch.output_of.empty() && !step.pipeline.empty()) {
     return Error{Code::kBusy, fmt::format("branch {}: written by pipeline {}", step.ref.str(), branch.output_of)};
   }
+  if (!step.pipeline.empty()) PFS_TRY(refuse_by_hand(branch));
   branch.output_of = step.pipeline;
   put(branch);
   effects_.outputs[step.ref] = !step.pipeline.empty();

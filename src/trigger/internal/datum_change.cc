@@ -1,5 +1,6 @@
 #include "trigger/internal/datum_change.h"
 
+#include <algorithm>
 #include <set>
 
 #include "store/glob.h"
@@ -39,19 +40,22 @@ Result<std::optional<store::Entry>> entry_at(const store::TreeReader& reader, co
   return std::optional(whole);
 }
 
-/// Every path that the glob matches in one of the trees and that is, is above or is below something that differs.
-Result<std::set<RepoPath>> candidates(const store::TreeReader& reader, const store::Glob& glob, const store::Subtree& before,
+/// Every path that the glob matches in one of the trees and that is, is above or is below something that differs. nullopt where
+/// that lies deeper than a path of ours reaches: a tree may, as a directory that is moved takes along what is below it.
+Result<std::optional<std::set<RepoPath>>> candidates(const store::TreeReader& reader, const store::Glob& glob, const store::Subtree& before,
                                       const store::Subtree& after) {
   std::set<RepoPath> found;
   if (glob.matches(RepoPath())) {
     found.insert(RepoPath());
-    return found;
+    return std::optional(std::move(found));
   }
   Result<void> visited;
+  bool too_deep = false;
   PFS_TRY(reader.diff(before.root, after.root, store::DiffOptions{}, [&](const store::Difference& difference) {
     auto path = RepoPath::parse(difference.path);
     if (!path) {
-      visited = std::move(path).error();
+      too_deep = path.error().code == Code::kNameTooLong;
+      if (!too_deep) visited = std::move(path).error();
       return false;
     }
     for (RepoPath at = std::move(*path); !at.is_root(); at = at.parent()) {
@@ -61,10 +65,10 @@ Result<std::set<RepoPath>> candidates(const store::TreeReader& reader, const sto
     return true;
   }));
   PFS_TRY(visited);
-  return found;
+  return too_deep ? std::nullopt : std::optional(std::move(found));
 }
 
-Result<DatumChange> change_of_branch(const store::TreeReader& reader, const PfsInput& input, const InputRoots& before,
+Result<std::optional<DatumChange>> change_of_branch(const store::TreeReader& reader, const PfsInput& input, const InputRoots& before,
                                      const InputRoots& after) {
   DatumChange change;
   const auto tuple = [&](const RepoPath& path, const store::Entry& entry) {
@@ -72,22 +76,23 @@ Result<DatumChange> change_of_branch(const store::TreeReader& reader, const PfsI
   };
   const auto& old_root = root_of(before, input);
   const auto& new_root = root_of(after, input);
-  if (same_content(old_root, new_root)) return change;
+  if (same_content(old_root, new_root)) return std::optional(std::move(change));
   if (!old_root || !new_root) {
     PFS_TRY_ASSIGN(const Files files, list_files(reader, input, old_root ? before : after));
     for (const auto& file : files) (old_root ? change.removed : change.added).push_back({file});
-    return change;
+    return std::optional(std::move(change));
   }
   PFS_TRY_ASSIGN(const store::Glob glob, store::Glob::parse(input.glob));
   PFS_TRY_ASSIGN(const auto paths, candidates(reader, glob, *old_root, *new_root));
-  for (const RepoPath& path : paths) {
+  if (!paths) return std::optional<DatumChange>();
+  for (const RepoPath& path : *paths) {
     PFS_TRY_ASSIGN(const auto old_entry, entry_at(reader, *old_root, path));
     PFS_TRY_ASSIGN(const auto new_entry, entry_at(reader, *new_root, path));
     if (old_entry && new_entry && old_entry->data_digest() == new_entry->data_digest()) continue;  // times, owners
     if (old_entry) change.removed.push_back(tuple(path, *old_entry));
     if (new_entry) change.added.push_back(tuple(path, *new_entry));
   }
-  return change;
+  return std::optional(std::move(change));
 }
 
 /// Parts that have a name in common may have the same datum, which stays when one of them loses it.
@@ -122,6 +127,8 @@ Result<std::optional<DatumChange>> change_of_cross(const store::TreeReader& read
     changed = i;
   }
   if (!changed) return std::optional(DatumChange());
+  // the parts that have not changed would be listed with what they have twice
+  if (std::any_of(input.parts.begin(), input.parts.end(), may_share_datums)) return std::optional<DatumChange>();
   PFS_TRY_ASSIGN(auto part, find_change(reader, input.parts[*changed], before, after));
   if (!part) return part;
   std::vector<Tuples> factors;
@@ -132,9 +139,9 @@ Result<std::optional<DatumChange>> change_of_cross(const store::TreeReader& read
   }
   DatumChange change;
   factors[*changed] = std::move(part->removed);
-  PFS_TRY_ASSIGN(change.removed, cross_product(factors));
+  PFS_TRY_ASSIGN(change.removed, cross_product(input, factors));
   factors[*changed] = std::move(part->added);
-  PFS_TRY_ASSIGN(change.added, cross_product(factors));
+  PFS_TRY_ASSIGN(change.added, cross_product(input, factors));
   return std::optional(std::move(change));
 }
 
@@ -143,10 +150,7 @@ Result<std::optional<DatumChange>> change_of_cross(const store::TreeReader& read
 Result<std::optional<DatumChange>> find_change(const store::TreeReader& reader, const Input& input, const InputRoots& before,
                                                const InputRoots& after) {
   switch (input.kind) {
-    case Input::Kind::kPfs: {
-      PFS_TRY_ASSIGN(auto change, change_of_branch(reader, input.pfs, before, after));
-      return std::optional(std::move(change));
-    }
+    case Input::Kind::kPfs: return change_of_branch(reader, input.pfs, before, after);
     case Input::Kind::kUnion: return change_of_union(reader, input, before, after);
     case Input::Kind::kCross: return change_of_cross(reader, input, before, after);
     case Input::Kind::kJoin:

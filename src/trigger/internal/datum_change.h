@@ -14,7 +14,7 @@ struct DatumChange {
 
 /// Found by comparing trees, so that it costs what has changed and not what is there. nullopt where that cannot be said without
 /// listing everything: a join or group of which a branch has changed, a cross of which two parts have, a union whose parts may
-/// have the same datum. Errors as list_datums().
+/// have the same datum, also as a part of a cross; a change below a path over 4,096 bytes. Errors as list_datums().
 Result<std::optional<DatumChange>> find_change(const store::TreeReader& reader, const Input& input, const InputRoots& before,
                                                const InputRoots& after);
 

@@ -1,5 +1,7 @@
 #include "trigger/internal/datum_table.h"
 
+#include <set>
+
 #include "base/codec.h"
 #include "base/fault.h"
 #include "trigger/internal/hash.h"
@@ -10,6 +12,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kFlushEvery{100};
 constexpr std::size_t kPrefixBytes = 16;
+constexpr std::size_t kMostBehindPrefix = JobId::kSize + Digest::kSize + 1;
+constexpr std::string_view kRows = "pfs.salt.1";
+constexpr std::string_view kMisses = "pfs.misses.1";
 
 std::string prefix_of(std::string_view kind, const RepoName& pipeline, const std::string& salt) {
   Encoder in;
@@ -18,7 +23,7 @@ std::string prefix_of(std::string_view kind, const RepoName& pipeline, const std
 }
 
 void erase_below(store::LocalBatch& batch, const std::string& prefix) {
-  batch.erase_range(store::Family::kDatum, prefix, prefix + std::string(JobId::kSize + Digest::kSize + 1, '\xff'));
+  batch.erase_range(store::Family::kDatum, prefix, prefix + std::string(kMostBehindPrefix, '\xff'));
 }
 
 }  // namespace
@@ -26,8 +31,8 @@ void erase_below(store::LocalBatch& batch, const std::string& prefix) {
 DatumTable::DatumTable(store::LocalDb& local, const Clock& clock, const RepoName& pipeline, const std::string& salt)
     : local_(local),
       clock_(clock),
-      prefix_(prefix_of("pfs.salt.1", pipeline, salt)),
-      misses_prefix_(prefix_of("pfs.misses.1", pipeline, salt)) {}
+      prefix_(prefix_of(kRows, pipeline, salt)),
+      misses_prefix_(prefix_of(kMisses, pipeline, salt)) {}
 
 Result<std::optional<DatumRecord>> DatumTable::find(const Digest& datum) const {
   PFS_TRY_ASSIGN(const auto row, local_.get(store::Family::kDatum, key(datum)));
@@ -71,6 +76,24 @@ Result<void> DatumTable::flush() {
   pending_ = {};
   flushed_ = clock_.steady();
   return {};
+}
+
+Result<void> DatumTable::erase_others(store::LocalDb& local, const std::vector<PipelineRecord>& pipelines) {
+  std::set<std::string> known;
+  for (const PipelineRecord& pipeline : pipelines) {
+    known.insert(prefix_of(kRows, pipeline.name, pipeline.salt));
+    known.insert(prefix_of(kMisses, pipeline.name, pipeline.salt));
+  }
+  store::LocalBatch batch;
+  // from one prefix to the next: the rows of one are not read
+  const auto rows = local.cursor(store::Family::kDatum, "", std::string(kPrefixBytes + kMostBehindPrefix, '\xff'));
+  PFS_TRY_ASSIGN(bool there, rows->seek(""));
+  while (there) {
+    const std::string prefix(rows->key().substr(0, kPrefixBytes));
+    if (!known.contains(prefix)) erase_below(batch, prefix);
+    PFS_TRY_ASSIGN(there, rows->seek(prefix + std::string(kMostBehindPrefix, '\xff')));
+  }
+  return batch.empty() ? Result<void>() : local.write(batch);
 }
 
 Result<void> DatumTable::erase_all() {

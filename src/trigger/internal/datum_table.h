@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -30,6 +31,8 @@ class DatumTable {
   Result<void> erase_misses(const JobId& job);
   /// Forgets all of the pipeline's, under this salt.
   Result<void> erase_all();
+  /// Forgets what is none of those pipelines': a job that ran while its salt changed has put out more under the old one.
+  static Result<void> erase_others(store::LocalDb& local, const std::vector<PipelineRecord>& pipelines);
 
  private:
   std::string key(const Digest& datum) const { return prefix_ + std::string(datum.bytes()); }

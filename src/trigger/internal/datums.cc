@@ -18,7 +18,17 @@ namespace {
 using Files = DatumMaker::Files;
 using Tuples = std::vector<Files>;
 
-constexpr std::size_t kMaxTuples = 10'000'000;
+Error too_many(const Input& input, std::size_t most) {
+  return Error{Code::kTooLarge, fmt::format("input {}: over {} datums, the most that a job may have; choose a wider glob",
+                                            shorthand(input), most)};
+}
+
+Error too_large_product(const Input& input, const std::vector<Tuples>& parts, std::size_t most) {
+  std::string sizes;
+  for (const Tuples& part : parts) sizes += fmt::format("{}{}", sizes.empty() ? "" : " x ", part.size());
+  return Error{Code::kTooLarge, fmt::format("input {}: {} datums, over {}, the most that a job may have; choose wider globs",
+                                            shorthand(input), sizes, most)};
+}
 
 void append(Files& to, const Files& more) { to.insert(to.end(), more.begin(), more.end()); }
 
@@ -34,7 +44,7 @@ class Joined {
   }
 
   /// Every combination of files with the same text; where a part has none, of those that an outer join keeps.
-  Result<Tuples> tuples() const {
+  Result<Tuples> tuples(const Input& input, std::size_t most) const {
     Tuples all;
     for (const auto& row : rows_) {
       const bool whole = std::none_of(row.begin(), row.end(), [](const Tuples& part) { return part.empty(); });
@@ -43,7 +53,8 @@ class Joined {
         if (whole || (!part.empty() && part.front().front()->input->outer_join)) kept.push_back(part);
       }
       if (kept.empty()) continue;
-      PFS_TRY_ASSIGN(Tuples product, cross_product(kept));
+      PFS_TRY_ASSIGN(Tuples product, cross_product(input, kept, most));
+      if (all.size() + product.size() > most) return too_many(input, most);
       all.insert(all.end(), std::make_move_iterator(product.begin()), std::make_move_iterator(product.end()));
     }
     return all;
@@ -103,28 +114,32 @@ Datum DatumMaker::make(Files files) const {
   return {std::move(files), sha256(in.str())};
 }
 
-Result<Files> list_files(const store::TreeReader& reader, const PfsInput& input, const InputRoots& roots) {
+Result<Files> list_files(const store::TreeReader& reader, const PfsInput& input, const InputRoots& roots, std::size_t most) {
   const auto root = roots.find(input.ref());
   if (root == roots.end() || !root->second) return Files();
   PFS_TRY_ASSIGN(const store::Glob glob, store::Glob::parse(input.glob));
   PFS_TRY_ASSIGN(const CaptureText join_on, CaptureText::parse(input.join_on, glob.groups()));
   PFS_TRY_ASSIGN(const CaptureText group_by, CaptureText::parse(input.group_by, glob.groups()));
   Files files;
+  bool over = false;
   PFS_TRY(glob.visit(reader, *root->second, [&](const store::GlobMatch& match) {
+    over = files.size() == most;
+    if (over) return false;
     files.push_back(std::make_shared<const DatumFile>(
         DatumFile{&input, match.path, match.entry, join_on.expand(match.captures), group_by.expand(match.captures)}));
     return true;
   }));
+  if (over) return too_many(Input{Input::Kind::kPfs, input, {}}, most);
   return files;
 }
 
-Result<Tuples> cross_product(const std::vector<Tuples>& parts) {
+Result<Tuples> cross_product(const Input& input, const std::vector<Tuples>& parts, std::size_t most) {
   std::size_t count = 1;
   for (const Tuples& part : parts) {
     if (part.empty()) return Tuples();
-    if (count > kMaxTuples / part.size()) {
-      return Error{Code::kTooLarge, fmt::format("the cross of the inputs has over {} datums; choose wider globs", kMaxTuples)};
-    }
+  }
+  for (const Tuples& part : parts) {
+    if (count > most / part.size()) return too_large_product(input, parts, most);
     count *= part.size();
   }
   Tuples product(1);
@@ -142,17 +157,20 @@ Result<Tuples> cross_product(const std::vector<Tuples>& parts) {
   return product;
 }
 
-Result<Tuples> list_tuples(const store::TreeReader& reader, const Input& input, const InputRoots& roots) {
+Result<Tuples> list_tuples(const store::TreeReader& reader, const Input& input, const InputRoots& roots, std::size_t most) {
   if (input.kind == Input::Kind::kPfs) {
-    PFS_TRY_ASSIGN(const Files files, list_files(reader, input.pfs, roots));
+    PFS_TRY_ASSIGN(const Files files, list_files(reader, input.pfs, roots, most));
     Tuples tuples;
     tuples.reserve(files.size());
     for (const auto& file : files) tuples.push_back({file});
     return tuples;
   }
   std::vector<Tuples> parts;
+  std::size_t together = 0;
   for (const Input& part : input.parts) {
-    PFS_TRY_ASSIGN(Tuples tuples, list_tuples(reader, part, roots));
+    PFS_TRY_ASSIGN(Tuples tuples, list_tuples(reader, part, roots, most));
+    together += tuples.size();
+    if (together > most) return too_many(input, most);
     parts.push_back(std::move(tuples));
   }
   switch (input.kind) {
@@ -162,7 +180,7 @@ Result<Tuples> list_tuples(const store::TreeReader& reader, const Input& input, 
       for (Tuples& part : parts) all.insert(all.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
       return all;
     }
-    case Input::Kind::kCross: return cross_product(parts);
+    case Input::Kind::kCross: return cross_product(input, parts, most);
     case Input::Kind::kGroup: return grouped(parts);
     case Input::Kind::kJoin: break;
   }
@@ -172,7 +190,7 @@ Result<Tuples> list_tuples(const store::TreeReader& reader, const Input& input, 
       for (const auto& file : tuple) joined.add(part, file);
     }
   }
-  return joined.tuples();
+  return joined.tuples(input, most);
 }
 
 Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const Input& input, const InputRoots& roots,

@@ -55,16 +55,24 @@ class DatumMaker {
 /// The datums of an input, always in the same order: those of one branch by their paths, of a cross with the last part
 /// changing fastest, of a union part by part, of a join in the order in which its texts are met, of a group by its texts.
 /// Datums with the same id are one.
-/// Errors: kInvalid (a glob), kTooLarge (a cross with over ten million), kCorrupt, kIo.
+/// Errors: kInvalid (a glob), kTooLarge (over kMaxDatums; names the input and the numbers), kCorrupt, kIo.
 /// Source: Pachyderm 1.13 "Datums"; docs/pipelines.md "Datums".
 Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const Input& input, const InputRoots& roots,
                                        const DatumMaker& maker);
 
-/// What one branch's glob matches, in the order of paths.
-Result<DatumMaker::Files> list_files(const store::TreeReader& reader, const PfsInput& input, const InputRoots& roots);
-/// The tuples of files that `parts`' tuples come to together. Errors: kTooLarge.
-Result<std::vector<DatumMaker::Files>> cross_product(const std::vector<std::vector<DatumMaker::Files>>& parts);
+/// All datums of a job are in memory at once, some hundred bytes each. The bound holds for what an input comes to, and for the
+/// files and parts that it is made of together.
+inline constexpr std::size_t kMaxDatums = 1'000'000;
+
+/// What one branch's glob matches, in the order of paths. Errors: kTooLarge (over `most`).
+Result<DatumMaker::Files> list_files(const store::TreeReader& reader, const PfsInput& input, const InputRoots& roots,
+                                     std::size_t most = kMaxDatums);
+/// The tuples of files that the tuples of the parts of `input` come to together. Errors: kTooLarge.
+Result<std::vector<DatumMaker::Files>> cross_product(const Input& input, const std::vector<std::vector<DatumMaker::Files>>& parts,
+                                                     std::size_t most = kMaxDatums);
 /// The tuples of an input, each the files of a datum, in the order of list_datums(); the same one may be there twice.
-Result<std::vector<DatumMaker::Files>> list_tuples(const store::TreeReader& reader, const Input& input, const InputRoots& roots);
+/// Errors: as list_datums(), with `most` for the bound.
+Result<std::vector<DatumMaker::Files>> list_tuples(const store::TreeReader& reader, const Input& input, const InputRoots& roots,
+                                                   std::size_t most = kMaxDatums);
 
 }  // namespace pfs::trigger

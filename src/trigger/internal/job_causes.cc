@@ -40,7 +40,7 @@ class ReaderGraph {
     // a job's id holds the version: an update that comes between must make the transaction start again
     expect(txn_, pipeline_key(name), found->version);
     if (found->record.stopped) return {};  // what it misses is caused when it is started
-    auto spec = parse_spec(found->record.spec_json);
+    auto spec = spec_of(found->record);
     if (!spec) {  // of a version of pfs that knew more; nobody's commit is to fail of that
       spdlog::error("pipeline {}: gets no jobs: {}", name.str(), spec.error().message);
       return {};
@@ -272,7 +272,7 @@ Result<JobId> JobCauses::cause_by_hand(const RepoName& name, const std::map<Bran
     if (found->record.stopped) {
       return Error{Code::kBusy, fmt::format("pipeline {0}: it is stopped; start it with `pfs start pipeline {0}`", name.str())};
     }
-    PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(found->record.spec_json));
+    PFS_TRY_ASSIGN(const PipelineSpec spec, spec_of(found->record));
     const auto read = spec.inputs();
     for (const auto& [ref, commit] : commits) {
       if (std::find(read.begin(), read.end(), ref) != read.end()) continue;

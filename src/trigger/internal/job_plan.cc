@@ -74,6 +74,7 @@ Result<std::optional<JobPlan>> JobPlanner::plan_change(const JobRecord& base, co
     if (!done) return cannot;
     plan.base->removed.push_back(done->output);
   }
+  if (plan.kept + change->added.size() > kMaxDatums) return cannot;  // listing them says what is too much
   for (auto& files : change->added) plan.datums.push_back(maker_.make(std::move(files)));
   return std::optional(std::move(plan));
 }

@@ -53,7 +53,7 @@ Result<void> publish_output(store::Store& store, const Ledger& ledger, const Bra
   options.keep_unchanged = true;
   PFS_FAULT_POINT("trigger.job.publish");
   const auto publish = [&] {
-    return store.catalog().publish_tree(branch, output, provenance, options,
+    return store.catalog().publish_tree(branch, job.record.pipeline.str(), output, provenance, options,
                                         [&](const store::Commit& commit, store::RefTxn& txn) -> Result<void> {
                                           job.record.output_commit = commit.id;
                                           ledger.add_put_job(job.record, job.version, txn);

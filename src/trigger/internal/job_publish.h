@@ -29,7 +29,8 @@ Result<std::optional<MergedOutput>> merge_outputs(store::Store& store, const Job
                                                   const std::vector<DatumResult>& outputs, SamePath same_path,
                                                   const KeepGoing& keep_going);
 
-/// Ends a job well: its output is a commit, and both are one transaction. Errors: kConflict (the job is another's now).
+/// Ends a job well: its output is a commit, and both are one transaction. Errors: kConflict (the job is another's now),
+/// kReadOnly (the branch is its pipeline's no more).
 Result<void> publish_output(store::Store& store, const Ledger& ledger, const BranchRef& branch, Versioned<JobRecord>& job,
                             const store::Subtree& output, const std::vector<store::Commit::Cause>& provenance);
 

@@ -241,7 +241,11 @@ Result<void> JobRun::succeed(const MergedOutput& output, const std::vector<store
   job_.record.finished = around_.clock.now();
   // what a recovered datum would have put out is missing: no job builds on this one, so that it is tried again
   job_.record.separable = output.separable && job_.record.recovered == 0;
-  PFS_TRY(publish_output(around_.store, around_.ledger, spec_.output(), job_, output.tree, provenance));
+  const auto published = publish_output(around_.store, around_.ledger, spec_.output(), job_, output.tree, provenance);
+  if (!published && published.error().code == Code::kReadOnly) {
+    return end(JobState::kKilled, "the pipeline was updated, and writes another branch now");
+  }
+  PFS_TRY(published);
   note();
   return {};
 }

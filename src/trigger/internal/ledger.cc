@@ -10,6 +10,8 @@ namespace pfs::trigger {
 
 namespace {
 
+constexpr std::string_view kPipelines = "pipeline/";
+
 template <class Record>
 std::optional<store::Seq> version_of(const std::optional<Versioned<Record>>& record) {
   return record ? std::optional(record->version) : std::nullopt;
@@ -30,23 +32,28 @@ void expect(store::RefTxn& txn, const std::string& key, std::optional<store::Seq
 Result<std::optional<Versioned<PipelineRecord>>> Ledger::pipeline(const RepoName& name) const {
   PFS_TRY_ASSIGN(const auto row, refs_.get(pipeline_key(name)));
   if (!row) return std::optional<Versioned<PipelineRecord>>();
-  PFS_TRY_ASSIGN(PipelineRecord record, decode_pipeline(row->value));
-  return std::optional(Versioned<PipelineRecord>{std::move(record), row->version});
+  return std::optional(Versioned<PipelineRecord>{read_pipeline(name, row->value), row->version});
+}
+
+PipelineRecord Ledger::read_pipeline(const RepoName& name, const std::string& value) const {
+  auto record = decode_pipeline(value);
+  if (record) return std::move(*record);
+  PipelineRecord damaged;
+  damaged.name = name;
+  damaged.damage = record.error().message;
+  // what replaces it must have a later version than its jobs
+  if (const auto last = caused(name); last && *last) damaged.version = (*last)->record.pipeline_version;
+  return damaged;
 }
 
 Result<std::vector<PipelineRecord>> Ledger::pipelines() const {
   std::vector<PipelineRecord> records;
-  Result<void> decoded;
-  PFS_TRY(refs_.scan("pipeline/", {}, [&](std::string_view, const store::RefValue& row) {
-    auto record = decode_pipeline(row.value);
-    if (!record) {
-      decoded = std::move(record).error();
-      return false;
-    }
-    records.push_back(std::move(*record));
+  std::vector<std::pair<RepoName, std::string>> rows;
+  PFS_TRY(refs_.scan(kPipelines, {}, [&](std::string_view key, const store::RefValue& row) {
+    if (auto name = RepoName::parse(key.substr(kPipelines.size()))) rows.emplace_back(std::move(*name), row.value);
     return true;
   }));
-  if (!decoded) return std::move(decoded).error();
+  for (const auto& [name, value] : rows) records.push_back(read_pipeline(name, value));
   std::stable_sort(records.begin(), records.end(),
                    [](const auto& a, const auto& b) { return a.created > b.created; });
   return records;
@@ -167,6 +174,9 @@ Result<std::optional<Versioned<JobRecord>>> Ledger::next_job(const RepoName& pip
 
 Result<std::optional<JobId>> Ledger::newest_unfinished(const RepoName& pipeline) const {
   std::optional<std::string> last;
+  // rows are read forward only, and a queue may be long; jobs are listed newest first
+  PFS_TRY_ASSIGN(const auto newest, jobs(pipeline, 1));
+  if (!newest.empty() && !newest.front().ended()) return std::optional(newest.front().id);
   PFS_TRY(refs_.scan(queue_prefix(pipeline), {}, [&](std::string_view, const store::RefValue& row) {
     last = row.value;
     return true;

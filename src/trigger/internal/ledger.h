@@ -24,6 +24,10 @@ store::RefTxn begin_transaction();
 /// Lets a transaction be refused unless the key's last write is that one; nullopt: unless there is no such key.
 void expect(store::RefTxn& txn, const std::string& key, std::optional<store::Seq> version);
 
+struct PipelineSpec;
+/// What a pipeline does. Errors: as parse_spec() (a spec of another version of pfs), kCorrupt (its record cannot be read).
+Result<PipelineSpec> spec_of(const PipelineRecord& pipeline);
+
 /// Pipelines and jobs in the RefDb: the only place that knows their keys and what changes together.
 ///
 /// Thread-safe; holds no state of its own.
@@ -31,8 +35,9 @@ class Ledger {
  public:
   explicit Ledger(store::RefDb& refs) : refs_(refs) {}
 
+  /// Of a record that cannot be read the name, and why (PipelineRecord::damage): it can be replaced and deleted.
   Result<std::optional<Versioned<PipelineRecord>>> pipeline(const RepoName& name) const;
-  /// Newest first.
+  /// Newest first; those that cannot be read, too.
   Result<std::vector<PipelineRecord>> pipelines() const;
   /// The pipelines that read a branch.
   Result<std::vector<RepoName>> readers(const BranchRef& branch) const;
@@ -76,6 +81,7 @@ class Ledger {
   void add_put_job(const JobRecord& job, store::Seq expected, store::RefTxn& txn) const;
 
  private:
+  PipelineRecord read_pipeline(const RepoName& name, const std::string& value) const;
   Result<std::vector<JobRecord>> jobs_after_key(const RepoName& pipeline, const std::string& key, std::size_t limit) const;
   Result<bool> is_about(const JobRecord& job, const std::set<CommitId>& commits) const;
 

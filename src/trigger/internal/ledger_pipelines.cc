@@ -11,7 +11,7 @@ namespace pfs::trigger {
 namespace {
 
 Result<std::vector<BranchRef>> inputs_of(const PipelineRecord& pipeline) {
-  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline.spec_json));
+  PFS_TRY_ASSIGN(const PipelineSpec spec, spec_of(pipeline));
   return spec.inputs();
 }
 
@@ -34,6 +34,23 @@ class Readers {
       std::erase(*names, pipeline);
     }
     return {};
+  }
+
+  /// Of one of which nobody knows any more what it reads.
+  Result<void> remove_everywhere(const RepoName& pipeline) {
+    constexpr std::string_view kInputs = "input/";
+    std::vector<BranchRef> inputs;
+    PFS_TRY(refs_.scan(kInputs, {}, [&](std::string_view key, const store::RefValue& row) {
+      const auto branch = BranchRef::parse(key.substr(kInputs.size()));
+      const auto names = decode_names(row.value);
+      if (branch && names && std::find(names->begin(), names->end(), pipeline) != names->end()) inputs.push_back(*branch);
+      return true;
+    }));
+    return remove(pipeline, inputs);
+  }
+  Result<void> remove(const PipelineRecord& pipeline) {
+    const auto inputs = inputs_of(pipeline);
+    return inputs ? remove(pipeline.name, *inputs) : remove_everywhere(pipeline.name);
   }
 
   void write() {
@@ -65,16 +82,18 @@ class Readers {
 
 }  // namespace
 
+Result<PipelineSpec> spec_of(const PipelineRecord& pipeline) {
+  if (!pipeline.damage.empty()) return Error{Code::kCorrupt, pipeline.damage};
+  return parse_spec(pipeline.spec_json);
+}
+
 Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::RefTxn& txn) const {
   Readers readers(refs_, txn);
   for (const auto& [record, old] : changes) {
     const std::string key = pipeline_key(record.name);
     expect(txn, key, old ? std::optional(old->version) : std::nullopt);
     txn.put.push_back({key, encode(record)});
-    if (old) {
-      PFS_TRY_ASSIGN(const auto before, inputs_of(old->record));
-      PFS_TRY(readers.remove(record.name, before));
-    }
+    if (old) PFS_TRY(readers.remove(old->record));
     PFS_TRY_ASSIGN(const auto inputs, inputs_of(record));
     PFS_TRY(readers.add(record.name, inputs));
   }
@@ -91,8 +110,7 @@ Result<void> Ledger::add_erase_pipelines(std::span<const Versioned<PipelineRecor
     PFS_TRY_ASSIGN(const auto caused_last, refs_.get(caused_key(record.name)));
     expect(txn, caused_key(record.name), caused_last ? std::optional(caused_last->version) : std::nullopt);
     txn.erase.push_back(caused_key(record.name));
-    PFS_TRY_ASSIGN(const auto inputs, inputs_of(record));
-    PFS_TRY(readers.remove(record.name, inputs));
+    PFS_TRY(readers.remove(record));
     PFS_TRY(refs_.scan(jobs_prefix(record.name), {}, [&](std::string_view key, const store::RefValue& row) {
       txn.erase.emplace_back(key);
       txn.erase.push_back("job/" + row.value);

@@ -43,6 +43,13 @@ void PipelineDriver::wake() {
   woken_.notify_one();
 }
 
+void PipelineDriver::wake_if_waiting() {
+  Lock lock(mutex_);
+  if (!running_job_ || !running_job_->waits()) return;
+  wake_ = true;
+  woken_.notify_one();
+}
+
 void PipelineDriver::ask_to_stop() {
   Lock lock(mutex_);
   stop_ = true;
@@ -88,6 +95,11 @@ void PipelineDriver::show_progress(const JobRecord& job, const std::string& wait
   if (job.ended()) house_.ended(job.pipeline);
 }
 
+void PipelineDriver::show_waiting(const JobRecord& job) {
+  Lock lock(mutex_);
+  if (!running_job_ || running_job_->id != job.id) running_job_ = job;
+}
+
 void PipelineDriver::show_health(PipelineState state, const std::string& reason) {
   Lock lock(mutex_);
   health_ = {state, reason};
@@ -121,7 +133,7 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
     show_health(PipelineState::kPaused, "");
     return Rest();
   }
-  PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
+  PFS_TRY_ASSIGN(PipelineSpec spec, spec_of(pipeline->record));
   PFS_TRY_ASSIGN(auto job, house_.ledger.next_job(name_));
   if (!job) return be_idle(pipeline->record, spec);
   idle_since_.reset();
@@ -130,6 +142,8 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
     PFS_TRY(end_unrun(std::move(*job), JobState::kKilled, "not run: the pipeline was updated, and reads other branches now"));
     return Rest(0ms);
   }
+  // before the look: an end that comes after it finds us waiting
+  if (job->record.waits()) show_waiting(job->record);
   PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(house_.ledger, job->record));
   if (inputs.what == InputsState::What::kWaiting) {
     show_progress(job->record, inputs.why);

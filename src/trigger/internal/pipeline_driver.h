@@ -40,6 +40,8 @@ class PipelineDriver {
 
   /// There may be a new job, or a new spec.
   void wake() PFS_EXCLUDES(mutex_);
+  /// A job of another pipeline has ended: ours may have waited for that.
+  void wake_if_waiting() PFS_EXCLUDES(mutex_);
   /// Asks it to stop; stop() waits until it has, and its containers are gone.
   void ask_to_stop() PFS_EXCLUDES(mutex_);
   void stop() PFS_EXCLUDES(mutex_);
@@ -73,6 +75,8 @@ class PipelineDriver {
   bool keep_going() const PFS_EXCLUDES(mutex_);
   bool keep_going(const JobId& job) const PFS_EXCLUDES(mutex_);
   void show_progress(const JobRecord& job, const std::string& waiting_for) PFS_EXCLUDES(mutex_);
+  /// That it is the next one, with inputs that may not be there; what it waits for is said once that is known.
+  void show_waiting(const JobRecord& job) PFS_EXCLUDES(mutex_);
   void show_health(PipelineState state, const std::string& reason) PFS_EXCLUDES(mutex_);
 
   const DriverHouse& house_;

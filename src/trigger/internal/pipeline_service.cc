@@ -1,5 +1,6 @@
 #include "trigger/internal/pipeline_service.h"
 
+#include <algorithm>
 #include <set>
 
 #include <boost/filesystem.hpp>
@@ -27,7 +28,7 @@ PipelineService::PipelineService(const PipelinesOptions& options, std::unique_pt
       clock_(*options.clock),
       workers_{runner_.get(), options.views, store_.id(), options.worker_path, links_path(options.state_path),
                options.secrets},
-      house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName& pipeline) { job_ended(pipeline); },
+      house_{store_, ledger_, logs_, clock_, workers_, [this](const RepoName&) { job_ended(); },
              options.idle_time} {}
 
 Result<void> PipelineService::make_directories() const {
@@ -44,6 +45,8 @@ Result<void> PipelineService::start() {
   PFS_TRY(remove_leftovers());
   PFS_TRY_ASSIGN(const std::vector<PipelineRecord> pipelines, ledger_.pipelines());
   PFS_TRY(mend_branches(pipelines));
+  const auto damaged = [](const PipelineRecord& pipeline) { return !pipeline.damage.empty(); };  // its salt is not known
+  if (std::none_of(pipelines.begin(), pipelines.end(), damaged)) PFS_TRY(DatumTable::erase_others(store_.local(), pipelines));
   {
     Lock lock(mutex_);
     started_ = true;
@@ -73,19 +76,26 @@ Result<void> PipelineService::remove_leftovers() {
 /// What a crash between the ledger's transaction and the catalog's has left undone.
 Result<void> PipelineService::mend_branches(const std::vector<PipelineRecord>& pipelines) {
   std::set<BranchRef> outputs;
+  std::set<std::string> unread;
   for (const PipelineRecord& pipeline : pipelines) {
-    PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline.spec_json));
-    outputs.insert(spec.output());
-    auto made = make_branches(spec);
-    if (!made && made.error().code == Code::kNotFound) {  // its input repo was deleted by force
-      spdlog::warn("pipeline {}: {}", spec.name.str(), made.error().message);
+    const auto spec = spec_of(pipeline);
+    if (!spec) {  // it is shown as failing, and the others go on
+      spdlog::error("pipeline {}: cannot run: {}; update it, or delete it", pipeline.name.str(), spec.error().message);
+      unread.insert(pipeline.name.str());
+      continue;
+    }
+    outputs.insert(spec->output());
+    auto made = make_branches(*spec);
+    // its input repo was deleted by force
+    if (!made && (made.error().code == Code::kNotFound || made.error().code == Code::kBusy)) {
+      spdlog::warn("pipeline {}: {}", spec->name.str(), made.error().message);
       continue;
     }
     PFS_TRY(made);
   }
   PFS_TRY_ASSIGN(const auto branches, store_.catalog().branches(std::nullopt));
   for (const store::Branch& branch : branches) {
-    if (!branch.output_of.empty() && !outputs.contains(branch.ref)) {
+    if (!branch.output_of.empty() && !outputs.contains(branch.ref) && !unread.contains(branch.output_of)) {
       PFS_TRY(store_.catalog().set_output_of(branch.ref, ""));
     }
   }
@@ -143,6 +153,17 @@ Result<void> PipelineService::make_branches(const PipelineSpec& spec) {
   return catalog.set_output_of(spec.output(), spec.name.str());
 }
 
+Result<std::vector<BranchRef>> PipelineService::outputs_of(const RepoName& pipeline) const {
+  std::vector<BranchRef> outputs;
+  const auto branches = store_.catalog().branches(pipeline);
+  if (!branches && branches.error().code == Code::kNotFound) return outputs;
+  PFS_TRY(branches);
+  for (const store::Branch& branch : *branches) {
+    if (branch.output_of == pipeline.str()) outputs.push_back(branch.ref);
+  }
+  return outputs;
+}
+
 Result<void> PipelineService::on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch,
                                        store::RefTxn& txn) {
   return causes_.add_jobs(moves, branch, txn);
@@ -170,16 +191,16 @@ void PipelineService::drive_downstream(const BranchRef& branch) {
   for (const RepoName& name : *names) drive(name);
 }
 
-/// Wakes who waits for it: requests, and the jobs that read what it has put out, or would have.
-void PipelineService::job_ended(const RepoName& pipeline) {
+/// Wakes who waits for it: requests, and the jobs that read what it has put out, or would have. Those are found by their
+/// waiting, not by what the pipeline writes: that may be another branch by now.
+void PipelineService::job_ended() {
+  std::vector<DriverPtr> drivers;
   {
     Lock lock(mutex_);
     changed_.notify_all();
+    for (const auto& [name, driver] : drivers_) drivers.push_back(driver);
   }
-  const auto found = ledger_.pipeline(pipeline);
-  if (!found || !*found) return;
-  const auto spec = parse_spec((*found)->record.spec_json);
-  if (spec) drive_downstream(spec->output());
+  for (const DriverPtr& driver : drivers) driver->wake_if_waiting();
 }
 
 Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what) {
@@ -192,10 +213,10 @@ Result<void> PipelineService::on_delete(const BranchRef& branch, store::Deletion
   if (what == store::DeletionOf::kRepo) return {};
   PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(branch.repo));
   if (!pipeline) return {};
-  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline->record.spec_json));
-  if (spec.output() != branch) return {};
+  PFS_TRY_ASSIGN(const auto outputs, outputs_of(branch.repo));
+  if (std::find(outputs.begin(), outputs.end(), branch) == outputs.end()) return {};
   return Error{Code::kBusy, fmt::format("branch {}: written by pipeline {}; delete the pipeline first", branch.str(),
-                                        spec.name.str())};
+                                        branch.repo.str())};
 }
 
 Result<void> PipelineService::on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) {

@@ -69,6 +69,8 @@ class PipelineService final : public Pipelines {
   Result<void> remove_leftovers();
   Result<void> mend_branches(const std::vector<PipelineRecord>& pipelines);
   Result<void> make_branches(const PipelineSpec& spec);
+  /// The branches that are marked as a pipeline's output: one, whatever its spec says.
+  Result<std::vector<BranchRef>> outputs_of(const RepoName& pipeline) const;
   // pipeline_service_apply.cc
   Result<PlannedSpecs> plan(std::span<const SpecText> specs, const ApplyOptions& options) const;
   Result<std::vector<store::RefStep>> steps_of(const PlannedSpecs& planned, const std::optional<store::DirectoryOwner>& owner) const;
@@ -81,7 +83,7 @@ class PipelineService final : public Pipelines {
   void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
-  void job_ended(const RepoName& pipeline) PFS_EXCLUDES(mutex_);
+  void job_ended() PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 

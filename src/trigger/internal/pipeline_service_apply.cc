@@ -20,10 +20,27 @@ constexpr int kTries = 8;  // of a transaction that loses a race against others 
 /// The salt that an update goes on with: the old one, unless it reprocesses or its author has written another.
 Result<std::string> salt_for(const PipelineSpec& spec, const PipelineRecord* old, bool reprocess) {
   if (old != nullptr && !reprocess) {
-    PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(old->spec_json));
-    if (before.salt == spec.salt) return old->salt;
+    const auto before = spec_of(*old);
+    const bool same = before ? before->salt == spec.salt : !spec.salt && !old->salt.empty();
+    if (same) return old->salt;
   }
   return spec.salt && !reprocess ? *spec.salt : new_commit_id().hex();
+}
+
+/// What people have begun in a branch would be lost with the first job that writes it.
+Result<void> refuse_open_changes(const store::Catalog& catalog, const BranchRef& ref) {
+  PFS_TRY_ASSIGN(const store::OpenCommit open, catalog.open_commit(ref));
+  if (open.by_hand) {
+    return Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {0}: commit {1} was opened by hand; finish it with "
+                                          "`pfs finish commit {0}`, or name another branch", ref.str(), open.id.hex())};
+  }
+  if (!open.being_written.empty()) {
+    return Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {}: {} is being written; close it and try again, or name "
+                                          "another branch", ref.str(), printable(open.being_written.front().path))};
+  }
+  if (!open.changed) return {};
+  return Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {0} has changes that are not committed; commit them with "
+                                        "`pfs finish commit {0}`, or name another branch", ref.str())};
 }
 
 Result<bool> is_there(const store::Catalog& catalog, const RepoName& repo) {
@@ -80,17 +97,22 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
       return one.refused(Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {} is written by pipeline {}",
                                                         one.spec.output().str(), output->output_of)});
     }
+    if (output && output->output_of.empty()) {
+      if (auto free = refuse_open_changes(store_.catalog(), one.spec.output()); !free) return one.refused(std::move(free).error());
+    }
     PFS_TRY_ASSIGN(one.change.old, ledger_.pipeline(one.spec.name));
     const PipelineRecord* old = one.change.old ? &one.change.old->record : nullptr;
     if (old != nullptr && !options.update) {
       return one.refused(Error{Code::kExists, fmt::format("pipeline {}: is there already; update it instead", name)});
     }
     PipelineRecord& record = one.change.record;
-    record = old != nullptr ? *old : PipelineRecord{one.spec.name, 0, {}, {}, clock_.now()};
+    record = old != nullptr ? *old : PipelineRecord{one.spec.name, 0, {}, {}, clock_.now(), false, {}};
     if (old != nullptr) {
       // the old text may be an older version's, with other defaults
-      PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(old->spec_json));
-      one.plan.changes = differences(to_json(before), one.plan.spec_json);
+      const auto before = spec_of(*old);
+      if (before) one.plan.changes = differences(to_json(*before), one.plan.spec_json);
+      else one.plan.changes = {"it could not be read: " + before.error().message};
+      record.damage.clear();
     }
     one.plan.version = record.version;
     if (old != nullptr && one.plan.changes.empty() && !options.reprocess) continue;
@@ -150,10 +172,10 @@ Result<std::vector<store::RefStep>> PipelineService::steps_of(
   for (const PlannedSpec& one : planned) {
     if (!one.changes()) continue;
     if (one.change.old) {
-      PFS_TRY_ASSIGN(const PipelineSpec before, parse_spec(one.change.old->record.spec_json));
-      const auto freed = before.output() == one.spec.output() ? Result<store::Branch>(Error{Code::kNotFound, ""})
-                                                              : store_.catalog().branch(before.output());
-      if (freed && freed->output_of == one.spec.name.str()) steps.emplace_back(store::SetOutput{before.output(), ""});
+      PFS_TRY_ASSIGN(const auto before, outputs_of(one.spec.name));
+      for (const BranchRef& freed : before) {
+        if (freed != one.spec.output()) steps.emplace_back(store::SetOutput{freed, ""});
+      }
     }
     steps.emplace_back(store::SetOutput{one.spec.output(), one.spec.name.str()});
   }
@@ -184,6 +206,10 @@ Result<void> PipelineService::follow(const PlannedSpecs& planned) {
     if (!one.changes()) continue;
     drive(one.spec.name);
     drive_downstream(one.spec.output());
+    if (!one.change.old) continue;
+    // who reads the branch that it wrote before waits for no job of it any more
+    const auto before = spec_of(one.change.old->record);
+    if (before && before->output() != one.spec.output()) drive_downstream(before->output());
   }
   return {};
 }

@@ -56,7 +56,7 @@ Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(c
   JobRecord job = found->record;
   PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(job.pipeline));
   if (!pipeline) return Error{Code::kNotFound, fmt::format("job {}: its pipeline was deleted", id.hex())};
-  PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline->record.spec_json));
+  PFS_TRY_ASSIGN(PipelineSpec spec, spec_of(pipeline->record));
   PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(ledger_, job));
   if (inputs.what != InputsState::What::kReady) {
     return Error{Code::kBusy, fmt::format("job {}: has no datums: {}", id.hex(), inputs.why)};

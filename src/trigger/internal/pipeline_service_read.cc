@@ -21,17 +21,23 @@ Error no_such_pipeline(const RepoName& name) {
 }  // namespace
 
 Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
-  PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(record.spec_json));
   PipelineInfo info;
   info.name = record.name;
   info.version = record.version;
   info.spec_json = record.spec_json;
-  info.description = spec.description;
-  info.input = shorthand(spec.input);
-  info.reads = spec.inputs();
-  info.output = spec.output();
   info.created = record.created;
-  info.workers_wanted = spec.pods.workers();
+  const auto spec = spec_of(record);
+  if (spec) {
+    info.description = spec->description;
+    info.input = shorthand(spec->input);
+    info.reads = spec->inputs();
+    info.output = spec->output();
+    info.workers_wanted = spec->pods.workers();
+  } else {
+    PFS_TRY_ASSIGN(const auto outputs, outputs_of(record.name));
+    info.output.repo = record.name;
+    if (!outputs.empty()) info.output = outputs.front();
+  }
   if (const DriverPtr found = driver(record.name)) {
     PipelineDriver::Health health = found->health();
     info.state = health.state;
@@ -44,6 +50,10 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   if (record.stopped) {
     info.state = PipelineState::kPaused;
     info.reason.clear();
+  }
+  if (!spec) {
+    info.state = PipelineState::kFailure;
+    info.reason = spec.error().message;
   }
   PFS_TRY_ASSIGN(const auto newest, ledger_.jobs(record.name, 1));
   if (!newest.empty()) info.last_job = this->info(newest.front()).state;

@@ -84,11 +84,8 @@ Result<void> PipelineService::remove(std::span<const RepoName> names, const Remo
     halt(record.name);
     PFS_TRY(DatumTable(store_.local(), clock_, record.name, record.salt).erase_all());
     logs_.remove(record.name);
-    const auto spec = parse_spec(record.spec_json);
-    if (spec) drive_downstream(spec->output());  // jobs that wait for one of its jobs have failed with it
   }
-  Lock lock(mutex_);
-  changed_.notify_all();  // who waits for a job of them learns that it is gone
+  job_ended();  // who waits for a job of them learns that it is gone; a job that does has failed with it
   return {};
 }
 
@@ -99,9 +96,8 @@ Result<std::vector<store::RefStep>> PipelineService::removal_of(std::span<const 
     return std::any_of(pipelines.begin(), pipelines.end(), [&](const auto& one) { return one.record.name == name; });
   };
   for (const auto& [record, version] : pipelines) {
-    PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(record.spec_json));
-    const auto output = store_.catalog().branch(spec.output());
-    if (output && output->output_of == record.name.str()) steps.emplace_back(store::SetOutput{spec.output(), ""});
+    PFS_TRY_ASSIGN(const auto outputs, outputs_of(record.name));
+    for (const BranchRef& output : outputs) steps.emplace_back(store::SetOutput{output, ""});
     const bool repo_there = store_.catalog().repo(record.name).has_value();
     if (options.keep_repo || !repo_there) continue;
     PFS_TRY_ASSIGN(const auto branches, store_.catalog().branches(record.name));

@@ -33,6 +33,7 @@ struct PipelineRecord {
   std::string salt;       ///< kept over updates unless they reprocess
   Timestamp created;
   bool stopped = false;   ///< by hand: nothing runs, and nothing is caused
+  std::string damage;  ///< not kept: why the record cannot be read, where only its name is known
 };
 
 /// What a pipeline's newest job was caused with.

@@ -1,5 +1,6 @@
 #include "trigger/internal/spec.h"
 
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ Result<PipelineSpec> read_spec(const json& object) {
   spec.name = std::move(*name);
   spec.description = text_or(member(object, "description"), "");
   PFS_TRY_ASSIGN(spec.transform, read_transform(member(object, "transform")));
-  PFS_TRY_ASSIGN(spec.input, read_input(member(object, "input")));
+  PFS_TRY_ASSIGN(spec.input, read_input(member(object, "input"), &spec.notes));
   auto branch = BranchName::parse(text_or(member(object, "output_branch"), "master"));
   if (!branch) return invalid_field("output_branch", branch.error().message);
   spec.output_branch = std::move(*branch);
@@ -78,7 +79,7 @@ Result<PipelineSpec> parse_spec(std::string_view json_text) {
     PFS_TRY_ASSIGN(const json object, parse_once(json_text));
     PFS_TRY_ASSIGN(auto notes, check_spec_fields(object));
     PFS_TRY_ASSIGN(PipelineSpec spec, read_spec(object));
-    spec.notes = std::move(notes);
+    spec.notes.insert(spec.notes.begin(), std::make_move_iterator(notes.begin()), std::make_move_iterator(notes.end()));
     return spec;
   } catch (const json::exception& e) {
     return Error{Code::kInvalid, fmt::format("pipeline spec: {}", e.what())};

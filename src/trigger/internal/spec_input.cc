@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 #include "store/glob.h"
 #include "trigger/internal/capture_text.h"
@@ -49,7 +48,7 @@ class PfsFields {
   PfsFields(const json& object, std::string path) : object_(object), path_(std::move(path)) {}
 
   /// Errors: kInvalid, kUnsupported.
-  Result<void> check() const {
+  Result<void> check(std::vector<std::string>* notes) const {
     for (const auto& member : object_.items()) {
       const std::string& name = member.key();
       const json& value = member.value();
@@ -68,8 +67,9 @@ class PfsFields {
       }
     }
     if (flag("s3")) return not_yet(at("s3"));
-    if (flag("lazy")) spdlog::info("pipeline spec: {} has no effect: files are always fetched when they are read", at("lazy"));
-    if (!text("commit").empty()) spdlog::info("pipeline spec: {} has no effect: is filled in for each job", at("commit"));
+    if (notes == nullptr) return {};
+    if (flag("lazy")) notes->push_back(fmt::format("{} has no effect: files are always fetched when they are read", at("lazy")));
+    if (!text("commit").empty()) notes->push_back(fmt::format("{} has no effect: is filled in for each job", at("commit")));
     return {};
   }
 
@@ -105,6 +105,7 @@ struct Place {
   bool in_join = false;
   bool in_group = false;
   std::size_t depth = 0;
+  std::vector<std::string>* notes = nullptr;  ///< see read_input()
 };
 
 /// A text that is made from what a glob's groups matched.
@@ -122,7 +123,7 @@ Result<std::string> read_capture_text(const PfsFields& fields, const char* name,
 
 Result<PfsInput> read_pfs(const json& object, const Place& place) {
   const PfsFields fields(object, place.path);
-  PFS_TRY(fields.check());
+  PFS_TRY(fields.check(place.notes));
   PfsInput input;
   const std::string repo_text = fields.text("repo");
   if (repo_text.empty()) return invalid(fields.at("repo"), "is required: the repo that the pipeline reads");
@@ -235,9 +236,9 @@ void add_leaves(const Input& input, std::vector<const PfsInput*>& to) {
 
 }  // namespace
 
-Result<Input> read_input(const json& object) {
+Result<Input> read_input(const json& object, std::vector<std::string>* notes) {
   if (object.is_null()) return invalid("input.pfs", "is required: what the pipeline reads");
-  PFS_TRY_ASSIGN(Input input, read_at(object, {.path = "input"}));
+  PFS_TRY_ASSIGN(Input input, read_at(object, {.path = "input", .notes = notes}));
   if (leaves(input).size() > kMaxLeaves) return invalid("input", fmt::format("more than {} branches", kMaxLeaves));
   std::set<std::string> names;
   PFS_TRY(check_names(input, names));

@@ -38,7 +38,8 @@ struct Input {
 
 /// Errors: kInvalid (an unknown field, a wrong type, a value that cannot be, a name that is used twice), kUnsupported (an
 /// input that is known and does not work here yet). They name the field.
-Result<Input> read_input(const nlohmann::json& object);
+/// `notes`, if not null, is told of fields that were given and have no effect, and why.
+Result<Input> read_input(const nlohmann::json& object, std::vector<std::string>* notes = nullptr);
 /// As read_input() takes it, with the defaults filled in.
 nlohmann::json input_json(const Input& input);
 

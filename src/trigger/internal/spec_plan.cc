@@ -103,8 +103,8 @@ Result<void> refuse_cycles(const PlannedSpecs& planned, std::span<const Pipeline
   }
   for (const PipelineRecord& pipeline : pipelines) {
     if (replaced.contains(pipeline.name)) continue;
-    PFS_TRY_ASSIGN(const PipelineSpec spec, parse_spec(pipeline.spec_json));
-    made[spec.output()] = {spec.name, spec.inputs()};
+    const auto spec = spec_of(pipeline);
+    if (spec) made[spec->output()] = {spec->name, spec->inputs()};  // one that cannot be read makes nothing
   }
   for (const PlannedSpec& one : planned) {
     for (const BranchRef& input : one.spec.inputs()) {
