@@ -127,6 +127,22 @@ TEST_CASE("much output arrives whole and in order", "[trigger]") {
   CHECK(worker.output == expected);
 }
 
+TEST_CASE("a command that prints without a pause can be stopped", "[trigger]") {
+  Connected worker;
+  int asked = 0;
+  std::size_t printed = 0;
+  const auto began = std::chrono::steady_clock::now();
+  // ends by itself where nobody asks, so that this test ends, too
+  const CommandRequest chatty{{"timeout", "10", "yes"}, {}, {}, {}};
+  const auto end = worker.link.run(chatty, [&](std::string_view piece) { printed += piece.size(); }, [&] { return ++asked < 5; });
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Code::kCancelled);
+  CHECK(printed > 0);
+  const auto took = std::chrono::steady_clock::now() - began;
+  CHECK(took < std::chrono::seconds(9));
+  CHECK(took >= std::chrono::milliseconds(300));  // it is not asked for each piece
+}
+
 TEST_CASE("a worker that dies is noticed", "[trigger]") {
   Connected worker;
   worker.child.kill();

@@ -113,6 +113,22 @@ TEST_CASE("a datum that takes longer than datum_timeout is killed, and that is a
   CHECK(runs == 2);
 }
 
+TEST_CASE("a command that prints all the time is killed by datum_timeout all the same", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!call.killed() && std::chrono::steady_clock::now() < until) {
+      call.print("still here\n");
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return CommandEnd{};
+  });
+  jobs.create({{"/datum_timeout", "\"200ms\""}});
+  jobs.commit({"a"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("datum_timeout (200ms)") != std::string::npos);
+}
+
 TEST_CASE("a job that takes longer than job_timeout is killed, with its containers", "[trigger]") {
   JobFixture jobs([](const ProgramCall& call, const std::string&) { return hang(call); });
   jobs.create({{"/job_timeout", "\"200ms\""}, {"/parallelism_spec", R"({"constant": 2})"}, {"/standby", "true"}});

@@ -38,7 +38,7 @@ class WorkerLink {
   enum class Wait { kReady, kTimeout };
   Result<Wait> wait(int fd) const;
   Result<void> send(std::string bytes) const;
-  /// The next frame; asks `keep_going` while there is none.
+  /// The next frame; asks `keep_going` at most every 100 ms, whether frames come or not.
   Result<worker::Frame> receive(const KeepGoing& keep_going);
 
   std::string path_;
@@ -46,6 +46,7 @@ class WorkerLink {
   UniqueFd listener_;
   UniqueFd connection_;
   worker::FrameBuffer received_;
+  std::chrono::steady_clock::time_point asked_;  ///< when keep_going was asked last
 };
 
 }  // namespace pfs::trigger
