@@ -151,6 +151,32 @@ TEST_CASE("a worker that dies is noticed", "[trigger]") {
   CHECK(end.error().code == Code::kUnavailable);
 }
 
+TEST_CASE("a worker that dies before it has taken a command has not begun it", "[trigger]") {
+  Connected worker;
+  const CommandRequest request{{"true"}, {}, {}, {}};
+  const auto quiet = [](std::string_view) {};
+  CHECK(worker.link.connected());
+  SECTION("and is dead when it is sent") {
+    worker.child.kill();
+    CHECK_FALSE(worker.link.connected());
+    CHECK_FALSE(worker.link.run(request, quiet, kAlways));
+    CHECK_FALSE(worker.link.begun());
+  }
+  SECTION("and dies before it looks") {
+    worker.child.pause();
+    const auto kill = [&] {
+      worker.child.kill();
+      return true;
+    };
+    CHECK_FALSE(worker.link.run(request, quiet, kill));
+    CHECK_FALSE(worker.link.begun());
+  }
+  SECTION("which is not so once the command runs") {
+    CHECK_FALSE(worker.shell("kill -KILL $PPID; sleep 1"));
+    CHECK(worker.link.begun());
+  }
+}
+
 TEST_CASE("the socket has no name once the worker is connected", "[trigger]") {
   Connected worker;
   CHECK(::access((worker.directory / WorkerLink::kSocketName).c_str(), F_OK) != 0);

@@ -72,6 +72,11 @@ Result<void> WorkerLink::accept(std::chrono::milliseconds timeout, const KeepGoi
   return {};
 }
 
+bool WorkerLink::connected() const {
+  pollfd watched{connection_.get(), POLLRDHUP, 0};
+  return connection_ && ::poll(&watched, 1, 0) >= 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
+}
+
 Result<void> WorkerLink::send(std::string bytes) const {
   std::string_view rest = bytes;
   while (!rest.empty()) {
@@ -97,6 +102,8 @@ Result<worker::Frame> WorkerLink::receive(const KeepGoing& keep_going) {
     if (waited == Wait::kTimeout) continue;
     const ssize_t got = ::read(connection_.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
+    // what a worker is sent is still there when it ends: it has not taken all of the command. Source: unix(7), unread data
+    if (got < 0 && errno == ECONNRESET) begun_ = false;
     if (got <= 0) return lost();
     received_.append({piece.data(), static_cast<std::size_t>(got)});
   }
@@ -114,7 +121,9 @@ Result<worker::CommandEnd> WorkerLink::run(const worker::CommandRequest& request
   if (frame.size() > worker::kMaxFrameBytes) {
     return Error{Code::kTooLarge, "the command, its input and its environment are over 16 MiB"};
   }
+  begun_ = false;
   PFS_TRY(send(std::move(frame)));
+  begun_ = true;
   while (true) {
     PFS_TRY_ASSIGN(const worker::Frame answer, receive(keep_going));
     worker::FrameReader fields(answer.fields);
