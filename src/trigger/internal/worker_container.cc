@@ -26,7 +26,12 @@ void remove_tree(std::string& path) {
 /// What a container is made with: when any of it changes, another is needed. The rest goes with each command.
 std::string WorkerContainer::container_parts(const PipelineSpec& spec) const {
   Encoder out;
-  out.bytes(worker_pod(spec, {}, {}).spec_json).bytes(spec.transform.user);
+  const PodRequest pod = worker_pod(spec, {}, {});
+  out.bytes(pod.spec_json).bytes(spec.transform.user);
+  for (const auto* texts : {&pod.labels, &pod.annotations}) {
+    out.varint(texts->size());
+    for (const auto& [name, value] : *texts) out.bytes(name).bytes(value);
+  }
   for (const SecretUse& use : spec.transform.secrets) {
     out.bytes(use.name).bytes(use.mount_path).bytes(use.env_var).bytes(use.key);
   }
