@@ -18,6 +18,7 @@ using KeepGoing = std::function<bool()>;
 struct PodRequest {
   std::string name;                           ///< lower-case letters, digits and '-'; unique while it is there
   std::map<std::string, std::string> labels;  ///< by which it is found again after a crash
+  std::map<std::string, std::string> annotations;  ///< what people want said about it
   std::string spec_json;                      ///< a PodSpec (core/v1) with one container
 };
 

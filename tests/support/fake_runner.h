@@ -95,6 +95,10 @@ class FakeRunner final : public trigger::Runner {
     std::shared_ptr<Pod> taken;
     {
       Lock lock(mutex_);
+      if (unstoppable_ > 0) {
+        --unstoppable_;
+        return Error{Code::kUnavailable, "it cannot be removed"};
+      }
       const auto found = pods_.find(pod.value);
       if (found == pods_.end()) return {};
       taken = found->second;
@@ -126,6 +130,16 @@ class FakeRunner final : public trigger::Runner {
   void refuse(int times) PFS_EXCLUDES(mutex_) {
     Lock lock(mutex_);
     refused_ = times;
+  }
+  /// The next so many calls of stop() fail.
+  void refuse_to_stop(int times) PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    unstoppable_ = times;
+  }
+  /// What happens to containers that are killed from outside.
+  void lose_all() PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    for (const auto& [name, pod] : pods_) ::shutdown(pod->socket.get(), SHUT_RDWR);
   }
   int running() const PFS_EXCLUDES(mutex_) {
     Lock lock(mutex_);
@@ -191,6 +205,7 @@ class FakeRunner final : public trigger::Runner {
   std::map<std::string, std::shared_ptr<Pod>> pods_ PFS_GUARDED_BY(mutex_);
   int started_ PFS_GUARDED_BY(mutex_) = 0;
   int refused_ PFS_GUARDED_BY(mutex_) = 0;
+  int unstoppable_ PFS_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace pfs::test

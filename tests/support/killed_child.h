@@ -53,6 +53,12 @@ class KilledChild {
     pid_ = 0;
   }
 
+  /// SIGSTOP, and waits until it does nothing any more.
+  void pause() const {
+    ::kill(pid_, SIGSTOP);
+    ::waitpid(pid_, nullptr, WUNTRACED);
+  }
+
   /// True if it was killed, or had ended before, without complaining.
   bool ended_well() const { return pid_ == 0 && (WIFSIGNALED(status_) || WEXITSTATUS(status_) == 0); }
 

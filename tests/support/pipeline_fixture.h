@@ -14,6 +14,7 @@
 #include "support/must.h"
 #include "support/tree_view_host.h"
 #include "trigger/internal/pipeline_service.h"
+#include "trigger/secrets.h"
 
 namespace pfs::test {
 
@@ -31,10 +32,11 @@ class PipelineFixture {
     options.clock = &clock_;
     options.automatic_commits = false;
     store_ = must(store::Store::open(options));
+    secrets_ = must(trigger::Secrets::open(directory_ + "/secrets", clock_));
     auto runner = std::make_unique<FakeRunner>(program_);
     runner_ = runner.get();
     const trigger::PipelinesOptions pipelines{store_.get(), &views_,  &clock_,
-                                              "/worker",    directory_ + "/jobs", idle_time_};
+                                              "/worker",    directory_ + "/jobs", idle_time_, {}, secrets_.get()};
     service_ = std::make_unique<trigger::PipelineService>(pipelines, std::move(runner));
     must(service_->make_directories());
     store_->set_publish_hook(service_.get());
@@ -53,6 +55,7 @@ class PipelineFixture {
 
   store::Store& store() { return *store_; }
   trigger::PipelineService& pipelines() { return *service_; }
+  trigger::Secrets& secrets() { return *secrets_; }
   FakeRunner& runner() { return *runner_; }
   TreeViewHost& views() { return views_; }
 
@@ -124,6 +127,7 @@ class PipelineFixture {
   SystemClock clock_;
   TreeViewHost views_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<trigger::Secrets> secrets_;
   FakeRunner* runner_ = nullptr;
   std::unique_ptr<trigger::PipelineService> service_;
 };

@@ -63,6 +63,28 @@ bool says(const Error& error, const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("a secret is not mounted where no container could start", "[trigger]") {
+  const auto read = [](const std::vector<std::string>& paths) {
+    nlohmann::json transform{{"transform", {{"secrets", nlohmann::json::array()}}}};
+    for (const auto& path : paths) transform["transform"]["secrets"].push_back({{"name", "s"}, {"mount_path", path}});
+    return read_specs(std::vector<SpecText>{{"", spec("a", "text", transform.dump())}});
+  };
+  const std::vector<std::vector<std::string>> bad = {
+      {"/.pfs-worker"}, {"/.pfs-worker/link"}, {"//.pfs-worker/"}, {"/etc/../pfs"}, {"/.."}, {"/./"},   {"//pfs//x"},
+      {"/proc"},        {"/proc/1"},           {"/dev/"},          {"/sys/x"},      {"/a", "/b", "/a"}, {"/a", "/a//./"},
+      {"/a", "/a/b"},   {"/a/b", "/a"}};
+  for (const auto& paths : bad) {
+    INFO(paths.front() << " " << paths.back());
+    const auto refused = read(paths);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::kInvalid);
+    CHECK(says(refused.error(), "transform.secrets["));
+    CHECK(says(refused.error(), "mount_path"));
+  }
+  const auto good = must(read({"//etc/./a/", "/etc/ab", "/.pfs-workers"}));
+  CHECK(good.front().spec.transform.secrets.front().mount_path == "/etc/a");
+}
+
 TEST_CASE("specs that read one another are applied in any order", "[trigger]") {
   Idle idle;
   const auto plans = must(idle.apply({spec("b", "a"), spec("a", "text")}));

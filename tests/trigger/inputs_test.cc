@@ -216,3 +216,34 @@ TEST_CASE("a program sees each input in its directory, and of an input with empt
   CHECK(must(reader.find(output.tree.root, "two"))->size() == 8);
   CHECK(must(reader.find(output.tree.root, "all"))->subtree.totals.bytes == 16);
 }
+
+TEST_CASE("a named pipe is no output, nor by a link to one or to a directory that has got one", "[trigger]") {
+  Inputs inputs;
+  inputs.commit("a@master", {"dir/deep/1", "other/2"});
+  const Input input = must(read_input(json::parse(R"j({"pfs": {"repo": "a", "glob": "/"}})j")));
+  const auto datums = inputs.list(input);
+  REQUIRE(datums.size() == 1);
+  auto& trees = inputs.fixture.store().trees();
+  const auto& reader = inputs.fixture.store().tree_reader();
+  const DatumTree view = must(make_datum_tree(trees, reader, datums.front()));
+  const auto at = [&](const char* path) { return must(trees.walk(trees.root(view.tree), must(RepoPath::parse(path)))); };
+  store::MakeRequest made;
+  made.kind = store::Kind::kFifo;
+  must(trees.make(at("a/dir/deep"), "pipe", made));
+  made.kind = store::Kind::kSymlink;
+  const auto refused = [&](const char* target) {
+    made.target = target;
+    must(trees.make(view.out, "link", made));
+    auto output = collect_output(trees, reader, datums.front(), view);
+    if (output) return std::string();
+    CHECK(output.error().code == Code::kInvalid);
+    must(trees.remove(view.out, "link", /*is_directory=*/false));
+    return output.error().message;
+  };
+  const std::string words = ": a named pipe, socket or device cannot be an output";
+  CHECK(refused("/pfs/a/dir/deep/pipe") == "/pfs/out/link leads to /pfs/a/dir/deep/pipe" + words);
+  CHECK(refused("/pfs/a/dir") == "/pfs/out/link leads to /pfs/a/dir/deep/pipe" + words);
+  CHECK(refused("../a") == "/pfs/out/link leads to /pfs/a/dir/deep/pipe" + words);
+  CHECK(refused("/pfs/a/other").empty());
+  CHECK(must(trees.lookup(must(trees.lookup(view.out, "link")), "2")) != nullptr);
+}

@@ -78,6 +78,22 @@ TEST_CASE("limits of a pod become podman's arguments", "[trigger]") {
   CHECK(has_pair(*docker, "--gpus", "2"));
 }
 
+TEST_CASE("a container has the labels and annotations of its pipeline, and pfs finds it by its own", "[trigger]") {
+  const WorkerPlace place{"store", "/w", "/v", "/l", "0123"};
+  const PipelineSpec spec = *parse_spec(R"({
+    "pipeline": {"name": "p"}, "transform": {"image": "i", "cmd": ["c"]}, "input": {"pfs": {"repo": "r", "glob": "/*"}},
+    "metadata": {"labels": {"team": "vision", "pfs.store": "other", "pfs.pipeline": "q"}, "annotations": {"note": "a = b"}}
+  })");
+  const auto request = worker_pod(spec, PodUser{}, place);
+  const auto arguments = podman_run_arguments(request);
+  REQUIRE(arguments);
+  CHECK(has_pair(*arguments, "--label", "team=vision"));
+  CHECK(has_pair(*arguments, "--label", "pfs.store=store"));
+  CHECK(has_pair(*arguments, "--label", "pfs.pipeline=p"));
+  CHECK_FALSE(has_pair(*arguments, "--label", "pfs.store=other"));
+  CHECK(has_pair(*arguments, "--annotation", "note=a = b"));
+}
+
 TEST_CASE("docker is spoken to in its own words", "[trigger]") {
   const WorkerPlace place{"store", "/usr/bin/pfs-worker", "/v", "/l", "0123"};
   const auto docker = ContainerEngine::parse("/usr/local/bin/docker");

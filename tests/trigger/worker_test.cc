@@ -127,12 +127,54 @@ TEST_CASE("much output arrives whole and in order", "[trigger]") {
   CHECK(worker.output == expected);
 }
 
+TEST_CASE("a command that prints without a pause can be stopped", "[trigger]") {
+  Connected worker;
+  int asked = 0;
+  std::size_t printed = 0;
+  const auto began = std::chrono::steady_clock::now();
+  // ends by itself where nobody asks, so that this test ends, too
+  const CommandRequest chatty{{"timeout", "10", "yes"}, {}, {}, {}};
+  const auto end = worker.link.run(chatty, [&](std::string_view piece) { printed += piece.size(); }, [&] { return ++asked < 5; });
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Code::kCancelled);
+  CHECK(printed > 0);
+  const auto took = std::chrono::steady_clock::now() - began;
+  CHECK(took < std::chrono::seconds(9));
+  CHECK(took >= std::chrono::milliseconds(300));  // it is not asked for each piece
+}
+
 TEST_CASE("a worker that dies is noticed", "[trigger]") {
   Connected worker;
   worker.child.kill();
   const auto end = worker.shell("true");
   REQUIRE_FALSE(end);
   CHECK(end.error().code == Code::kUnavailable);
+}
+
+TEST_CASE("a worker that dies before it has taken a command has not begun it", "[trigger]") {
+  Connected worker;
+  const CommandRequest request{{"true"}, {}, {}, {}};
+  const auto quiet = [](std::string_view) {};
+  CHECK(worker.link.connected());
+  SECTION("and is dead when it is sent") {
+    worker.child.kill();
+    CHECK_FALSE(worker.link.connected());
+    CHECK_FALSE(worker.link.run(request, quiet, kAlways));
+    CHECK_FALSE(worker.link.begun());
+  }
+  SECTION("and dies before it looks") {
+    worker.child.pause();
+    const auto kill = [&] {
+      worker.child.kill();
+      return true;
+    };
+    CHECK_FALSE(worker.link.run(request, quiet, kill));
+    CHECK_FALSE(worker.link.begun());
+  }
+  SECTION("which is not so once the command runs") {
+    CHECK_FALSE(worker.shell("kill -KILL $PPID; sleep 1"));
+    CHECK(worker.link.begun());
+  }
 }
 
 TEST_CASE("the socket has no name once the worker is connected", "[trigger]") {

@@ -1,6 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <atomic>
+
+#include <boost/filesystem.hpp>
 
 #include "support/job_fixture.h"
 
@@ -51,6 +54,66 @@ TEST_CASE("a datum whose container is lost is tried again in another", "[trigger
   jobs.commit({"a"});
   CHECK(jobs.job().state == JobState::kSuccess);
   CHECK(runs == 2);
+  CHECK(jobs.fixture.runner().started() == 2);
+}
+
+TEST_CASE("a container that has died while it had nothing to do costs no datum a try", "[trigger]") {
+  std::atomic<int> runs{0};
+  JobFixture jobs([&](const ProgramCall&, const std::string&) {
+    ++runs;
+    return CommandEnd{};
+  });
+  jobs.create();  // datum_tries is 1
+  jobs.commit({"a"});
+  REQUIRE(jobs.job().state == JobState::kSuccess);
+  jobs.fixture.runner().lose_all();
+  jobs.commit({"b"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(runs == 2);
+  CHECK(jobs.fixture.runner().started() == 2);
+}
+
+TEST_CASE("a container that cannot be removed is not forgotten: the next start removes it", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
+  jobs.create();
+  jobs.commit({"a"});
+  REQUIRE(jobs.job().state == JobState::kSuccess);
+  const std::string links = jobs.directory / "jobs/links";
+  CHECK_FALSE(boost::filesystem::is_empty(links));
+  SECTION("it is removed") {
+    REQUIRE(jobs.fixture.pipelines().set_stopped(PipelineFixture::repo("work"), true));
+    CHECK(boost::filesystem::is_empty(links));
+  }
+  SECTION("it is not") {
+    jobs.fixture.runner().refuse_to_stop(1);
+    REQUIRE(jobs.fixture.pipelines().set_stopped(PipelineFixture::repo("work"), true));
+    CHECK_FALSE(boost::filesystem::is_empty(links));
+    jobs.fixture.close();
+    jobs.fixture.open();
+    CHECK(boost::filesystem::is_empty(links));
+  }
+}
+
+TEST_CASE("a secret that is deleted stays with the containers that have it, and one made anew is for new ones", "[trigger]") {
+  const char* manifest = R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"key": "text"}})";
+  std::atomic<int> runs{0};
+  JobFixture* all = nullptr;
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) {
+    const auto& given = call.request.environment;
+    CHECK(std::find(given.begin(), given.end(), "TOKEN=text") != given.end());
+    if (++runs == 1) must(all->fixture.secrets().remove(must(SecretName::parse("token"))));
+    return CommandEnd{};
+  });
+  all = &jobs;
+  must(jobs.fixture.secrets().create(manifest));
+  jobs.create({{"/transform/secrets", R"([{"name": "token", "env_var": "TOKEN", "key": "key"}])"}});
+  jobs.commit({"a", "b"});
+  CHECK(jobs.job().state == JobState::kSuccess);
+  CHECK(runs == 2);
+  CHECK(jobs.fixture.runner().started() == 1);
+  must(jobs.fixture.secrets().create(manifest));
+  jobs.commit({"c"});
+  CHECK(jobs.job().state == JobState::kSuccess);
   CHECK(jobs.fixture.runner().started() == 2);
 }
 
@@ -111,6 +174,22 @@ TEST_CASE("a datum that takes longer than datum_timeout is killed, and that is a
   CHECK(job.failed == 1);
   CHECK(job.processed == 1);
   CHECK(runs == 2);
+}
+
+TEST_CASE("a command that prints all the time is killed by datum_timeout all the same", "[trigger]") {
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!call.killed() && std::chrono::steady_clock::now() < until) {
+      call.print("still here\n");
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return CommandEnd{};
+  });
+  jobs.create({{"/datum_timeout", "\"200ms\""}});
+  jobs.commit({"a"});
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kFailure);
+  CHECK(job.reason.find("datum_timeout (200ms)") != std::string::npos);
 }
 
 TEST_CASE("a job that takes longer than job_timeout is killed, with its containers", "[trigger]") {

@@ -75,6 +75,7 @@ Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, 
   if (!end) {
     const Error error = std::move(end).error();
     outcome.lost = true;
+    outcome.begun = container.begun() || error.code != Code::kUnavailable;
     if (error.code == Code::kCancelled && timed_out()) {
       outcome.failure = fmt::format("the command was killed: datum_timeout ({}) has passed", shown(*spec_.pods.datum_timeout));
     } else if (error.code == Code::kCancelled) {
@@ -96,6 +97,11 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
   const Command command{spec_.transform.cmd, spec_.transform.stdin_lines};
   PFS_TRY_ASSIGN(Outcome outcome, run(container, datum, command, keep_going));
   Ended ended;
+  if (!outcome.begun) {
+    log_.system(datum.id, fmt::format("datum {}: {} before the command ran; this is no attempt", datum.path, outcome.failure));
+    ended.attempt = {AttemptHow::kNotBegun, std::move(outcome.failure)};
+    return ended;
+  }
   const View::Traffic traffic = container.traffic();
   ended.read_bytes = traffic.read_bytes;
   ended.written_bytes = traffic.written_bytes;

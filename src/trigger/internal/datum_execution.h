@@ -50,7 +50,8 @@ class DatumExecution {
     worker::CommandEnd end;
     std::string failure;  ///< empty: it ended well
     DatumTree view;
-    bool lost = false;  ///< the container is gone
+    bool lost = false;   ///< the container is gone
+    bool begun = true;   ///< unless it was gone before the command ran
   };
   Result<Outcome> run(WorkerContainer& container, const DatumPlace& datum, const Command& command,
                       const KeepGoing& keep_going) const;

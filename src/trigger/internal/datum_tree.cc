@@ -139,6 +139,32 @@ Result<std::optional<store::Entry>> stood_for(const store::TreeReader& reader, c
   return std::optional<store::Entry>();
 }
 
+bool can_be_output(Kind kind) {
+  switch (kind) {
+    case Kind::kFile:
+    case Kind::kDirectory:
+    case Kind::kSymlink:
+      return true;
+    case Kind::kFifo:
+    case Kind::kSocket:
+    case Kind::kBlockDevice:
+    case Kind::kCharacterDevice:
+      break;
+  }
+  return false;
+}
+
+/// A path of the view as the program knows it.
+std::string shown(const Parts& path) {
+  std::string text = "/pfs";
+  for (const std::string& part : path) text += "/" + part;
+  return printable(text);
+}
+
+Error no_output(const std::string& what) {
+  return Error{Code::kInvalid, what + ": a named pipe, socket or device cannot be an output"};
+}
+
 /// Walks `out`, turning links into what they name.
 class OutputWalk {
  public:
@@ -164,36 +190,48 @@ class OutputWalk {
 
  private:
   Result<void> entry(const NodePtr& parent, Parts& path, const std::string& name, Kind kind) {
-    switch (kind) {
-      case Kind::kFile:
-        return {};
-      case Kind::kDirectory: {
-        PFS_TRY_ASSIGN(const NodePtr node, trees_.lookup(parent, name));
-        path.push_back(name);
-        PFS_TRY(directory(node, path));
-        path.pop_back();
-        return {};
-      }
-      case Kind::kSymlink:
-        return link(parent, path, name);
-      case Kind::kFifo:
-      case Kind::kSocket:
-      case Kind::kBlockDevice:
-      case Kind::kCharacterDevice:
-        break;
+    if (kind == Kind::kFile) return {};
+    if (kind == Kind::kSymlink) return link(parent, path, name);
+    path.push_back(name);
+    if (kind != Kind::kDirectory) return no_output(shown(path));
+    PFS_TRY_ASSIGN(const NodePtr node, trees_.lookup(parent, name));
+    PFS_TRY(directory(node, path));
+    path.pop_back();
+    return {};
+  }
+
+  /// Looks for what cannot be an output in what a link brings, where that is not as it was committed. A commit's directories
+  /// are not walked: they may be huge.
+  Result<void> check_source(const NodePtr& node, Parts& path, const std::string& from) {
+    if (!can_be_output(trees_.kind(node))) return no_output(fmt::format("{} leads to {}", from, shown(path)));
+    if (trees_.kind(node) != Kind::kDirectory) return {};
+    PFS_TRY_ASSIGN(const auto unchanged, trees_.finished_entry(node));
+    if (unchanged) return {};
+    std::vector<std::string> others;
+    PFS_TRY(trees_.list(node, {}, [&](const store::ListedEntry& entry) {
+      const Kind kind = entry.stat.attributes.kind;
+      if (kind != Kind::kFile && kind != Kind::kSymlink) others.push_back(entry.name);
+      return true;
+    }));
+    for (const std::string& name : others) {
+      PFS_TRY_ASSIGN(const NodePtr below, trees_.lookup(node, name));
+      path.push_back(name);
+      PFS_TRY(check_source(below, path, from));
+      path.pop_back();
     }
-    std::string where;
-    for (const std::string& part : path) where += "/" + part;
-    return Error{Code::kInvalid, fmt::format("/pfs{}/{}: a named pipe, socket or device cannot be an output",
-                                             printable(where), printable(name))};
+    return {};
   }
 
   Result<void> link(const NodePtr& parent, const Parts& path, const std::string& name) {
     PFS_TRY_ASSIGN(const NodePtr node, trees_.lookup(parent, name));
     PFS_TRY_ASSIGN(const std::string target, trees_.read_link(node));
-    PFS_TRY_ASSIGN(const auto source, resolver_.input_node(path, target));
+    PFS_TRY_ASSIGN(auto source, resolver_.input_node(path, target));
     if (!source) return {};
     PFS_TRY_ASSIGN(auto whole, stood_for(reader_, datum_, source->path));
+    if (whole && !can_be_output(whole->attributes.kind)) {
+      return no_output(fmt::format("{}/{} leads to {}", shown(path), printable(name), shown(source->path)));
+    }
+    if (!whole) PFS_TRY(check_source(source->node, source->path, shown(path) + "/" + printable(name)));
     PFS_TRY(trees_.remove(parent, name, /*is_directory=*/false));
     if (whole) {
       whole->name = name;

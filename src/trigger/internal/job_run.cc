@@ -201,6 +201,7 @@ Result<void> JobRun::ended(std::size_t number, const Datum& datum, const PoolWor
     case AttemptHow::kCannotStart:
     case AttemptHow::kFailed:
     case AttemptHow::kAgain:
+    case AttemptHow::kNotBegun:
       PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kFailed));
       ++job.failed;
       if (first_failure_.empty()) first_failure_ = attempt.why;

@@ -120,6 +120,10 @@ Result<std::vector<std::string>> translate(const PodRequest& request, ContainerE
     out.push_back("--label");
     out.push_back(fmt::format("{}={}", name, value));
   }
+  for (const auto& [name, value] : request.annotations) {
+    out.push_back("--annotation");
+    out.push_back(fmt::format("{}={}", name, value));
+  }
   PFS_TRY_ASSIGN(const auto paths, host_paths(spec));
   PFS_TRY(add_mounts(container, paths, out));
   PFS_TRY(add_user(container, out));

@@ -1,5 +1,7 @@
 #include "trigger/internal/spec_transform.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/names.h"
@@ -34,8 +36,27 @@ bool can_have_secrets(const std::string& path) {
          path.find_first_of(",:\n") == std::string::npos && path != "/pfs" && !path.starts_with("/pfs/");
 }
 
+/// The same place, said with one '/' between its names and with no '.'.
+std::string normalised(const std::string& path) {
+  if (!is_absolute(path)) return path;
+  std::string normal;
+  std::string_view rest = path;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('/'), rest.size());
+    const std::string_view name = rest.substr(0, end);
+    if (!name.empty() && name != ".") normal.append("/").append(name);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return normal.empty() ? "/" : normal;
+}
+
+/// It is that, or below it.
+bool is_within(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
+}
+
 Result<SecretUse> read_secret(const json& object, const std::string& field) {
-  SecretUse secret{text_or(member(object, "name"), ""), text_or(member(object, "mount_path"), ""),
+  SecretUse secret{text_or(member(object, "name"), ""), normalised(text_or(member(object, "mount_path"), "")),
                    text_or(member(object, "env_var"), ""), text_or(member(object, "key"), "")};
   if (secret.name.empty()) return invalid_field(field + ".name", "is required: the secret's name");
   if (auto name = SecretName::parse(secret.name); !name) return invalid_field(field + ".name", name.error().message);
@@ -112,6 +133,25 @@ Result<TransformSpec> read_transform(const json& object) {
   }
   PFS_TRY(check(transform));
   return transform;
+}
+
+Result<void> check_secret_places(const TransformSpec& transform) {
+  for (std::size_t i = 0; i < transform.secrets.size(); ++i) {
+    const std::string& path = transform.secrets[i].mount_path;
+    if (path.empty()) continue;
+    const std::string field = fmt::format("transform.secrets[{}].mount_path", i);
+    if ((path + "/").find("/../") != std::string::npos) return invalid_field(field, "'..' is not followed; give the path without");
+    for (const char* taken : {"/.pfs-worker", "/proc", "/sys", "/dev"}) {
+      if (is_within(path, taken)) return invalid_field(field, fmt::format("{} is the container's own; give another path", taken));
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string& other = transform.secrets[j].mount_path;
+      if (other.empty() || !(is_within(path, other) || is_within(other, path))) continue;
+      return invalid_field(field, fmt::format("'{}' and '{}' of transform.secrets[{}] are in each other's way; give each secret a "
+                                              "directory of its own", printable(path), printable(other), j));
+    }
+  }
+  return {};
 }
 
 json to_json(const TransformSpec& transform) {

@@ -13,7 +13,7 @@ namespace pfs::trigger {
 /// A secret in a container: as files below `mount_path`, or one key of it in a variable.
 struct SecretUse {
   std::string name;
-  std::string mount_path;  ///< absolute; a file for each key. Empty: `env_var` and `key` are set
+  std::string mount_path;  ///< absolute, each '/' once, no '.'; a file for each key. Empty: `env_var` and `key` are set
   std::string env_var;
   std::string key;
 };
@@ -35,6 +35,9 @@ struct TransformSpec {
 
 /// `object` is the spec's `transform`, with types checked. Errors: kInvalid (names the field).
 Result<TransformSpec> read_transform(const nlohmann::json& object);
+/// Refuses secrets where no container could start with them. Not a part of read_transform(): a spec that is kept is read as it
+/// is. Errors: kInvalid (names the field).
+Result<void> check_secret_places(const TransformSpec& transform);
 /// Only what is not as it would be anyway.
 nlohmann::json to_json(const TransformSpec& transform);
 

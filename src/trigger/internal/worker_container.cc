@@ -26,21 +26,31 @@ void remove_tree(std::string& path) {
 /// What a container is made with: when any of it changes, another is needed. The rest goes with each command.
 std::string WorkerContainer::container_parts(const PipelineSpec& spec) const {
   Encoder out;
-  out.bytes(worker_pod(spec, {}, {}).spec_json).bytes(spec.transform.user);
-  for (const SecretUse& use : spec.transform.secrets) out.bytes(use.mount_path).bytes(use.env_var).bytes(use.key);
-  out.bytes(versions_of(house_.secrets, spec.transform.secrets));
+  const PodRequest pod = worker_pod(spec, {}, {});
+  out.bytes(pod.spec_json).bytes(spec.transform.user);
+  for (const auto* texts : {&pod.labels, &pod.annotations}) {
+    out.varint(texts->size());
+    for (const auto& [name, value] : *texts) out.bytes(name).bytes(value);
+  }
+  for (const SecretUse& use : spec.transform.secrets) {
+    out.bytes(use.name).bytes(use.mount_path).bytes(use.env_var).bytes(use.key);
+  }
   return std::move(out).str();
 }
 
 Result<void> WorkerContainer::ensure(const PipelineSpec& spec, const KeepGoing& keep_going) {
   std::string parts = container_parts(spec);
-  if (link_ && made_for_ == parts) {
+  SecretVersions versions = versions_of(house_.secrets, spec.transform.secrets);
+  if (link_ && link_->connected() && made_for_ == parts && still_good(made_with_, versions)) {
     trouble_.clear();
     return {};
   }
   stop();
   auto started = start(spec, keep_going);
-  if (started) made_for_ = std::move(parts);
+  if (started) {
+    made_for_ = std::move(parts);
+    made_with_ = std::move(versions);
+  }
   trouble_ = started ? "" : started.error().message;
   if (!started) stop();
   return started;
@@ -91,8 +101,10 @@ void WorkerContainer::show(store::TreePtr tree) {
 Result<worker::CommandEnd> WorkerContainer::run(const worker::CommandRequest& request,
                                                 const std::function<void(std::string_view piece)>& on_output,
                                                 const KeepGoing& keep_going) {
+  begun_ = false;
   if (!link_) return Error{Code::kUnavailable, "there is no container"};
   auto end = link_->run(request, on_output, keep_going);
+  begun_ = link_->begun();
   if (end) return end;
   Error error = std::move(end).error();
   // after any error the two sides do not agree on what runs: begin again with another container
@@ -111,7 +123,10 @@ Error WorkerContainer::why_lost(const Error& error) const {
 void WorkerContainer::stop() {
   link_.reset();  // the worker ends by itself when it sees this
   if (pod_) {
-    if (auto stopped = house_.runner->stop(*pod_); !stopped) spdlog::error("{}", stopped.error().message);
+    if (auto stopped = house_.runner->stop(*pod_); !stopped) {
+      spdlog::error("{}; the next start of pfsd tries again", stopped.error().message);
+      link_directory_.clear();  // stays on the disk: by it the next start knows that there may be containers
+    }
     pod_.reset();
   }
   view_.reset();  // after the container, which has it mounted

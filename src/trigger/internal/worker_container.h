@@ -34,7 +34,8 @@ class WorkerContainer {
   WorkerContainer& operator=(const WorkerContainer&) = delete;
   ~WorkerContainer() { stop(); }
 
-  /// The container runs, with the image, user and environment of `spec`; one that runs with others is replaced.
+  /// The container runs, with the image, user and environment of `spec`; one that runs with others, or with a secret that was
+  /// made anew since, is replaced, and so is one that has died since it was used.
   /// Errors: kNotFound (the image, a secret), kInvalid (the user), kUnavailable (nothing is mounted; no container runtime), kCancelled.
   Result<void> ensure(const PipelineSpec& spec, const KeepGoing& keep_going);
 
@@ -60,9 +61,13 @@ class WorkerContainer {
   const std::vector<std::string>& secret_environment() const { return secret_environment_; }
 
   /// Runs a command in it. Errors: kUnavailable (the container is lost, says why; ensure() makes another), kCancelled.
+  /// After an error begun() tells whether the command may have run.
   Result<worker::CommandEnd> run(const worker::CommandRequest& request,
                                  const std::function<void(std::string_view piece)>& on_output,
                                  const KeepGoing& keep_going);
+
+  /// Whether the last run() has come as far as the command.
+  bool begun() const { return begun_; }
 
   void stop();
 
@@ -75,11 +80,13 @@ class WorkerContainer {
   const WorkerHouse& house_;
   std::string trouble_;
   std::string made_for_;  ///< the parts of the spec that the container was made with
+  SecretVersions made_with_;
   std::unique_ptr<View> view_;
   std::string link_directory_;
   std::string secrets_directory_;
   std::vector<std::string> secret_environment_;
   std::optional<WorkerLink> link_;
+  bool begun_ = false;
   std::optional<PodId> pod_;
 };
 

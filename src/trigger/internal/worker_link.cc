@@ -17,7 +17,7 @@ namespace pfs::trigger {
 
 namespace {
 
-constexpr int kAskEveryMs = 100;
+constexpr std::chrono::milliseconds kAskEvery{100};
 
 Error lost() { return Error{Code::kUnavailable, "the connection to the container was lost"}; }
 
@@ -46,7 +46,7 @@ Result<WorkerLink> WorkerLink::listen(const std::string& directory) {
 
 Result<WorkerLink::Wait> WorkerLink::wait(int fd) const {
   pollfd watched{fd, POLLIN, 0};
-  const int ready = ::poll(&watched, 1, kAskEveryMs);
+  const int ready = ::poll(&watched, 1, static_cast<int>(kAskEvery.count()));
   if (ready < 0 && errno != EINTR) return error_from_errno(errno, "poll " + path_);
   return ready > 0 ? Wait::kReady : Wait::kTimeout;
 }
@@ -72,6 +72,11 @@ Result<void> WorkerLink::accept(std::chrono::milliseconds timeout, const KeepGoi
   return {};
 }
 
+bool WorkerLink::connected() const {
+  pollfd watched{connection_.get(), POLLRDHUP, 0};
+  return connection_ && ::poll(&watched, 1, 0) >= 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
+}
+
 Result<void> WorkerLink::send(std::string bytes) const {
   std::string_view rest = bytes;
   while (!rest.empty()) {
@@ -88,13 +93,17 @@ Result<worker::Frame> WorkerLink::receive(const KeepGoing& keep_going) {
   while (true) {
     if (auto frame = received_.next()) return *std::move(frame);
     if (received_.oversized()) return lost();
-    PFS_TRY_ASSIGN(const Wait waited, wait(connection_.get()));
-    if (waited == Wait::kTimeout) {
+    // by the clock and not when a wait was in vain: a command that prints all the time leaves none
+    if (const auto now = std::chrono::steady_clock::now(); now - asked_ >= kAskEvery) {
+      asked_ = now;
       if (!keep_going()) return Error{Code::kCancelled, "asked to stop"};
-      continue;
     }
+    PFS_TRY_ASSIGN(const Wait waited, wait(connection_.get()));
+    if (waited == Wait::kTimeout) continue;
     const ssize_t got = ::read(connection_.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
+    // what a worker is sent is still there when it ends: it has not taken all of the command. Source: unix(7), unread data
+    if (got < 0 && errno == ECONNRESET) begun_ = false;
     if (got <= 0) return lost();
     received_.append({piece.data(), static_cast<std::size_t>(got)});
   }
@@ -112,7 +121,9 @@ Result<worker::CommandEnd> WorkerLink::run(const worker::CommandRequest& request
   if (frame.size() > worker::kMaxFrameBytes) {
     return Error{Code::kTooLarge, "the command, its input and its environment are over 16 MiB"};
   }
+  begun_ = false;
   PFS_TRY(send(std::move(frame)));
+  begun_ = true;
   while (true) {
     PFS_TRY_ASSIGN(const worker::Frame answer, receive(keep_going));
     worker::FrameReader fields(answer.fields);

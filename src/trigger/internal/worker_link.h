@@ -27,6 +27,11 @@ class WorkerLink {
   /// Errors: kCancelled, kUnavailable (`timeout` passed, or it speaks another protocol).
   Result<void> accept(std::chrono::milliseconds timeout, const KeepGoing& keep_going);
 
+  /// False once the worker is known to be gone.
+  bool connected() const;
+  /// Whether the last run() has come as far as the command. The worker is gone otherwise, and nothing has happened.
+  bool begun() const { return begun_; }
+
   /// Runs a command to its end; its output comes in pieces as they are written. When `keep_going` says no it goes on
   /// without us: the caller ends the container.
   /// Errors: kCancelled, kUnavailable (the connection is lost: the container has ended).
@@ -38,7 +43,7 @@ class WorkerLink {
   enum class Wait { kReady, kTimeout };
   Result<Wait> wait(int fd) const;
   Result<void> send(std::string bytes) const;
-  /// The next frame; asks `keep_going` while there is none.
+  /// The next frame; asks `keep_going` at most every 100 ms, whether frames come or not.
   Result<worker::Frame> receive(const KeepGoing& keep_going);
 
   std::string path_;
@@ -46,6 +51,8 @@ class WorkerLink {
   UniqueFd listener_;
   UniqueFd connection_;
   worker::FrameBuffer received_;
+  bool begun_ = false;
+  std::chrono::steady_clock::time_point asked_;  ///< when keep_going was asked last
 };
 
 }  // namespace pfs::trigger

@@ -72,8 +72,10 @@ PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const Worke
   }
   const json limits = limits_of(spec.pods.resource_limits);
   if (!limits.empty()) pod["containers"][0]["resources"]["limits"] = limits;
-  return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix,
-                    {{kStoreLabel, place.store_id}, {kPipelineLabel, spec.name.str()}},
+  std::map<std::string, std::string> labels{{kStoreLabel, place.store_id}, {kPipelineLabel, spec.name.str()}};
+  // not over ours, by which leftovers are found
+  labels.insert(spec.pods.labels.begin(), spec.pods.labels.end());
+  return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix, std::move(labels), spec.pods.annotations,
                     pod.dump()};
 }
 

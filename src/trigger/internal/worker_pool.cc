@@ -123,8 +123,10 @@ void WorkerPool::work(std::size_t worker, const PipelineSpec& spec, PoolWork& wo
       }
       return keep_going();
     };
-    put_back(worker, *item, work.attempt(*containers_[worker], item->datum, item->number, unless_restarted));
+    const bool go_on =
+        put_back(worker, *item, work.attempt(*containers_[worker], item->datum, item->number, unless_restarted));
     containers_[worker]->show(nullptr);
+    if (!go_on && !pause(kTryContainerEvery)) return;
   }
 }
 
@@ -145,12 +147,13 @@ std::optional<WorkerPool::Item> WorkerPool::take(std::size_t worker) {
   return item;
 }
 
-void WorkerPool::put_back(std::size_t worker, const Item& item, Result<PoolWork::Attempt> attempt) {
+bool WorkerPool::put_back(std::size_t worker, const Item& item, Result<PoolWork::Attempt> attempt) {
   Lock lock(mutex_);
   Place& place = places_[worker];
   place.runs = containers_[worker]->runs();
   place.item.reset();
   const bool restart = std::exchange(place.restart, false);
+  bool go_on = true;
   if (!attempt && attempt.error().code == Code::kCancelled && restart && !halt_) {
     queue_.push_front(item);
   } else if (!attempt) {
@@ -161,12 +164,18 @@ void WorkerPool::put_back(std::size_t worker, const Item& item, Result<PoolWork:
     halt_ = true;
   } else if (attempt->how == AttemptHow::kAgain) {
     queue_.push_front({item.datum, item.number + 1});
+  } else if (attempt->how == AttemptHow::kNotBegun) {
+    // without a pause, containers that end as soon as they are made would follow each other for ever
+    queue_.push_front(item);
+    place.trouble = std::move(attempt->why);
+    go_on = false;
   } else {
     --left_;
     if (attempt->how == AttemptHow::kCannotStart) halt_ = true;  // nor can the next one's: none is taken
     ended_.push_back({item.datum, *std::move(attempt)});
   }
   changed_.notify_all();
+  return go_on;
 }
 
 bool WorkerPool::pause(std::chrono::milliseconds time) {

@@ -20,6 +20,7 @@ namespace pfs::trigger {
 enum class AttemptHow {
   kDone,
   kAgain,        ///< it failed, and is tried once more
+  kNotBegun,     ///< its container was lost before, which is no try
   kFailed,       ///< for good
   kRecovered,    ///< for good, but its err_cmd ended well
   kCannotStart,  ///< and so cannot any other datum's command
@@ -44,7 +45,7 @@ class PoolWork {
   /// with a container of its own. Errors: kCancelled (`keep_going` said no), and what ends the whole work.
   virtual Result<Attempt> attempt(WorkerContainer& container, std::size_t datum, std::uint64_t number,
                                   const KeepGoing& keep_going) = 0;
-  /// A datum has ended, once for each that was begun; kAgain is not told. Called by the thread that called run().
+  /// A datum has ended, once for each that was begun; kAgain and kNotBegun are not told. Called by the thread that called run().
   virtual Result<void> ended(std::size_t datum, const Attempt& attempt) = 0;
   /// No container can be started; the work goes on when one can. Empty: one can. By the thread that called run().
   virtual void waiting(const std::string& for_what) = 0;
@@ -114,7 +115,8 @@ class WorkerPool {
       PFS_EXCLUDES(mutex_);
   bool wait_for_item() PFS_EXCLUDES(mutex_);
   std::optional<Item> take(std::size_t worker) PFS_EXCLUDES(mutex_);
-  void put_back(std::size_t worker, const Item& item, Result<PoolWork::Attempt> attempt) PFS_EXCLUDES(mutex_);
+  /// False: wait before the next is taken.
+  bool put_back(std::size_t worker, const Item& item, Result<PoolWork::Attempt> attempt) PFS_EXCLUDES(mutex_);
   bool pause(std::chrono::milliseconds time) PFS_EXCLUDES(mutex_);
   void halt(Error why) PFS_EXCLUDES(mutex_);
   bool halted() const PFS_EXCLUDES(mutex_);

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
@@ -84,13 +86,18 @@ Result<WorkerSecrets> place_secrets(const Secrets* secrets, const std::vector<Se
   return placed;
 }
 
-std::string versions_of(const Secrets* secrets, const std::vector<SecretUse>& uses) {
-  std::string versions;
+SecretVersions versions_of(const Secrets* secrets, const std::vector<SecretUse>& uses) {
+  SecretVersions versions;
   for (const SecretUse& use : uses) {
     const auto secret = secret_named(secrets, use.name);
-    versions += fmt::format("{} {};", use.name, secret ? secret->created.nanoseconds : 0);
+    versions.push_back(secret ? std::optional(secret->created) : std::nullopt);
   }
   return versions;
+}
+
+bool still_good(const SecretVersions& made, const SecretVersions& now) {
+  return std::equal(made.begin(), made.end(), now.begin(), now.end(),
+                    [](const auto& before, const auto& after) { return !after || after == before; });
 }
 
 Result<PullCredentials> place_pull_credentials(const Secrets* secrets, const std::vector<std::string>& names,

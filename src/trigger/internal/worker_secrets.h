@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "trigger/internal/spec_transform.h"
 #include "trigger/secrets.h"
@@ -26,8 +28,13 @@ struct WorkerSecrets {
 /// Errors: kNotFound (a secret, a key), kInvalid (a value that cannot be a variable).
 Result<WorkerSecrets> place_secrets(const Secrets* secrets, const std::vector<SecretUse>& uses, const std::string& directory);
 
-/// Changes when one of them is made anew or deleted.
-std::string versions_of(const Secrets* secrets, const std::vector<SecretUse>& uses);
+/// When each of them was made, nothing for one that is not there.
+using SecretVersions = std::vector<std::optional<Timestamp>>;
+SecretVersions versions_of(const Secrets* secrets, const std::vector<SecretUse>& uses);
+
+/// Whether a container that was made with `made` is the same as one that is made now. A secret that is gone meanwhile does not
+/// count: who has it keeps it.
+bool still_good(const SecretVersions& made, const SecretVersions& now);
 
 struct PullCredentials {
   std::vector<std::string> files;  ///< as ImageRequest::auth_files
