@@ -3,6 +3,8 @@
 #include <atomic>
 #include <set>
 
+#include <boost/filesystem.hpp>
+
 #include "support/pipeline_fixture.h"
 #include "support/temporary_directory.h"
 
@@ -341,6 +343,32 @@ TEST_CASE("what a job's commands print is kept, by job and by datum", "[trigger]
   CHECK(texts(of_job) == std::vector<std::string>{"made a"});
   of_job.datum = std::string(64, '0');
   CHECK(texts(of_job).empty());
+}
+
+TEST_CASE("the last lines of a pipeline are found without the logs of jobs before them", "[trigger]") {
+  Upper upper;
+  REQUIRE(upper.fixture.pipelines().create(kSpec, false, false));
+  std::vector<JobInfo> jobs;
+  for (const char* name : {"a", "b", "c"}) {
+    upper.commit(name, name);
+    jobs.push_back(upper.job());
+  }
+  // whoever reads this one fails
+  const std::string oldest = upper.directory.path() + "/jobs/logs/upper/" + jobs.front().id.hex() + ".log";
+  REQUIRE(boost::filesystem::remove(oldest));
+  boost::filesystem::create_directory(oldest);
+  std::vector<std::string> texts;
+  LogFilter last;
+  last.pipeline = PipelineFixture::repo("upper");
+  last.tail = 2;
+  const auto read = upper.fixture.pipelines().logs(last, [&](const LogLine& line) {
+    texts.push_back(line.text);
+    return true;
+  });
+  REQUIRE(read);
+  CHECK(texts == std::vector<std::string>{"made b", "made c"});
+  last.tail.reset();
+  CHECK_FALSE(upper.fixture.pipelines().logs(last, [](const LogLine&) { return true; }));
 }
 
 TEST_CASE("a job that a stop interrupts goes on at the next start, and what it did counts as processed", "[trigger]") {

@@ -47,6 +47,23 @@ namespace {
 constexpr std::chrono::milliseconds kAskEvery{100};
 constexpr std::size_t kNewJobs = 64;  ///< looked for at a time: more do not begin between two looks
 
+/// Which of a pipeline's jobs, oldest first, is the first that the last lines which are wanted may be of: from there on are as
+/// many as that. Their logs are read twice, those of older jobs not at all.
+Result<std::size_t> first_of_tail(const LogBook& logs, const std::vector<JobRecord>& jobs, LogFilter filter) {
+  if (!filter.tail) return 0;
+  const std::size_t wanted = *filter.tail;
+  filter.tail.reset();
+  std::size_t lines = 0;
+  const std::function<bool(const LogLine&)> count = [&](const LogLine&) { return ++lines < wanted; };
+  LogSieve sieve(filter, count);
+  std::size_t first = jobs.size();
+  while (first > 0 && lines < wanted) {
+    const JobRecord& job = jobs[--first];
+    PFS_TRY(logs.read(job.pipeline, job.id.hex(), [&](const LogLine& line) { return sieve.line(line); }));
+  }
+  return first;
+}
+
 }  // namespace
 
 Result<void> PipelineService::logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const {
@@ -98,7 +115,13 @@ Result<void> PipelineService::pipeline_logs(const RepoName& pipeline, const LogF
   std::reverse(records.begin(), records.end());
   std::set<JobId> ended;
   std::map<JobId, LogReader> open;
-  for (const JobRecord& record : records) {
+  PFS_TRY_ASSIGN(const std::size_t first, first_of_tail(logs_, records, filter));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const JobRecord& record = records[i];
+    if (i < first && record.ended()) {
+      ended.insert(record.id);
+      continue;
+    }
     LogReader reader = logs_.reader(pipeline, record.id.hex());
     PFS_TRY_ASSIGN(const bool go_on, reader.read([&](const LogLine& one) { return own_until(one.when) && line(one); }));
     if (!go_on) return {};
