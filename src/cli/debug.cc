@@ -60,6 +60,13 @@ Result<void> run_here(const std::vector<std::string>& words) {
 }
 
 Result<void> debug(Session& session, const Arguments& arguments) {
+  // what is run here is what the daemon says: only one that has a socket on this machine may
+  PFS_TRY_ASSIGN(const auto endpoint, session.endpoint());
+  if (endpoint.socket_path.empty()) {
+    return Error{Code::kUnsupported,
+                 fmt::format("debug datum: the daemon at {} is asked over the network, and its containers are run by the engine "
+                             "on its machine; run this there, as its user, with --address unix:PATH", endpoint.str())};
+  }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Jobs(*connection)
       .debug_datum(arguments.job.id, arguments.datum, [&](std::vector<std::string> words) {

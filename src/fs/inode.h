@@ -62,6 +62,10 @@ struct TreeContext {
   bool shared_input = false;            ///< a file that several views show: see SharedInputs
   /// Used where there is an `ownership`; a shared input counts for the view that looked it up last.
   TrafficCounter traffic;
+  /// To be told of each change below a view that was refused: what its job has put out may not be whole.
+  void refused(const Error& error) const {
+    if (ownership) traffic.refused(error);
+  }
   /// Of the tree's root, from which the numbers of hard links are made: they have no one name.
   InodeNumber number;
   /// A view shows another tree now: nodes of this one are orphans. (A branch's orphans are known to

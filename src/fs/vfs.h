@@ -275,6 +275,8 @@ class Vfs final : public store::TreeObserver {
                              std::string_view to_name, store::RenameMode mode);
   Result<OpenReply> open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode);
   Result<std::optional<std::uint64_t>> seek_stored(const Inode& inode, std::uint64_t offset, store::Seek wanted);
+  Result<void> allocate_stored(const Caller& caller, Inode& inode, AllocateMode mode, std::uint64_t offset,
+                               std::uint64_t length);
   Result<std::size_t> write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
                                    std::span<const std::byte> bytes, WriteMode mode);
   OpenReply add_handle(const InodePtr& inode, OpenMode mode, std::string text);

@@ -165,6 +165,7 @@ Result<NodeStat> Vfs::set_attributes(const Caller& caller, NodeId node,
   if (change.mode) inode->unprivileged = false;
   if (change.mode || change.uid || change.gid || change.size || change.mtime) {
     if (auto changed = trees_.set_attributes(inode->what.node, change); !changed) {
+      inode->what.context->refused(changed.error());
       return std::move(changed).error().within(where(*inode));
     }
   }

@@ -68,7 +68,7 @@ Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_
   inherit_group(stat.attributes, request);
   auto node = trees_.make(directory.stored.node, name, request);
   if (!node) {
-    if (const TreeContext& context = *directory.stored.context; context.ownership) context.traffic.refused(node.error());
+    directory.stored.context->refused(node.error());
     return std::move(node).error().within(where(*directory.inode, name));
   }
   return node;
@@ -231,7 +231,10 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
     return Error{Code::kCrossDevice, "into or out of a view"};
   }
   auto renamed = trees_.rename(source.stored.node, from_name, target.stored.node, to_name, mode);
-  if (!renamed) return std::move(renamed).error().within(where(*source.inode, from_name));
+  if (!renamed) {
+    target.stored.context->refused(renamed.error());
+    return std::move(renamed).error().within(where(*source.inode, from_name));
+  }
   return {};
 }
 
@@ -246,7 +249,10 @@ Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name
     return Error{Code::kCrossDevice, where(*target.inode, name) + ": a hard link into a commit"};
   }
   auto linked = trees_.link(inode->what.node, target.stored.node, name);
-  if (!linked) return std::move(linked).error().within(where(*target.inode, name));
+  if (!linked) {
+    target.stored.context->refused(linked.error());
+    return std::move(linked).error().within(where(*target.inode, name));
+  }
   return remember_made(target, name, inode->what.node);
 }
 

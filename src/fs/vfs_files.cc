@@ -123,7 +123,7 @@ Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::u
     refused = std::move(written).error();
   }
   if (refused) {
-    if (context.ownership) context.traffic.refused(*refused);
+    context.refused(*refused);
     return std::move(*refused).within(where(inode));
   }
   if (context.ownership) context.traffic.written(bytes.size());
@@ -139,7 +139,10 @@ Result<std::size_t> Vfs::copy_range(HandleId source, std::uint64_t source_offset
   }
   auto copied = trees_.copy_range(from->inode->what.node, source_offset, to->inode->what.node,
                                   target_offset, std::min(length, kMaxCopy));
-  if (!copied) return std::move(copied).error().within(where(*to->inode));
+  if (!copied) {
+    to->inode->what.context->refused(copied.error());
+    return std::move(copied).error().within(where(*to->inode));
+  }
   return static_cast<std::size_t>(*copied);
 }
 
@@ -149,6 +152,13 @@ Result<void> Vfs::allocate(const Caller& caller, HandleId id, AllocateMode mode,
   Inode& inode = *handle->inode;
   if (!handle->writes_content())
     return Error{Code::kInvalid, where(inode) + ": not open for writing"};
+  auto allocated = allocate_stored(caller, inode, mode, offset, length);
+  if (!allocated) inode.what.context->refused(allocated.error());
+  return allocated;
+}
+
+Result<void> Vfs::allocate_stored(const Caller& caller, Inode& inode, AllocateMode mode, std::uint64_t offset,
+                                  std::uint64_t length) {
   const auto& node = inode.what.node;
   PFS_TRY_ASSIGN(const auto stat, trees_.stat(node));
   const std::uint64_t end = offset + length;

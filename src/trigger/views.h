@@ -25,7 +25,7 @@ class View {
   struct Traffic {
     std::uint64_t read_bytes = 0;
     std::uint64_t written_bytes = 0;
-    bool no_room = false;  ///< a write was refused because the disk of the store is full
+    bool no_room = false;  ///< a change was refused because the disk of the store is full
   };
   /// What has been read from the mount and written to it below the view since the last show(). What the kernel had in
   /// its cache was not read from the mount.

@@ -82,6 +82,15 @@ std::string port_of(PfsSession& session) {
   return std::to_string(session.server().tcp_addresses().front().port);
 }
 
+TEST_CASE("a daemon on the network is not asked what to run here", "[cli]") {
+  PfsSession session;
+  Stranger stranger("");
+  session.environment = {"PFS_ADDRESS=" + stranger.address(), "PFS_CONFIG=" + session.path("config.json")};
+  const Said said = session.pfs({"debug", "datum", std::string(32, '0'), "/f"});
+  CHECK(said.status != 0);
+  CHECK_THAT(said.err, Catch::Contains("debug datum") && Catch::Contains("unix:PATH"));
+}
+
 TEST_CASE("over the network everything is as over the socket", "[cli][session][network]") {
   PfsSession session;
   listen(session, nullptr, false);

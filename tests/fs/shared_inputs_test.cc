@@ -60,6 +60,7 @@ class World {
   NodeId at(NodeId directory, const std::string& name) {
     return must(vfs_->lookup(kJob, directory, name)).node;
   }
+  bool has_had_no_room(int view) const { return views_[static_cast<std::size_t>(view)]->traffic()->no_room; }
   Code code_of_open(NodeId node) {
     const auto opened = vfs_->open(kJob, node, {true, true, false});
     return opened ? Code::kExists : opened.error().code;
@@ -126,6 +127,17 @@ TEST_CASE("a shared input that nobody knows any more is shared anew", "[fs]") {
   const auto again = world.at(world.data(1), "big");
   CHECK(again != shared);
   CHECK(world.at(world.data(0), "big") == again);
+}
+
+TEST_CASE("room that is refused to a view's job is noticed, also where nothing was written", "[fs]") {
+  World world;
+  const auto file = must(world.vfs().create(kJob, world.data(0), "mine", {}, {true, true, false})).open.handle;
+  world.at(world.data(1), "small");
+  const auto refused = world.vfs().allocate(kJob, file, {}, 0, std::uint64_t{1} << 60U);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kNoSpace);
+  CHECK(world.has_had_no_room(0));
+  CHECK_FALSE(world.has_had_no_room(1));
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST_CASE("a container has the labels and annotations of its pipeline, and pfs f
   const WorkerPlace place{"store", "/w", "/v", "/l", "0123"};
   const PipelineSpec spec = *parse_spec(R"({
     "pipeline": {"name": "p"}, "transform": {"image": "i", "cmd": ["c"]}, "input": {"pfs": {"repo": "r", "glob": "/*"}},
-    "metadata": {"labels": {"team": "vision", "pfs.store": "other", "pfs.pipeline": "q"}, "annotations": {"note": "a = b"}}
+    "metadata": {"labels": {"team": "vision", "pfs.store": "other", "pfs.pipeline": "q"}, "annotations": {"note": "a = b", "more": "one, \"two\""}}
   })");
   const auto request = worker_pod(spec, PodUser{}, place);
   const auto arguments = podman_run_arguments(request);
@@ -92,6 +92,10 @@ TEST_CASE("a container has the labels and annotations of its pipeline, and pfs f
   CHECK(has_pair(*arguments, "--label", "pfs.pipeline=p"));
   CHECK_FALSE(has_pair(*arguments, "--label", "pfs.store=other"));
   CHECK(has_pair(*arguments, "--annotation", "note=a = b"));
+  CHECK(has_pair(*arguments, "--annotation", R"("more=one, ""two""")"));  // podman splits it at commas
+  const auto docker = podman_run_arguments(request, ContainerEngine::Kind::kDocker);
+  REQUIRE(docker);
+  CHECK(has_pair(*docker, "--annotation", R"(more=one, "two")"));
 }
 
 TEST_CASE("docker is spoken to in its own words", "[trigger]") {

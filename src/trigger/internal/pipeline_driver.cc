@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kShortestPause = 1s;
 constexpr std::chrono::milliseconds kLongestPause = 30s;
 constexpr std::chrono::milliseconds kTryContainerEvery = 5s;
+constexpr std::chrono::milliseconds kLongestContainerPause = 5min;
 constexpr std::size_t kThreadNameBytes = 15;
 
 /// Whether a job was caused for the branches that the spec has; an update causes another.
@@ -227,12 +228,16 @@ Result<PipelineDriver::Rest> PipelineDriver::prepare(const PipelineSpec& spec) {
   if (!ready && ready.error().code == Code::kCancelled) return std::move(ready).error();
   const std::string trouble = workers_.trouble();
   show_health(ready ? PipelineState::kRunning : PipelineState::kFailure, trouble);
+  if (ready || trouble != before) container_pause_ = kTryContainerEvery;
   if (ready) return Rest();
   if (trouble != before) {
     spdlog::warn("pipeline {}: {}", name_.str(), trouble);
     if (auto log = house_.logs.pipeline(name_)) (*log)->system({}, trouble);
   }
-  return Rest(kTryContainerEvery);
+  const Rest rest(container_pause_);
+  // to look for an image asks its registry, which need not be asked all the time; a job tries at once
+  if (ready.error().code == Code::kNotFound) container_pause_ = std::min(2 * container_pause_, kLongestContainerPause);
+  return rest;
 }
 
 void PipelineDriver::rest(const Rest& time) {

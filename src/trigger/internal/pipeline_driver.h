@@ -85,6 +85,7 @@ class PipelineDriver {
   /// The thread's alone: since when there was nothing to do, and the version whose containers were then stopped.
   std::optional<std::chrono::steady_clock::time_point> idle_since_;
   std::uint64_t stopped_version_ = 0;
+  std::chrono::milliseconds container_pause_{5'000};  ///< before the containers are tried again while there is no job
 
   mutable Mutex mutex_{LockRank::kLeaf};
   Condition woken_;

@@ -67,6 +67,14 @@ Result<void> add_user(const json& container, std::vector<std::string>& out) {
   return {};
 }
 
+/// podman reads the value of --annotation as a line of comma-separated values. Source: RFC 4180.
+std::string as_csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string field = "\"";
+  for (const char c : text) field.append(c == '"' ? 2 : 1, c);
+  return field + "\"";
+}
+
 /// `1500m` or `2`, as podman's --cpus wants it.
 Result<std::string> cpus(const std::string& text) {
   std::uint64_t number = 0;
@@ -121,8 +129,9 @@ Result<std::vector<std::string>> translate(const PodRequest& request, ContainerE
     out.push_back(fmt::format("{}={}", name, value));
   }
   for (const auto& [name, value] : request.annotations) {
+    const std::string text = fmt::format("{}={}", name, value);
     out.push_back("--annotation");
-    out.push_back(fmt::format("{}={}", name, value));
+    out.push_back(engine == ContainerEngine::Kind::kDocker ? text : as_csv_field(text));
   }
   PFS_TRY_ASSIGN(const auto paths, host_paths(spec));
   PFS_TRY(add_mounts(container, paths, out));
