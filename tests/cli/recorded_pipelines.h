@@ -75,6 +75,7 @@ class RecordedPipelines final : public trigger::Pipelines {
   }
   Result<std::vector<trigger::JobInfo>> jobs(const std::optional<RepoName>& pipeline,
                                              std::size_t limit) const override {
+    if (pipeline) PFS_TRY(get(*pipeline));
     std::vector<trigger::JobInfo> found;
     for (const auto& job : recorded_jobs) {
       if ((!pipeline || job.pipeline == *pipeline) && found.size() < limit) found.push_back(job);
@@ -146,6 +147,7 @@ class RecordedPipelines final : public trigger::Pipelines {
   }
   Result<void> logs(const trigger::LogFilter& filter,
                     const std::function<bool(const trigger::LogLine&)>& visit) const override {
+    if (filter.pipeline) PFS_TRY(get(*filter.pipeline));
     asked = filter;
     for (const auto& line : lines) {
       if (!visit(line)) break;
