@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <memory>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -30,19 +31,36 @@ void start_log(const std::string& level) {
 }
 
 /// For the deepest trees (store::kMaxLevels) the usual 8 MiB are not enough. It is address space: memory is taken as it is used.
-void make_room_on_stacks() {
-  constexpr rlim_t kBytes = rlim_t{64} << 20U;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < kBytes) {
-    limit.rlim_cur = std::min(kBytes, limit.rlim_max);
-    ::setrlimit(RLIMIT_STACK, &limit);  // this thread's grows up to what is said now
-  }
+constexpr rlim_t kStackBytes = rlim_t{64} << 20U;
+
+void make_room_on_threads() {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kBytes);
+  ::pthread_attr_setstacksize(&attributes, kStackBytes);
   ::pthread_setattr_default_np(&attributes);
   ::pthread_attr_destroy(&attributes);
 }
+
+/// The same for this thread, whose stack grows up to the limit of the process, while one of these lives: commits are finished on it
+/// at the start and at the end. In between, containers have the limit that pfsd was given.
+class RoomOnMainThread {
+ public:
+  RoomOnMainThread() {
+    if (::getrlimit(RLIMIT_STACK, &before_) != 0) return;
+    rlimit more = before_;
+    more.rlim_cur = std::min(std::max(kStackBytes, before_.rlim_cur), before_.rlim_max);
+    changed_ = ::setrlimit(RLIMIT_STACK, &more) == 0;
+  }
+  RoomOnMainThread(const RoomOnMainThread&) = delete;
+  RoomOnMainThread& operator=(const RoomOnMainThread&) = delete;
+  ~RoomOnMainThread() {
+    if (changed_) ::setrlimit(RLIMIT_STACK, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  bool changed_ = false;
+};
 
 int run(int argc, char** argv) {
   const auto options = pfs::daemon::parse_options(argc, argv);
@@ -53,10 +71,13 @@ int run(int argc, char** argv) {
     return status ? *status : fail(status.error());
   }
   start_log(options->log_level);
-  make_room_on_stacks();
+  make_room_on_threads();
+  auto room = std::make_unique<RoomOnMainThread>();
   auto daemon = pfs::daemon::Daemon::start(*options);
+  room.reset();
   if (!daemon) return fail(daemon.error());
   if (auto waited = (*daemon)->wait(); !waited) return fail(waited.error());
+  room = std::make_unique<RoomOnMainThread>();
   if (auto stopped = (*daemon)->stop(); !stopped) return fail(stopped.error());
   return 0;
 }

@@ -191,8 +191,11 @@ TEST_CASE("S70: a tree is 1,024 directories deep at most, and one that was made 
     mv d "$P/data@other/d"
     cd "$P"
     commit data@other
+    pfs update branch data@other --commit-after 1h
+    cd "$P/data@other"; for i in $(seq 700); do cd d; done
+    echo late > f
   )sh");
-  REQUIRE(mounted.stop());
+  REQUIRE(mounted.stop());  // which finishes what is open
 }
 
 TEST_CASE("S2: a commit that finds no room on the disk is EAGAIN under its id until it does", "[semantics]") {
