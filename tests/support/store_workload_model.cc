@@ -126,8 +126,11 @@ void StoreWorkload::apply(const StoreOp& op, StoreModel& model) {
     case StoreOp::Kind::kFinish: finish(model, op.branch); break;
     case StoreOp::Kind::kFinishWhileWriting: {
       change(tree, op.path, [](auto& node) { node.bytes += 'a'; });
-      finish(model, op.branch);
       const auto names = names_of(tree, op.path);
+      const bool first = !model.head[op.branch];
+      finish(model, op.branch);
+      // a branch on which nothing else was written has nothing to commit yet, and cannot be retargeted to
+      if (first && names.size() == tree.size()) model.head[op.branch].reset();
       model.left_out[op.branch] = {names.begin(), names.end()};
       change(tree, op.path, [](auto& node) { node.bytes += 'b'; });
       break;
