@@ -54,6 +54,11 @@ struct JobFixture {
     while (!condition() && patience()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return condition();
   }
+  /// A command that runs until it is killed.
+  static trigger::worker::CommandEnd hang(const ProgramCall& call) {
+    until(call.killed);
+    return {};
+  }
   /// What became of each of a job's datums.
   std::vector<trigger::DatumState> datums(const trigger::JobInfo& of) {
     std::vector<trigger::DatumState> states;

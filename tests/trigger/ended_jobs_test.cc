@@ -15,17 +15,12 @@ namespace {
 
 using States = std::vector<DatumState>;
 
-CommandEnd hang(const ProgramCall& call) {
-  JobFixture::until(call.killed);
-  return {};
-}
-
 /// Over a, b and c, of which b hangs for as long as `hangs`.
 struct HangingJob {
   HangingJob()
       : jobs([this](const ProgramCall& call, const std::string& name) {
           if (name == "b") ++runs;
-          return name == "b" && hangs ? hang(call) : CommandEnd{};
+          return name == "b" && hangs ? JobFixture::hang(call) : CommandEnd{};
         }) {}
 
   /// Until a is done and b is being processed.

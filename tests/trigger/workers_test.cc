@@ -17,12 +17,6 @@ namespace {
 
 const CommandEnd kFailed{End::kExited, 7, {}};
 
-/// Runs until it is killed.
-CommandEnd hang(const ProgramCall& call) {
-  JobFixture::until(call.killed);
-  return {};
-}
-
 }  // namespace
 
 TEST_CASE("as many datums as the spec has workers run at once; the output is in the order of the datums", "[trigger]") {
@@ -163,7 +157,7 @@ TEST_CASE("a datum that takes longer than datum_timeout is killed, and that is a
   JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
     if (name != "slow") return CommandEnd{};
     ++runs;
-    return hang(call);
+    return JobFixture::hang(call);
   });
   jobs.create({{"/datum_tries", "2"}, {"/datum_timeout", "\"200ms\""}});
   jobs.commit({"a", "slow"});
@@ -193,7 +187,7 @@ TEST_CASE("a command that prints all the time is killed by datum_timeout all the
 }
 
 TEST_CASE("a job that takes longer than job_timeout is killed, with its containers", "[trigger]") {
-  JobFixture jobs([](const ProgramCall& call, const std::string&) { return hang(call); });
+  JobFixture jobs([](const ProgramCall& call, const std::string&) { return JobFixture::hang(call); });
   jobs.create({{"/job_timeout", "\"200ms\""}, {"/parallelism_spec", R"({"constant": 2})"}, {"/standby", "true"}});
   jobs.commit({"a", "b"});
   const JobInfo job = jobs.job();
@@ -282,7 +276,7 @@ TEST_CASE("a pipeline that is stopped in the middle of a job has no container, a
     jobs.put_out(call, name, name);
     if (name != "b") return CommandEnd{};
     ++runs;
-    return hangs ? hang(call) : CommandEnd{};
+    return hangs ? JobFixture::hang(call) : CommandEnd{};
   });
   jobs.create();
   jobs.commit({"a", "b"});
@@ -309,7 +303,7 @@ TEST_CASE("a job that is stopped is killed, and the next one runs", "[trigger]")
     jobs.put_out(call, name, name);
     if (name != "b") return CommandEnd{};
     ++runs;
-    return hangs ? hang(call) : CommandEnd{};
+    return hangs ? JobFixture::hang(call) : CommandEnd{};
   });
   jobs.create();
   jobs.commit({"a", "b"});
@@ -348,7 +342,7 @@ TEST_CASE("a job that is deleted is gone with its log, and its output stays", "[
 
 TEST_CASE("a datum that is restarted begins anew, and that is no try", "[trigger]") {
   std::atomic<int> runs{0};
-  JobFixture jobs([&](const ProgramCall& call, const std::string&) { return ++runs == 1 ? hang(call) : CommandEnd{}; });
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) { return ++runs == 1 ? JobFixture::hang(call) : CommandEnd{}; });
   jobs.create();
   jobs.commit({"a"});
   REQUIRE(JobFixture::until([&] { return runs == 1; }));
@@ -368,7 +362,7 @@ TEST_CASE("a command that cannot start ends the job at once, whatever the other 
   JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
     if (name == "hangs") {
       hanging = true;
-      return hang(call);
+      return JobFixture::hang(call);
     }
     JobFixture::until([&] { return hanging.load(); });
     return CommandEnd{End::kNotStarted, 2, "exec: not found"};

@@ -8,7 +8,7 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kHotVersion = 1;
 
 void add(HotRows::Waiting& waiting, std::uint64_t bytes, Timestamp when) {
   waiting.bytes += bytes;
@@ -23,7 +23,7 @@ Result<HotRows::Row> HotRows::decode(std::string_view value) {
   Row row;
   row.owner = in.u64();
   row.sequence = in.u64();
-  if (!in.ok() || version != kVersion) return Error{Code::kCorrupt, "hot row: damaged record"};
+  if (!in.ok() || version != kHotVersion) return Error{Code::kCorrupt, "hot row: damaged record"};
   row.bytes = in.raw(in.left());
   return row;
 }
@@ -36,7 +36,7 @@ std::string HotRows::encode(Owner owner, std::string_view bytes) {
     last_sequence_ = std::max(last_sequence_ + 1, static_cast<std::uint64_t>(clock_.now().nanoseconds));
     sequence = last_sequence_;
   }
-  return Encoder().u8(kVersion).u64(owner).u64(sequence).raw(bytes).str();
+  return Encoder().u8(kHotVersion).u64(owner).u64(sequence).raw(bytes).str();
 }
 
 HotRows::Waiting HotRows::waiting() const {

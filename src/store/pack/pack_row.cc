@@ -6,12 +6,12 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRowVersion = 1;
 
 }  // namespace
 
 std::string PackRow::encode() const {
-  return Encoder().u8(kVersion).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size).raw(blob.bytes())
+  return Encoder().u8(kRowVersion).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size).raw(blob.bytes())
       .u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
 }
 
@@ -25,7 +25,7 @@ Result<PackRow> PackRow::decode(std::string_view value) {
   const auto blob = in.raw(BlobName::kSize);
   row.when = Timestamp{static_cast<std::int64_t>(in.u64())};
   PFS_TRY(in.finish("pack row"));
-  if (version != kVersion || kind < 1 || kind > 2 || state < 1 || state > 4) return Error{Code::kCorrupt, "pack row: damaged record"};
+  if (version != kRowVersion || kind < 1 || kind > 2 || state < 1 || state > 4) return Error{Code::kCorrupt, "pack row: damaged record"};
   row.kind = static_cast<PackKind>(kind);
   row.state = static_cast<PackState>(state);
   row.blob = BlobName::from_bytes(blob);
@@ -34,14 +34,14 @@ Result<PackRow> PackRow::decode(std::string_view value) {
 
 std::string pack_key(PackNumber number) { return Encoder().u64(number.value()).str(); }
 
-std::string encode_next_number(std::uint64_t next) { return Encoder().u8(kVersion).u64(next).str(); }
+std::string encode_next_number(std::uint64_t next) { return Encoder().u8(kRowVersion).u64(next).str(); }
 
 Result<std::uint64_t> decode_next_number(std::string_view value) {
   Decoder in(value);
   const auto version = in.u8();
   const auto next = in.u64();
   PFS_TRY(in.finish("next pack number"));
-  if (version != kVersion) return Error{Code::kCorrupt, "next pack number: damaged record"};
+  if (version != kRowVersion) return Error{Code::kCorrupt, "next pack number: damaged record"};
   return next;
 }
 

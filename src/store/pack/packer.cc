@@ -17,7 +17,7 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::size_t kFrameTarget = std::size_t{128} << 10U;
+constexpr std::size_t kPackedFrameTarget = std::size_t{128} << 10U;
 // Sizes do not depend on the level where most bytes are digests; in files' bytes level 3 finds some 6 % more.
 // Source: bench/experiments/RESULTS.md.
 constexpr int kMetaLevel = 1;
@@ -202,7 +202,7 @@ Result<void> Packer::move(const std::vector<Candidate>& candidates, bool paced, 
       continue;
     }
     const auto next = pack_kind_of(candidate.id.kind);
-    if (!moving.frame.empty() && (next != kind || moving.frame_bytes + row.bytes.size() > kFrameTarget)) {
+    if (!moving.frame.empty() && (next != kind || moving.frame_bytes + row.bytes.size() > kPackedFrameTarget)) {
       PFS_TRY(close_frame(moving, turn));
       if (moving.unpublished_bytes >= kPublishEvery) PFS_TRY(publish(moving));
       if (paced) pace(moved, began);

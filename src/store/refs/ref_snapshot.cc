@@ -11,7 +11,7 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kSnapshotVersion = 1;
 constexpr std::uint8_t kLastPart = 1;
 constexpr std::uint8_t kComplete = 2;
 constexpr std::size_t kEventsAtOnce = 1000;
@@ -121,7 +121,7 @@ std::vector<std::string> RefSnapshot::encode() const {
   std::size_t size = 0;
   const auto close = [&](bool last) {
     Encoder out;
-    out.u8(kVersion).u8(static_cast<std::uint8_t>((last ? kLastPart : 0) | (complete ? kComplete : 0)));
+    out.u8(kSnapshotVersion).u8(static_cast<std::uint8_t>((last ? kLastPart : 0) | (complete ? kComplete : 0)));
     out.varint(parts.size()).u64(since.value()).u64(until.value()).signed_varint(when.nanoseconds).varint(rows.size());
     for (const auto& row : rows) out.raw(row);
     parts.push_back(std::move(out).str());
@@ -151,7 +151,7 @@ Result<RefSnapshot> RefSnapshot::decode(std::string_view bytes) {
   snapshot.since = Seq(in.u64());
   snapshot.until = Seq(in.u64());
   snapshot.when = Timestamp{in.signed_varint()};
-  if (!in.ok() || version != kVersion || (flags & ~(kLastPart | kComplete)) != 0 || part > ~std::uint32_t{0}) return damaged;
+  if (!in.ok() || version != kSnapshotVersion || (flags & ~(kLastPart | kComplete)) != 0 || part > ~std::uint32_t{0}) return damaged;
   snapshot.part = static_cast<std::uint32_t>(part);
   snapshot.last_part = (flags & kLastPart) != 0;
   snapshot.complete = (flags & kComplete) != 0;

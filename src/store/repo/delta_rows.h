@@ -23,6 +23,9 @@ struct DeltaRow {
   static Result<DeltaRow> decode(std::string_view value, std::string_view name);
 };
 
+/// Reads whatever is newest: no epoch is as late.
+constexpr Epoch kNewest{~std::uint64_t{0}};
+
 std::string delta_key(DirId directory, std::string_view name, Epoch epoch);
 /// The first key of a name, of a directory, and the one behind its last.
 std::string delta_name_begin(DirId directory, std::string_view name);

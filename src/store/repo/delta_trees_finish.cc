@@ -12,7 +12,6 @@ namespace pfs::store {
 
 namespace {
 
-constexpr Epoch kNewest{~std::uint64_t{0}};
 constexpr FileId kLastFile{~std::uint64_t{0} - 1};  // greater than any that is given out
 
 // Semantics S44: times of directories and ctime alone make no commit worth keeping.

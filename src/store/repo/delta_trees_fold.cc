@@ -15,7 +15,6 @@ namespace pfs::store {
 
 namespace {
 
-constexpr Epoch kNewest{~std::uint64_t{0}};
 constexpr std::size_t kFilesAtOnce = 256;
 constexpr std::size_t kChangesAtOnce = 4096;  // of a batch: one for a big directory would be as big
 

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kMaxOrphansTold = 4000;
 constexpr std::size_t kMaxOrphansLookedAt = 2 * kMaxOrphansTold;
 constexpr std::size_t kMaxLookedAtBelow = 2000;  // below the top: for walks that do not begin there
-constexpr Epoch kNewest{~std::uint64_t{0}};
 
 }  // namespace
 

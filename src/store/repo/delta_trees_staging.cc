@@ -10,12 +10,6 @@
 
 namespace pfs::store {
 
-namespace {
-
-constexpr Epoch kNewest{~std::uint64_t{0}};
-
-}  // namespace
-
 // What a power cut may bring back: rows of the database up to some moment, records of the log whose checksum holds, blocks
 // of spools that were written back. A row may then be newer than the bytes it refers to, never older than what this
 // has returned for: whatever changed a row that a file needs set `rows_unsynced`. Numbers of segments and spools are not used

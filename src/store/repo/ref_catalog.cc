@@ -9,9 +9,6 @@ namespace pfs::store {
 
 namespace {
 
-// A transaction that loses a race is tried again this often; races are rare and short.
-constexpr int kAttempts = 20;
-
 template <class Record, class Decode>
 Result<std::vector<Record>> load_all(const RefDb& refs, const std::string& prefix, Decode decode) {
   std::vector<Record> all;

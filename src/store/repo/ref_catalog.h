@@ -15,6 +15,9 @@
 
 namespace pfs::store {
 
+/// A transaction that loses a race is tried again this often; races are rare and short.
+constexpr int kAttempts = 20;
+
 /// Catalog over a RefDb and the live trees.
 ///
 /// Operations that move HEADs go one after the other on a branch, side by side on different ones; nobody who writes waits

@@ -11,9 +11,6 @@ namespace pfs::store {
 
 namespace {
 
-// A transaction that loses a race is tried again this often; races are rare and short.
-constexpr int kAttempts = 20;
-
 Result<std::optional<Branch>> branch_after(const RefDb& refs, const RefTxn& txn, const BranchRef& ref) {
   const std::string key = branch_key(ref);
   for (const auto& put : txn.put) {

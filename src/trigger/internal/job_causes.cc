@@ -8,13 +8,12 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/spec.h"
 
 namespace pfs::trigger {
 
 namespace {
-
-constexpr int kTries = 8;  // of a transaction that loses a race
 
 struct Reader {
   PipelineRecord record;

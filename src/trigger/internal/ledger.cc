@@ -8,6 +8,8 @@
 
 namespace pfs::trigger {
 
+Error no_such_job(const JobId& id) { return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())}; }
+
 namespace {
 
 constexpr std::string_view kPipelines = "pipeline/";

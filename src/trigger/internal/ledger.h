@@ -28,6 +28,9 @@ struct PipelineSpec;
 /// What a pipeline does. Errors: as parse_spec() (a spec of another version of pfs), kCorrupt (its record cannot be read).
 Result<PipelineSpec> spec_of(const PipelineRecord& pipeline);
 
+/// kNotFound, of a job.
+Error no_such_job(const JobId& id);
+
 /// Pipelines and jobs in the RefDb: the only place that knows their keys and what changes together.
 ///
 /// Thread-safe; holds no state of its own.

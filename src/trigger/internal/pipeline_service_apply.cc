@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/datum_table.h"
 #include "trigger/internal/datums.h"
 #include "trigger/internal/job_inputs.h"
@@ -15,7 +16,6 @@ namespace pfs::trigger {
 namespace {
 
 constexpr std::size_t kShownDatums = 5;
-constexpr int kTries = 8;  // of a transaction that loses a race against others that change pipelines
 
 /// The salt that an update goes on with: the old one, unless it reprocesses or its author has written another.
 Result<std::string> salt_for(const PipelineSpec& spec, const PipelineRecord* old, bool reprocess) {

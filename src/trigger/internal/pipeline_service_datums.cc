@@ -52,7 +52,7 @@ DatumState state_of(Miss miss, bool job_has_ended) {
 /// Errors: kNotFound (the job), kBusy (its inputs are not there yet), kInvalid (it is of another input than the pipeline has now).
 Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(const JobId& id) const {
   PFS_TRY_ASSIGN(const auto found, ledger_.job(id));
-  if (!found) return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())};
+  if (!found) return no_such_job(id);
   JobRecord job = found->record;
   PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(job.pipeline));
   if (!pipeline) return Error{Code::kNotFound, fmt::format("job {}: its pipeline was deleted", id.hex())};

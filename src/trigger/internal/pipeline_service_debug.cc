@@ -5,17 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/datum_environment.h"
 #include "trigger/internal/datum_tree.h"
 #include "trigger/internal/job_datums.h"
 
 namespace pfs::trigger {
-
-namespace {
-
-constexpr std::chrono::milliseconds kAskEvery{100};
-
-}  // namespace
 
 Result<void> PipelineService::debug_datum(const JobId& id, const std::string& datum,
                                           const std::function<bool(const std::vector<std::string>& words)>& ready,

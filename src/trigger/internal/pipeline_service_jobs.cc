@@ -2,18 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/datum_table.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
-
-namespace {
-
-constexpr int kTries = 8;  // against the job itself, which writes its own record
-
-Error no_such_job(const JobId& id) { return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())}; }
-
-}  // namespace
 
 Result<bool> PipelineService::kill_job(const JobId& id, const std::string& reason) {
   Result<void> put;

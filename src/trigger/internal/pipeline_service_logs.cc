@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
@@ -44,7 +45,6 @@ class LogSieve {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAskEvery{100};
 constexpr std::size_t kNewJobs = 64;  ///< looked for at a time: more do not begin between two looks
 
 /// Which of a pipeline's jobs, oldest first, is the first that the last lines which are wanted may be of: from there on are as
@@ -71,7 +71,7 @@ Result<void> PipelineService::logs(const LogFilter& filter, const std::function<
   if (filter.job) {
     PFS_TRY_ASSIGN(const auto found, ledger_.job(*filter.job));
     if (!found || (filter.pipeline && found->record.pipeline != *filter.pipeline)) {
-      return Error{Code::kNotFound, fmt::format("job {}: no such job", filter.job->hex())};
+      return no_such_job(*filter.job);
     }
     return job_logs(found->record, filter, sieve);
   }

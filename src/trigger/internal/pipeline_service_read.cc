@@ -4,15 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
 
 namespace {
-
-constexpr std::chrono::milliseconds kAskEvery{100};
-
-Error no_such_job(const JobId& id) { return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())}; }
 
 Error no_such_pipeline(const RepoName& name) {
   return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", name.str())};

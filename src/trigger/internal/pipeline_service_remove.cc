@@ -4,14 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "trigger/internal/again.h"
 #include "trigger/internal/datum_table.h"
 #include "trigger/internal/pipeline_service.h"
 
 namespace pfs::trigger {
 
 namespace {
-
-constexpr int kTries = 8;  // of a transaction that loses a race against others that change pipelines
 
 Error no_such_pipeline(const RepoName& name) {
   return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", name.str())};

@@ -14,13 +14,13 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "trigger/internal/again.h"
 
 namespace pfs::trigger {
 
 namespace {
 
 constexpr std::size_t kMaxCaptured = 1 << 20;
-constexpr std::chrono::milliseconds kAskEvery{100};
 
 struct Pipe {
   UniqueFd read_end;

@@ -13,11 +13,11 @@
 
 #include <fmt/format.h>
 
+#include "trigger/internal/again.h"
+
 namespace pfs::trigger {
 
 namespace {
-
-constexpr std::chrono::milliseconds kAskEvery{100};
 
 Error lost() { return Error{Code::kUnavailable, "the connection to the container was lost"}; }
 

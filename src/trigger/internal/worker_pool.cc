@@ -6,11 +6,12 @@
 #include <thread>
 #include <utility>
 
+#include "trigger/internal/again.h"
+
 namespace pfs::trigger {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAskEvery{100};
 constexpr std::chrono::milliseconds kTryContainerEvery{2000};
 constexpr std::size_t kThreadNameBytes = 15;
 
