@@ -180,8 +180,8 @@ class Vfs final : public store::TreeObserver {
 
   /// A new, empty view.
   std::shared_ptr<ViewRoot> add_view(Ownership owner) { return views_.add(owner); }
-  /// As ViewRoot::show(). Where much was written in what it has shown, the kernel is told to forget that, or it would keep
-  /// the bytes on the disk for as long as it likes.
+  /// As ViewRoot::show(). Waits, for at most 1 s, until the kernel has forgotten what it knew of the tree before, and so
+  /// whoever works in the view finds the new one; never on a thread that a kernel request waits for.
   void show_in_view(ViewRoot& view, store::TreePtr tree);
   /// Orphans what is open in it.
   void remove_view(ViewRoot& view);
@@ -235,7 +235,6 @@ class Vfs final : public store::TreeObserver {
   Result<void> list_branches(store::Kind kind, std::string_view after, const Listing::Visit& visit);
   Result<std::string> body_of(const Inode& inode);
 
-  NameReply reply(const Inode& directory, const Inode& inode, NodeStat stat) const;
   Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
   Result<NodeStat> stat_of(const Inode& inode);
   void appear(store::Attributes& attributes) const;

@@ -25,6 +25,7 @@ Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::strin
   PFS_TRY_ASSIGN(auto inode, inodes_.find(directory));
   if (is_orphan(*inode))
     return Error{Code::kStale, "lookup below a branch that points elsewhere now"};
+  if (inode->what.role == Role::kViewRoot) inode->what.view->ask(name);
   auto found = find(caller, *inode, name);
   if (found) return remember(*inode, name, *found);
   const bool cacheable = found.error().code == Code::kNotFound && inode->is_stored() &&
@@ -215,13 +216,11 @@ Result<NameReply> Vfs::remember(const Inode& directory, std::string_view name, c
     inodes_.forget(inode->id, 1);
     return std::move(stat).error();
   }
-  return reply(directory, *inode, *stat);
-}
-
-NameReply Vfs::reply(const Inode& directory, const Inode& inode, NodeStat stat) const {
-  NameReply reply{inode.id, stat, validity(inode)};
-  // a view shows another tree without telling the kernel
-  if (directory.what.role == Role::kViewRoot) reply.name_valid = reply.stat.valid = kAskAgain;
+  NameReply reply{inode->id, *stat, validity(*inode)};
+  // shown meanwhile was another tree, which will not have this name forgotten
+  if (directory.what.role == Role::kViewRoot && !directory.what.view->is_asked(name)) {
+    reply.name_valid = reply.stat.valid = kAskAgain;
+  }
   return reply;
 }
 
@@ -238,11 +237,11 @@ std::chrono::seconds Vfs::attributes_validity(const Inode& inode) const {
     case Role::kControlRoot:
     case Role::kHeads:
     case Role::kBranchControl:
-    case Role::kViews: return kMoment;
+    case Role::kViews:
+    case Role::kViewRoot: return kMoment;
     case Role::kBranchRoot:
     case Role::kCommitRoot:
     case Role::kStored:
-    case Role::kViewRoot:
     case Role::kCommitFile:
     case Role::kLogFile:
     case Role::kHeadLink:

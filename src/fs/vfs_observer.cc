@@ -14,8 +14,6 @@ namespace {
 // and stat(2) as soon as the names are dropped.
 constexpr std::size_t kMaxOrphans = 4000;
 constexpr std::chrono::milliseconds kDropTimeout{1000};
-// Less is left to the next look into the view: telling the kernel costs more than a datum that writes little.
-constexpr std::uint64_t kMuchWritten = 1u << 20U;
 
 }  // namespace
 
@@ -72,21 +70,12 @@ void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::strin
 }
 
 void Vfs::show_in_view(ViewRoot& view, store::TreePtr tree) {
-  std::vector<std::string> names;
-  {
-    const ViewRoot::Shown before = view.shown();
-    const auto traffic = before.context ? before.context->traffic.get() : nullptr;
-    if (before.root && traffic && traffic->written_bytes >= kMuchWritten) {
-      const auto listed = trees_.list(before.root, {}, [&names](const store::ListedEntry& entry) {
-        names.push_back(entry.name);
-        return true;
-      });
-      if (!listed) spdlog::warn("view: what was written stays until the kernel forgets it: {}", listed.error().message);
-    }
-  }
   store::NodePtr top = tree ? trees_.root(tree) : nullptr;
-  view.show(std::move(tree), std::move(top));
-  if (!names.empty() && view.node()) caches_.drop_names(view.node(), std::move(names), [] {});
+  const auto names = view.show(std::move(tree), std::move(top));
+  if (!view.node()) return;
+  caches_.drop_attributes(view.node());
+  // waits: whoever works in the view from now on finds the new tree. What was below these names goes with them
+  if (!names.empty()) drop_names(view.node(), names);
 }
 
 void Vfs::remove_view(ViewRoot& view) {

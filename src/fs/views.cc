@@ -7,19 +7,39 @@
 
 namespace pfs::fs {
 
-void ViewRoot::show(store::TreePtr tree, store::NodePtr root) {
+namespace {
+
+// More are asked for each time: forgetting them would cost more than remembering them saves.
+constexpr std::size_t kMaxAsked = 64;
+
+}  // namespace
+
+std::vector<std::string> ViewRoot::show(store::TreePtr tree, store::NodePtr root) {
   Shown next{std::move(root), std::make_shared<TreeContext>()};
   next.context->ownership = owner_;
   next.context->number = inode_number(kRootNumber, name_, 0);
   next.context->traffic.set(std::make_shared<ViewTraffic>());
   // after the lock: the last reference to a tree drops its rows in the store
   store::TreePtr old_tree = std::move(tree);
+  std::set<std::string, std::less<>> asked;
   {
     Lock lock(mutex_);
     if (shown_.context) shown_.context->replaced = true;
     std::swap(tree_, old_tree);
     std::swap(shown_, next);
+    std::swap(asked_, asked);
   }
+  return {asked.begin(), asked.end()};
+}
+
+void ViewRoot::ask(std::string_view name) {
+  Lock lock(mutex_);
+  if (asked_.size() < kMaxAsked && !asked_.contains(name)) asked_.emplace(name);
+}
+
+bool ViewRoot::is_asked(std::string_view name) const {
+  Lock lock(mutex_);
+  return asked_.contains(name);
 }
 
 ViewRoot::Shown ViewRoot::shown() const {

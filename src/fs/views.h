@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/sync.h"
@@ -15,8 +17,8 @@
 namespace pfs::fs {
 
 /// A directory of the mount that shows one tree after another: what a worker's container has at
-/// /pfs. Its own node stays the same; its top names are never cached by the kernel, so that a
-/// change needs no notification.
+/// /pfs. Its own node stays the same; the kernel remembers its top names, and is told to forget
+/// them when another tree is shown.
 ///
 /// Thread-safe.
 class ViewRoot {
@@ -28,13 +30,18 @@ class ViewRoot {
 
   /// From now on the entries of `root`, the root of `tree`; what was shown before is orphaned.
   /// Null: nothing.
-  void show(store::TreePtr tree, store::NodePtr root) PFS_EXCLUDES(mutex_);
+  /// Shape: the names that were asked for since the last call, which the kernel may remember.
+  std::vector<std::string> show(store::TreePtr tree, store::NodePtr root) PFS_EXCLUDES(mutex_);
 
   struct Shown {
     store::NodePtr root;  ///< null while nothing is shown
     std::shared_ptr<TreeContext> context;
   };
   Shown shown() const PFS_EXCLUDES(mutex_);
+  /// Before a top name is looked up, so that the next show() knows of it however the two race.
+  void ask(std::string_view name) PFS_EXCLUDES(mutex_);
+  /// Whether the next show() will return the name: the kernel may remember what it was found to be.
+  bool is_asked(std::string_view name) const PFS_EXCLUDES(mutex_);
   /// Of what it shows now; null before it has shown anything.
   std::shared_ptr<ViewTraffic> traffic() const;
 
@@ -50,6 +57,7 @@ class ViewRoot {
   mutable Mutex mutex_{LockRank::kLeaf};
   store::TreePtr tree_ PFS_GUARDED_BY(mutex_);
   Shown shown_ PFS_GUARDED_BY(mutex_);
+  std::set<std::string, std::less<>> asked_ PFS_GUARDED_BY(mutex_);
 };
 
 /// The views of a mount, by their names, which nobody can guess. Thread-safe.

@@ -75,6 +75,19 @@ TEST_CASE("S63: a job sees its own view and no other's; outside nobody sees that
   )sh"));
 }
 
+TEST_CASE("S63: each datum sees its own files and no other's, whatever a container's datums before it have looked at", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    for i in $(seq 150); do echo "$i" > "$P/data@master/n$i"; done
+    commit data@master
+    pipeline p 'set -e; name=$(busybox basename "$data"); set -- /pfs/*; test "$*" = "/pfs/data /pfs/out"; for again in 1 2; do test "$(busybox ls /pfs/data)" = "$name"; test "n$(busybox cat /pfs/data/*)" = "$name"; test -z "$(busybox ls /pfs/out)"; busybox stat /pfs /pfs/data "$data" /pfs/out > /dev/null; test ! -e /pfs/none; test ! -e /pfs/data/none; done; echo "$name" > "/pfs/out/$name"; busybox mkdir "/pfs/out/d$name"; echo in > "/pfs/out/d$name/f"; set -- /pfs/out/*; test "$*" = "/pfs/out/d$name /pfs/out/$name"'
+    jobs_are 1 success
+    test "$(ls "$P/p@master" | wc -l)" -eq 300
+    for i in $(seq 150); do test "$(cat "$P/p@master/n$i" "$P/p@master/dn$i/f")" = "n$i
+in"; done
+  )sh"));
+}
+
 TEST_CASE("S70: EROFS for an output branch, EBUSY for a branch that a pipeline reads or writes", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, with_pipelines(R"sh(

@@ -40,7 +40,7 @@ class Random {
 /// Changes a branch as somebody would.
 class Editor {
  public:
-  Editor(PipelineFixture& fixture, Random& random) : fixture_(fixture), random_(random) {}
+  explicit Editor(PipelineFixture& fixture) : fixture_(fixture) {}
 
   void write(const std::string& ref, const std::string& path, const std::string& text) {
     // a file in the way of a directory, or a directory in that of a file
@@ -65,7 +65,6 @@ class Editor {
   }
 
   PipelineFixture& fixture_;
-  Random& random_;
 };
 
 /// A command that does what its input files say: each line is a path to put out (a directory, where it ends with a slash).
@@ -130,7 +129,7 @@ void play(std::uint64_t seed) {
   fixture.make_branch("in@master");
   must(fixture.pipelines().create(spec("change", "until_success"), false, false));
   must(fixture.pipelines().create(spec("whole", "every_job"), false, false));
-  Editor editor(fixture, random);
+  Editor editor(fixture);
   const std::size_t rarely = random.of<std::size_t>({2, 20, 1000});
   for (int step = 0; step < 12; ++step) {
     for (std::size_t changes = 1 + random.below(3); changes > 0; --changes) {
@@ -194,7 +193,7 @@ void compare(std::uint64_t seed) {
   TemporaryDirectory directory;
   PipelineFixture fixture(directory.path(), [](const ProgramCall&) { return CommandEnd{}; });
   fixture.open(/*start=*/false);
-  Editor editor(fixture, random);
+  Editor editor(fixture);
   InputRoots before;
   for (const char* ref : {"a@master", "b@master"}) fixture.make_branch(ref);
   for (int step = 0; step < 15; ++step) {
