@@ -36,7 +36,7 @@ ContainerEngine::Credentials ContainerEngine::credentials(const std::string& aut
 }
 
 std::vector<std::string> ContainerEngine::run_detached() const {
-  return {"run", "--detach", "--network", "none", "--log-driver", "none"};
+  return {"run", "--detach", "--log-driver", "none"};
 }
 
 Result<std::vector<std::string>> ContainerEngine::pod_arguments(const PodRequest& request) const {

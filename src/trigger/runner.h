@@ -14,12 +14,20 @@ namespace pfs::trigger {
 /// Asked now and then by calls that take long; false ends them with kCancelled.
 using KeepGoing = std::function<bool()>;
 
+/// What a pod reaches beside its own loopback interface.
+enum class PodNetwork {
+  kNone,
+  kDefault,  ///< what the engine, or the cluster, gives a pod of which nothing is said
+  kHost,     ///< the machine's own, its loopback interface included
+};
+
 /// What to start, in Kubernetes' own words, so that every runner starts the same.
 struct PodRequest {
   std::string name;                           ///< lower-case letters, digits and '-'; unique while it is there
   std::map<std::string, std::string> labels;  ///< by which it is found again after a crash
   std::map<std::string, std::string> annotations;  ///< what people want said about it
   std::string spec_json;                      ///< a PodSpec (core/v1) with one container
+  PodNetwork network = PodNetwork::kNone;     ///< here, as a PodSpec has no word for none
 };
 
 /// How a runner names what it started.

@@ -26,7 +26,7 @@ json good_spec() {
                   "secrets": [{"name": "access", "mount_path": "/etc/access"}, {"name": "access", "env_var": "A", "key": "a"}]},
     "input": {"pfs": {"repo": "images", "name": "in", "branch": "dev", "glob": "/*", "lazy": true}},
     "parallelism_spec": {"constant": 4}, "output_branch": "dev", "datum_tries": 5, "reprocess_spec": "every_job",
-    "datum_timeout": "1m30s", "job_timeout": "1.5h", "output_merge": "error", "standby": true, "salt": "s",
+    "datum_timeout": "1m30s", "job_timeout": "1.5h", "output_merge": "error", "network": "default", "standby": true, "salt": "s",
     "resource_limits": {"cpu": "500m", "memory": "64M", "disk": "1Gi", "gpu": {"type": "nvidia.com/gpu", "number": 1}},
     "resource_requests": {"cpu": 0.5, "memory": 1000}, "metadata": {"labels": {"a": "b"}, "annotations": {}},
     "scheduling_spec": {"node_selector": {"disk": "ssd"}}, "pod_spec": "{}", "pod_patch": "[]",

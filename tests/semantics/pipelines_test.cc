@@ -124,6 +124,26 @@ TEST_CASE("S62: a job changes a big input that it shares with others, and they s
   )sh"));
 }
 
+TEST_CASE("a container reaches the network that its spec asks for, and none otherwise", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_pipelines(R"sh(
+    mkdir "$T/www"; echo served > "$T/www/page"
+    for port in $(shuf -n 20 -i 20000-32000); do  # one that nobody has
+      busybox httpd -f -p "127.0.0.1:$port" -h "$T/www" & server=$!
+      sleep 0.3; kill -0 "$server" 2> /dev/null && break
+    done
+    trap 'kill "$server"' EXIT
+    # nc: the wget of a static busybox looks for the resolver's libraries
+    fetch="(echo GET /page HTTP/1.0; echo) | busybox nc -w 5 127.0.0.1 $port > /pfs/out/page; busybox grep -c : /proc/net/dev > /pfs/out/interfaces"
+    pipeline alone "$fetch"
+    more='"network": "host",'; pipeline with "$fetch"
+    put f x; pfs flush commit data@master > /dev/null
+    test "$(tail -n 1 "$P/with@master/page")" = served
+    test ! -s "$P/alone@master/page"
+    test "$(cat "$P/alone@master/interfaces")" -eq 1
+  )sh"));
+}
+
 TEST_CASE("two jobs that read one input ask the daemon for its bytes once", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, "pid=" + std::to_string(mounted.pid()) + "\n" + with_pipelines(R"sh(

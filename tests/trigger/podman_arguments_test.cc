@@ -1,5 +1,7 @@
 #include "trigger/internal/podman_arguments.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -76,6 +78,22 @@ TEST_CASE("limits of a pod become podman's arguments", "[trigger]") {
   const auto docker = podman_run_arguments(worker_pod(spec, PodUser{}, place), ContainerEngine::Kind::kDocker);
   REQUIRE(docker);
   CHECK(has_pair(*docker, "--gpus", "2"));
+}
+
+TEST_CASE("a container has no network unless its spec asks for one", "[trigger]") {
+  const WorkerPlace place{"store", "/w", "/v", "/l", "0123"};
+  const auto network = [&](const std::string& field) {
+    const auto arguments = podman_run_arguments(worker_pod(*parse_spec(R"({
+      "pipeline": {"name": "p"}, "transform": {"image": "i", "cmd": ["c"]}, )" + field + R"(
+      "input": {"pfs": {"repo": "r", "glob": "/*"}}})"), PodUser{}, place));
+    REQUIRE(arguments);
+    const auto word = std::find(arguments->begin(), arguments->end(), "--network");
+    return word == arguments->end() ? "the engine's" : *(word + 1);
+  };
+  CHECK(network("") == "none");
+  CHECK(network(R"("network": "none",)") == "none");
+  CHECK(network(R"("network": "host",)") == "host");
+  CHECK(network(R"("network": "default",)") == "the engine's");
 }
 
 TEST_CASE("a container has the labels and annotations of its pipeline, and pfs finds it by its own", "[trigger]") {

@@ -56,7 +56,7 @@ TEST_CASE("the fields about pods are read with their units", "[trigger]") {
   auto json = edges();
   json.update(nlohmann::json::parse(R"({
     "parallelism_spec": {"constant": "4"}, "standby": true, "autoscaling": true, "datum_tries": "5",
-    "datum_timeout": "1m30s", "job_timeout": "1.5h", "output_merge": "error",
+    "datum_timeout": "1m30s", "job_timeout": "1.5h", "output_merge": "error", "network": "host",
     "resource_limits": {"cpu": "500m", "memory": "64M", "disk": "1Gi", "gpu": {"type": "nvidia.com/gpu", "number": 1}},
     "resource_requests": {"cpu": 0.5, "memory": 64000000},
     "metadata": {"labels": {"team": "vision"}, "annotations": {"note": "x"}},
@@ -82,11 +82,13 @@ TEST_CASE("the fields about pods are read with their units", "[trigger]") {
   CHECK(spec->pods.resource_requests.cpu_thousandths == 500);
   CHECK(spec->pods.chunk_bytes == 10);
   CHECK(spec->output_merge == SamePath::kError);
+  CHECK(spec->pods.network == PodNetwork::kHost);
   CHECK(spec->transform.err_cmd == std::vector<std::string>{"sh"});
 
   const auto written = nlohmann::json::parse(to_json(*spec));
   CHECK(written["resource_requests"]["memory"] == "64M");
   CHECK(written["job_timeout"] == "1h30m");
+  CHECK(written["network"] == "host");
   CHECK(to_json(parse_spec(written.dump()).value()) == written.dump());
 }
 
@@ -150,6 +152,8 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/pod_spec", "{", Code::kInvalid, "pod_spec"},
       {"/metadata", {{"labels", {{"a", 1}}}}, Code::kInvalid, "metadata.labels"},
       {"/output_merge", "last", Code::kInvalid, "output_merge"},
+      {"/network", "bridge", Code::kInvalid, "network"},
+      {"/network", true, Code::kInvalid, "network"},
       {"/datum_tries", "three", Code::kInvalid, "datum_tries"},
       {"/datum_tries", -1, Code::kInvalid, "datum_tries"},
       {"/reprocess_spec", "never", Code::kInvalid, "reprocess_spec"},

@@ -113,6 +113,12 @@ Result<void> add_limits(const json& container, ContainerEngine::Kind engine, std
   return {};
 }
 
+void add_network(PodNetwork network, std::vector<std::string>& out) {
+  if (network == PodNetwork::kDefault) return;  // podman's own differs between root and everybody else
+  out.push_back("--network");
+  out.push_back(network == PodNetwork::kHost ? "host" : "none");
+}
+
 Result<std::vector<std::string>> translate(const PodRequest& request, ContainerEngine::Kind engine) {
   const json spec = json::parse(request.spec_json);
   PFS_TRY(only(spec, "spec", {"containers", "volumes", "restartPolicy"}));
@@ -133,6 +139,7 @@ Result<std::vector<std::string>> translate(const PodRequest& request, ContainerE
     out.push_back("--annotation");
     out.push_back(engine == ContainerEngine::Kind::kDocker ? text : as_csv_field(text));
   }
+  add_network(request.network, out);
   PFS_TRY_ASSIGN(const auto paths, host_paths(spec));
   PFS_TRY(add_mounts(container, paths, out));
   PFS_TRY(add_user(container, out));

@@ -109,6 +109,7 @@ constexpr Field kSpecFields[] = {
     {"reprocess_spec", Type::kString},
     {"salt", Type::kString},
     {"output_merge", Type::kString},
+    {"network", Type::kString},
     {"metadata", Type::kObject, Support::kYes, {}, kMetadataFields},
     {"resource_limits", Type::kObject, Support::kYes, {}, kResourcesFields},
     {"resource_requests", Type::kObject, Support::kNoEffect, "one machine has nothing to choose from", kResourcesFields},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -80,6 +81,17 @@ Result<Parallelism> read_parallelism(const json& object) {
   return parallelism;
 }
 
+constexpr std::pair<const char*, PodNetwork> kNetworks[] = {
+    {"none", PodNetwork::kNone}, {"default", PodNetwork::kDefault}, {"host", PodNetwork::kHost}};
+
+Result<PodNetwork> read_network(const json& spec) {
+  const std::string name = text_or(member(spec, "network"), "none");
+  for (const auto& [known, network] : kNetworks) {
+    if (name == known) return network;
+  }
+  return invalid_field("network", "expected none, default or host");
+}
+
 /// A text that is itself JSON: kept as it is written, once it is known to be some.
 Result<std::string> read_patch(const json& spec, const char* name, bool (json::*is)() const noexcept,
                                const char* expected) {
@@ -106,6 +118,7 @@ Result<PodTerms> read_pod_terms(const json& spec) {
   PFS_TRY_ASSIGN(terms.job_timeout, read_timeout(spec, "job_timeout"));
   PFS_TRY_ASSIGN(terms.resource_requests, read_resources(spec, "resource_requests"));
   PFS_TRY_ASSIGN(terms.resource_limits, read_resources(spec, "resource_limits"));
+  PFS_TRY_ASSIGN(terms.network, read_network(spec));
   using Texts = std::map<std::string, std::string>;
   terms.labels = value_or_empty<Texts>(member(member(spec, "metadata"), "labels"));
   terms.annotations = value_or_empty<Texts>(member(member(spec, "metadata"), "annotations"));
@@ -135,6 +148,9 @@ void add_pod_terms(const PodTerms& terms, json& spec) {
   if (terms.job_timeout) spec["job_timeout"] = format_go_duration(*terms.job_timeout);
   if (terms.resource_requests != Resources{}) spec["resource_requests"] = resources_json(terms.resource_requests);
   if (terms.resource_limits != Resources{}) spec["resource_limits"] = resources_json(terms.resource_limits);
+  for (const auto& [name, network] : kNetworks) {
+    if (network == terms.network && network != PodNetwork::kNone) spec["network"] = name;
+  }
   if (!terms.labels.empty()) spec["metadata"]["labels"] = terms.labels;
   if (!terms.annotations.empty()) spec["metadata"]["annotations"] = terms.annotations;
   if (!terms.node_selector.empty()) spec["scheduling_spec"]["node_selector"] = terms.node_selector;

@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
+#include "trigger/runner.h"
 
 namespace pfs::trigger {
 
@@ -38,6 +39,7 @@ struct PodTerms {
   std::optional<std::chrono::nanoseconds> job_timeout;
   Resources resource_requests;
   Resources resource_limits;
+  PodNetwork network = PodNetwork::kNone;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
   std::map<std::string, std::string> node_selector;

@@ -76,7 +76,7 @@ PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const Worke
   // not over ours, by which leftovers are found
   labels.insert(spec.pods.labels.begin(), spec.pods.labels.end());
   return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix, std::move(labels), spec.pods.annotations,
-                    pod.dump()};
+                    pod.dump(), spec.pods.network};
 }
 
 }  // namespace pfs::trigger
