@@ -16,6 +16,12 @@ namespace pfs::fs {
 /// fuse_lowlevel_notify_inval_inode and _entry in fuse_lowlevel.h.
 class KernelCaches {
  public:
+  /// How much of what it remembers below a name goes with it.
+  enum class Forget {
+    kAll,   ///< attributes and pages, too
+    kName,  ///< those when the next walk finds something else there; kernels before 6.2 forget all
+  };
+
   virtual ~KernelCaches() = default;
 
   /// The next stat(2) of the node asks us. Takes effect at once and cannot block.
@@ -25,7 +31,7 @@ class KernelCaches {
   /// lock for it. `done` is called when no walk meets them any more, on a thread of ours; never
   /// after the mount has begun to stop.
   virtual void drop_names(NodeId directory, std::vector<std::string> names,
-                          std::function<void()> done) = 0;
+                          Forget what, std::function<void()> done) = 0;
 
   /// The same for one name, waiting until it is done. Returns false when `timeout` passed first (it
   /// will be done later). Never from a thread that a kernel request waits for.

@@ -206,7 +206,8 @@ class Vfs final : public store::TreeObserver {
   bool write_back_files(const std::optional<BranchRef>& branch);
   /// Drops names, and waits for that a second at most, where no request of the kernel is behind it:
   /// the API's answer then comes after the last old look.
-  void drop_names(NodeId directory, const std::vector<std::string>& names);
+  void drop_names(NodeId directory, const std::vector<std::string>& names,
+                  KernelCaches::Forget what = KernelCaches::Forget::kAll);
   /// A directory whose names are the store's: itself, or what a view shows at the moment.
   struct Stored {
     store::NodePtr node;

@@ -14,14 +14,17 @@ namespace {
 // and stat(2) as soon as the names are dropped.
 constexpr std::size_t kMaxOrphans = 4000;
 constexpr std::chrono::milliseconds kDropTimeout{1000};
+// What was written in a view is of no use to the next; less than this is left for the kernel to forget when it likes.
+constexpr std::uint64_t kMuchWritten = 1u << 20U;
 
 }  // namespace
 
-void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names) {
+void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names,
+                     KernelCaches::Forget what) {
   const auto dropped = std::make_shared<std::promise<void>>();  // shared: it may come after the wait
   auto done = dropped->get_future();
   ++drops_under_way_;
-  caches_.drop_names(directory, names, [this, dropped] {
+  caches_.drop_names(directory, names, what, [this, dropped] {
     {
       Lock lock(drops_mutex_);
       --drops_under_way_;
@@ -71,11 +74,16 @@ void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::strin
 
 void Vfs::show_in_view(ViewRoot& view, store::TreePtr tree) {
   store::NodePtr top = tree ? trees_.root(tree) : nullptr;
+  const auto traffic = view.traffic();
   const auto names = view.show(std::move(tree), std::move(top));
   if (!view.node()) return;
   caches_.drop_attributes(view.node());
-  // waits: whoever works in the view from now on finds the new tree. What was below these names goes with them
-  if (!names.empty()) drop_names(view.node(), names);
+  if (names.empty()) return;
+  // waits, so that whoever works in the view from now on finds the new tree. The pages of inputs stay: the next datum,
+  // here or in another view, may read the same. A walk that has just asked, and meets this on its way back, remembers
+  // the old name: what is below is orphaned, which sends it to ask again.
+  const bool much = traffic && traffic->written_bytes >= kMuchWritten;
+  drop_names(view.node(), names, much ? KernelCaches::Forget::kAll : KernelCaches::Forget::kName);
 }
 
 void Vfs::remove_view(ViewRoot& view) {

@@ -19,7 +19,7 @@ using namespace pfs::fs;
 class NoCaches final : public KernelCaches {
  public:
   void drop_attributes(NodeId) override {}
-  void drop_names(NodeId, std::vector<std::string>, std::function<void()> done) override { done(); }
+  void drop_names(NodeId, std::vector<std::string>, Forget, std::function<void()> done) override { done(); }
   bool drop_name_now(NodeId, const std::string&, std::chrono::milliseconds) override { return true; }
   bool drop_content_now(NodeId, std::chrono::milliseconds) override { return true; }
   void drop_listing(NodeId) override {}

@@ -104,7 +104,8 @@ struct Pipes {
 
 /// a -> b, c -> d
 struct Diamond : Pipes {
-  Diamond() {
+  explicit Diamond(bool mounted = true) {
+    fixture.views().set_mounted(mounted);  // first: a pipeline that is there may have its container at once
     fixture.make_branch("a@master");
     make("b", pfs_input("a"));
     make("c", pfs_input("a"));
@@ -279,8 +280,7 @@ TEST_CASE("a pipeline's update causes jobs of what reads its output", "[trigger]
 }
 
 TEST_CASE("a job that waits for another goes on waiting after a restart", "[trigger]") {
-  Diamond diamond;
-  diamond.fixture.views().set_mounted(false);
+  Diamond diamond(/*mounted=*/false);
   diamond.commit("a@master", "f", "1");
   diamond.fixture.close();
   diamond.fixture.open();
@@ -291,8 +291,7 @@ TEST_CASE("a job that waits for another goes on waiting after a restart", "[trig
 }
 
 TEST_CASE("a job whose input was to come of a pipeline that is deleted has failed", "[trigger]") {
-  Diamond diamond;
-  diamond.fixture.views().set_mounted(false);
+  Diamond diamond(/*mounted=*/false);
   diamond.commit("a@master", "f", "1");
   must(diamond.fixture.pipelines().remove(PipelineFixture::repo("c")));
   diamond.fixture.views().set_mounted(true);
@@ -358,8 +357,8 @@ TEST_CASE("a job that waits while its pipeline is given other branches is not ru
   pipes.fixture.make_branch("left@master");
   pipes.fixture.make_branch("right@master");
   pipes.commit("right@master", "y", "2");
-  pipes.make("one", pfs_input("left"));
   pipes.fixture.views().set_mounted(false);
+  pipes.make("one", pfs_input("left"));
   pipes.commit("left@master", "x", "1");
   const JobId first = must(pipes.fixture.pipelines().jobs(PipelineFixture::repo("one"), 1)).front().id;
   pipes.fixture.close();  // so that nobody is at it
@@ -378,10 +377,10 @@ namespace {
 /// a, with a job of it that has begun and cannot go on; then its pipeline is told to write another branch.
 struct Redirected : Pipes {
   Redirected() {
+    fixture.views().set_mounted(false);
     fixture.make_branch("in@master");
     make("a", pfs_input("in"));
     make("b", pfs_input("a"));
-    fixture.views().set_mounted(false);
     commit("in@master", "f", "1");
     auto& pipelines = fixture.pipelines();
     job = must(pipelines.jobs(PipelineFixture::repo("a"), 1)).front().id;

@@ -44,10 +44,18 @@ std::string inval_inode(NodeId node, std::int64_t offset, std::int64_t length) {
   return notification(FUSE_NOTIFY_INVAL_INODE, raw(body));
 }
 
-std::string inval_entry(NodeId directory, std::string_view name) {
-  fuse_notify_inval_entry_out body{};
-  body.parent = directory.value();
-  body.namelen = static_cast<std::uint32_t>(name.size());
+// fuse_notify_inval_entry_out of protocol 7.38; the headers of older kernels call the last member padding.
+struct InvalEntry {
+  std::uint64_t parent;
+  std::uint32_t name_length;
+  std::uint32_t flags;
+};
+static_assert(sizeof(InvalEntry) == sizeof(fuse_notify_inval_entry_out));
+constexpr std::uint32_t kExpireOnly = 1;
+
+std::string inval_entry(NodeId directory, std::string_view name, KernelCaches::Forget what) {
+  const InvalEntry body{directory.value(), static_cast<std::uint32_t>(name.size()),
+                        what == KernelCaches::Forget::kName ? kExpireOnly : 0};
   return notification(FUSE_NOTIFY_INVAL_ENTRY, raw(body), name);
 }
 
@@ -96,7 +104,7 @@ void Notifier::drop_attributes(NodeId node) {
   }
 }
 
-void Notifier::drop_names(NodeId directory, std::vector<std::string> names,
+void Notifier::drop_names(NodeId directory, std::vector<std::string> names, Forget what,
                           std::function<void()> done) {
   if (names.empty()) return done();
   auto group = std::make_shared<Group>(Group{0, std::move(done)});
@@ -106,7 +114,7 @@ void Notifier::drop_names(NodeId directory, std::vector<std::string> names,
     // the last one always goes out, so that `done` is called
     if (queue_.size() >= kMaxQueued && &name != &names.back()) continue;
     ++group->left;
-    enqueue(inval_entry(directory, name), group);
+    enqueue(inval_entry(directory, name, what), group);
   }
   if (group->left < names.size()) {
     spdlog::warn("notifications: the queue is full; {} names left out", names.size() - group->left);
@@ -117,7 +125,7 @@ bool Notifier::drop_name_now(NodeId directory, const std::string& name,
                              std::chrono::milliseconds timeout) {
   Lock lock(mutex_);
   if (!running_) return true;
-  return wait_for({enqueue(inval_entry(directory, name))}, timeout);
+  return wait_for({enqueue(inval_entry(directory, name, Forget::kAll))}, timeout);
 }
 
 bool Notifier::drop_content_now(NodeId file, std::chrono::milliseconds timeout) {

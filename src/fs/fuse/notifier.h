@@ -33,7 +33,7 @@ class Notifier final : public KernelCaches {
   void stop() PFS_EXCLUDES(mutex_);
 
   void drop_attributes(NodeId node) override PFS_EXCLUDES(mutex_);
-  void drop_names(NodeId directory, std::vector<std::string> names,
+  void drop_names(NodeId directory, std::vector<std::string> names, Forget what,
                   std::function<void()> done) override PFS_EXCLUDES(mutex_);
   bool drop_name_now(NodeId directory, const std::string& name,
                      std::chrono::milliseconds timeout) override PFS_EXCLUDES(mutex_);
