@@ -99,6 +99,40 @@ TEST_CASE("a file removed while a commit is being finished takes no other file's
   CHECK(world.get("slow@master", "stays") == big);
 }
 
+TEST_CASE("a file removed before its row knows what was written over takes no other file's bytes with it", "[store]") {
+  World world;
+  for (const char* branch : {"slow@master", "quick@master", "third@master"}) world.make_branch(branch);
+  world.put("slow@master", "f", "one");
+  auto twice = world.file(world.root("quick@master"), "twice");
+  world.trees().opened_for_write(twice);
+  REQUIRE(world.trees().write(twice, 0, as_bytes(std::string(900'000, 'x'))));
+  world.trees().released_for_write(twice);  // now its row knows these
+  const std::string stays(400'000, 'y');
+  world.put("third@master", "stays", stays);  // where the log has it, too
+  world.trees().opened_for_write(twice);
+  AttributeChange empty;
+  empty.size = 0;
+  REQUIRE(world.trees().set_attributes(twice, empty));
+  REQUIRE(world.trees().write(twice, 0, as_bytes(std::string("new"))));
+  REQUIRE(world.trees().remove(world.root("quick@master"), "twice", false));
+  Gate gate;
+  gate.held = branch_ref("slow@master");
+  world.store().set_publish_hook(&gate);
+  auto slow = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("slow@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  world.trees().released_for_write(twice);
+  twice.reset();
+  world.put("quick@master", "f", "looks after what was removed");
+  gate.open.set_value();
+  CHECK(slow.get());
+  world.store().set_publish_hook(nullptr);
+  for (int i = 0; i < 10; ++i) {  // until a segment is worth deleting
+    world.put("quick@master", "f" + std::to_string(i), std::string(900'000, 'x'));
+    world.finish("quick@master");
+  }
+  CHECK(world.get("third@master", "stays") == stays);
+}
+
 TEST_CASE("a directory of many files is changed while its commit is being finished", "[store]") {
   constexpr int kFiles = 6000;  // more than are folded in one batch
   World world;

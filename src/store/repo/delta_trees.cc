@@ -209,7 +209,7 @@ NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
     // the last reference: nobody else can look at it, so no lock is needed
     if (node->file && node->link != NodeState::kLinked) {
       Lock lock(leaf_);
-      leftovers_.push_back({node->file, std::move(node->state), {}});
+      leftovers_.push_back({node->file, std::move(node->state), node->marked});
     }
     delete node;
   });
@@ -241,6 +241,8 @@ void DeltaTrees::reap() {
     if (auto done = drop_leftover(leftover, frozen, batch); !done) note(done);
   }
   any_postponed_ = !postponed_.empty();
+  note(parts_.local->write(batch));  // whoever goes through the rows of the trees is not to meet those once more
+  batch = {};
   for (const auto& root : trees) {
     root->info->open_links.clear();
     const std::uint64_t first = root->info->first_id;
@@ -260,34 +262,36 @@ Result<void> DeltaTrees::erase_rows(LocalBatch& batch, Family family, const std:
   });
 }
 
-// A commit that is being finished may have the file: its rows wait, and when that commit has folded them, what is left is newer.
+// A commit that is being finished may have the file: its rows wait. They may lag behind what the file was, and tell of bytes
+// that were written over, and released, since: so the newest is put once more, and is from then on what counts.
 Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch) {
   const auto begin = file_begin(leftover.file);
   const auto end = file_end(leftover.file);
-  PFS_TRY_ASSIGN(const auto needed, newest_numbered(begin, end, frozen, nullptr));
-  if (needed && frozen.value() != 0) {
-    leftover.waited_for = needed->first;
-    postponed_.push_back(std::move(leftover));
-    return {};
-  }
+  bool& in_row = unnamed_[leftover.file];
   if (const auto folded = folded_and_removed_.find(leftover.file); folded != folded_and_removed_.end()) {
-    leftover.waited_for = std::max(leftover.waited_for, folded->second);
+    std::erase_if(leftover.state.layers, [&](const Layer& layer) { return layer.epoch <= folded->second; });
     folded_and_removed_.erase(folded);
   }
-  const auto release = [&](const FileState& state, Epoch after, Epoch up_to) {
-    for (const auto& layer : state.layers) {
-      if (layer.epoch > after && layer.epoch <= up_to) layer.each_staged(dropper());
+  PFS_TRY_ASSIGN(const auto newest, newest_numbered(begin, end, kNewest, nullptr));
+  PFS_TRY_ASSIGN(const auto needed, newest_numbered(begin, end, frozen, nullptr));
+  if (needed && frozen.value() != 0) {
+    Result<void> wrote;
+    if (!in_row) {
+      LocalBatch put;
+      put.put(Family::kInode, file_key(leftover.file, std::max(leftover.marked, newest->first)), leftover.state.encode());
+      wrote = parts_.local->write(put);
+      in_row = wrote.has_value();
     }
-  };
-  if (leftover.waited_for.value() != 0) {
-    // what the fold has left of them is in the row
-    PFS_TRY_ASSIGN(const auto row, newest_numbered(begin, end, leftover.waited_for, nullptr));
-    if (row) {
-      PFS_TRY_ASSIGN(const auto state, FileState::decode(row->second));
-      release(state, Epoch(), leftover.waited_for);
-    }
+    postponed_.push_back(std::move(leftover));
+    return wrote;
   }
-  release(leftover.state, leftover.waited_for, Epoch(~std::uint64_t{0}));
+  if (!in_row) {
+    leftover.state.each_staged(dropper());
+  } else if (newest) {
+    PFS_TRY_ASSIGN(const auto state, FileState::decode(newest->second));
+    state.each_staged(dropper());
+  }
+  unnamed_.erase(leftover.file);
   return erase_rows(batch, Family::kInode, begin, end);
 }
 

@@ -192,11 +192,12 @@ class DeltaTrees final : public LiveTrees {
     Epoch epoch;
   };
 
-  // A file that nothing leads to any more and nobody holds.
+  // A file that nothing leads to any more and nobody holds. What is staged of it is in `state`, or, where it had to wait for
+  // a commit that is being finished, in its newest row.
   struct Leftover {
     FileId file;
     FileState state;
-    Epoch waited_for;  // its newest row that a commit being finished needed; 0: none did
+    Epoch marked;
   };
 
   // What folding one branch has found so far.
@@ -215,7 +216,6 @@ class DeltaTrees final : public LiveTrees {
     LocalBatch batch;
     Dropped dropped;
     std::vector<std::pair<FileId, Content>> reached;
-    std::unordered_set<std::string> changed_since;  // names with rows of later epochs
   };
   // The rows of a file of which some are in the commit.
   struct FoldedFile {
@@ -452,8 +452,11 @@ class DeltaTrees final : public LiveTrees {
   // open links as the rows had them at the start, with their link ids: until their branches are loaded
   std::unordered_map<FileId, std::uint64_t> linked_files_ PFS_GUARDED_BY(mutex_);
 
-  // files that were removed (or renamed) since they were frozen, and the epoch up to which folding has released what is staged of them:
-  // for whoever drops the rest
+  // Files with rows to which nothing leads any more, until what is left of them is dropped; and whether their newest row has
+  // all that is staged of them. Else a node or a Leftover has, and whoever goes by rows leaves them alone.
+  std::unordered_map<FileId, bool> unnamed_ PFS_GUARDED_BY(mutex_);
+
+  // those of them of which folding has released what was staged up to an epoch: for whoever drops the rest
   std::unordered_map<FileId, Epoch> folded_and_removed_ PFS_GUARDED_BY(mutex_);
 
   // what a destructor, which may run anywhere, leaves to be done by the next call

@@ -116,6 +116,7 @@ void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
   }
   Lock lock(node.mutex);
   cut_ahead_->forget(node.file);
+  if (node.file) unnamed_.emplace(node.file, false);
   node.link = state;
   node.links = 0;
   node.state.attributes.ctime = parts_.clock->now();

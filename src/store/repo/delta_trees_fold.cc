@@ -79,7 +79,7 @@ Result<void> DeltaTrees::fold_rows(FoldContext& context, DirId directory, const 
   const Epoch epoch = context.epoch;
   Lock lock(mutex_);
   FoldingFiles folding;
-  FoldedDirectory folded{directory, subtree, {}, {}, {}, {}};
+  FoldedDirectory folded{directory, subtree, {}, {}, {}};
   auto& batch = folded.batch;
   PFS_TRY(erase_folded_names(folded, epoch));
   DirectoryRows names(*parts_.local, directory, epoch, nullptr);
@@ -152,7 +152,6 @@ Result<void> DeltaTrees::erase_folded_names(FoldedDirectory& folded, Epoch epoch
                                }
                                if (parsed->epoch > epoch) {
                                  end_run();
-                                 folded.changed_since.insert(std::move(parsed->name));
                                  return true;
                                }
                                if (++length > kMany) run.resize(1);
@@ -176,12 +175,6 @@ Result<void> DeltaTrees::fold_name(FoldContext& context, FileRows& rows, FileId 
     return {};
   }
   const bool loaded = files_.find(file) != nullptr;
-  if (!loaded && folded.changed_since.contains(name)) {
-    // who let go of it last may have left it to reap(), and is not to release once more what is released here
-    PFS_TRY_ASSIGN(const auto now, newest_row(folded.directory, name));
-    const auto* same = now ? std::get_if<FileId>(&now->row.what) : nullptr;
-    if (same == nullptr || *same != file) folded_and_removed_[file] = context.epoch;
-  }
   if (loaded || found.newest > context.epoch) {
     PFS_TRY_ASSIGN(auto entry, published_entry(folded.subtree, name));
     PFS_TRY(fold_file(folded.batch, file, found, entry.content, context.epoch, folded.dropped));
@@ -268,6 +261,8 @@ Result<void> DeltaTrees::fold_file(LocalBatch& batch, FileId file, FoldedFile& f
     }
     return {};
   }
+  // who let go of it last may have left it to reap(), and is not to release once more what is released here
+  if (const auto unnamed = unnamed_.find(file); unnamed != unnamed_.end() && !unnamed->second) folded_and_removed_[file] = epoch;
   found.state.fold(epoch, content, note);
   if (*found.newest > epoch) batch.put(Family::kInode, file_key(file, *found.newest), found.state.encode());
   return {};

@@ -93,6 +93,7 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
   PFS_TRY(std::move(outcome));
   for (const auto file : files) {
     if (const NodePtr loaded = files_.find(file)) {
+      unnamed_.emplace(file, false);
       Lock lock(loaded->mutex);
       if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
       continue;
@@ -100,8 +101,9 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
     if (!newest) continue;
     PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
+    unnamed_.emplace(file, false);
     Lock leaf(leaf_);
-    leftovers_.push_back({file, std::move(state), {}});
+    leftovers_.push_back({file, std::move(state), newest->first});
   }
   for (const auto below : directories) {
     PFS_TRY(drop_rows_below(below, batch));

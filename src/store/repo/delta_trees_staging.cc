@@ -137,6 +137,7 @@ Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments)
   for (const auto file : files) {
     Lock lock(mutex_);
     if (last_frozen().value() != 0) return {};
+    if (unnamed_.contains(file)) continue;
     if (const NodePtr loaded = files_.find(file)) {
       Lock file_lock(loaded->mutex);
       if (loaded->file != file || loaded->link != NodeState::kLinked) continue;
@@ -255,15 +256,17 @@ Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
     }
     if (parsed->number == last) return true;
     last = parsed->number;
+    const auto unnamed = unnamed_.find(FileId(last));
     if (NodePtr loaded = files_.find(FileId(last))) {
       held.push_back(std::move(loaded));
-    } else {
+    } else if (unnamed == unnamed_.end() || unnamed->second) {  // else what is left of it is about to be dropped
       state->each_staged(dropper());
     }
     return true;
   }));
   for (const NodePtr& node : held) {
     Lock lock(node->mutex);
+    unnamed_.emplace(node->file, false);
     if (node->link == NodeState::kLinked) node->link = NodeState::kOrphaned;
   }
   return outcome;

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/bug.h"
 #include "base/fault.h"
 
 namespace pfs::store {
@@ -260,9 +261,13 @@ void Spools::claim(std::uint64_t number, std::uint64_t claims) {
 
 void Spools::release(std::uint64_t number, std::uint64_t claims) {
   Lock lock(mutex_);
-  if (const auto found = spools_.find(number); found != spools_.end()) {
-    found->second->claims_ -= std::min(claims, found->second->claims_);
+  const auto found = spools_.find(number);
+  if (found == spools_.end()) return;
+  if (claims > found->second->claims_) {
+    (void)PFS_BUG(fmt::format("spool {:x}: {} claims are released, and {} were there", number, claims, found->second->claims_));
+    return;  // it stays until the next start, which counts anew
   }
+  found->second->claims_ -= claims;
 }
 
 std::vector<std::uint64_t> Spools::unclaimed() const {

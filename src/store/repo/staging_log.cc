@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/bug.h"
 #include "base/codec.h"
 #include "base/fault.h"
 
@@ -53,6 +54,7 @@ struct StagingLog::Segment {
   // guarded by StagingLog::mutex_
   std::uint64_t size = 0;
   std::uint64_t claimed = 0;
+  bool miscounted = false;  ///< stays until the next start, which counts anew
   std::uint64_t synced_size = 0;
 };
 
@@ -266,9 +268,14 @@ void StagingLog::release(const StagedAt& at, std::uint64_t bytes) {
     return;
   }
   Lock lock(mutex_);
-  if (const auto found = segments_.find(at.segment); found != segments_.end()) {
-    found->second->claimed -= std::min(bytes, found->second->claimed);
+  const auto found = segments_.find(at.segment);
+  if (found == segments_.end()) return;
+  Segment& segment = *found->second;
+  if (bytes > segment.claimed) {
+    segment.miscounted = true;  // somebody's bytes were released twice, so others' may be there that nobody seems to claim
+    (void)PFS_BUG(fmt::format("staging segment {}: {} bytes are released, and {} were claimed", at.segment, bytes, segment.claimed));
   }
+  segment.claimed -= std::min(bytes, segment.claimed);
 }
 
 StagingLog::Pin::Pin(StagingLog& log) : log_(log) {
@@ -288,7 +295,7 @@ std::vector<StagedAt> StagingLog::unclaimed() {
   // the one that is appended to goes too where that frees something; truncations come into another one from now on
   if (active_ && active_->claimed == 0 && active_->size >= options_.limits.segment_bytes / kWorthRolling) active_.reset();
   for (const auto& [number, segment] : segments_) {
-    if (segment->claimed == 0 && segment != active_) places.push_back({number, 0});
+    if (segment->claimed == 0 && !segment->miscounted && segment != active_) places.push_back({number, 0});
   }
   return places;
 }
