@@ -33,6 +33,7 @@ void describe(const BranchRef& branch, const store::OpenCommit& open,
 grpc::Status AdminService::GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest*,
                                       v1::GetVersionResponse* response) {
   response->set_version(version_);
+  response->set_store_id(store_.id());
   return answer(*context, {});
 }
 

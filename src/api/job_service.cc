@@ -10,8 +10,9 @@
 namespace pfs::api {
 namespace {
 
-v1::JobInfo info_of(const trigger::JobInfo& job) {
-  v1::JobInfo info;
+constexpr int kJobsAtOnce = 256;  // of a list: some 50 KiB
+
+void set_info(v1::JobInfo& info, const trigger::JobInfo& job) {
   info.set_id(job.id.hex());
   info.set_pipeline(job.pipeline.str());
   info.set_pipeline_version(job.pipeline_version);
@@ -35,7 +36,6 @@ v1::JobInfo info_of(const trigger::JobInfo& job) {
     if (input.from) out->set_from_job(input.from->hex());
   }
   if (job.output_commit) info.set_output_commit(job.output_commit->hex());
-  return info;
 }
 
 v1::LogLine wire_line(const trigger::LogLine& line) {
@@ -57,7 +57,7 @@ grpc::Status JobService::InspectJob(grpc::ServerContext* context,
 }
 
 grpc::Status JobService::ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
-                                  grpc::ServerWriter<v1::JobInfo>* writer) {
+                                  grpc::ServerWriter<v1::ListJobsResponse>* writer) {
   return answer(*context, list(*request, *writer));
 }
 
@@ -96,7 +96,7 @@ Result<void> JobService::inspect(const grpc::ServerContext& context,
   if (request.wait() && !job.finished) {
     PFS_TRY_ASSIGN(job, pipelines_->wait(id, [&context] { return !context.IsCancelled(); }));
   }
-  info = info_of(job);
+  set_info(info, job);
   if (job.finished) return {};
   PFS_TRY_ASSIGN(const auto workers, pipelines_->workers(job.pipeline));
   for (const trigger::WorkerInfo& worker : workers) {
@@ -133,7 +133,7 @@ Result<void> JobService::restart(const v1::RestartDatumsRequest& request,
 }
 
 Result<void> JobService::list(const v1::ListJobsRequest& request,
-                              grpc::ServerWriter<v1::JobInfo>& writer) {
+                              grpc::ServerWriter<v1::ListJobsResponse>& writer) {
   PFS_TRY(require(pipelines_));
   std::optional<RepoName> pipeline;
   if (!request.pipeline().empty()) {
@@ -145,11 +145,17 @@ Result<void> JobService::list(const v1::ListJobsRequest& request,
   const auto read = states.empty() ? limit : std::numeric_limits<std::size_t>::max();
   PFS_TRY_ASSIGN(const auto jobs, pipelines_->jobs(pipeline, read));
   std::size_t written = 0;
+  v1::ListJobsResponse response;
   for (const auto& job : jobs) {
     const v1::JobState state = wire_state(job.state);
     if (!states.empty() && std::find(states.begin(), states.end(), state) == states.end()) continue;
-    if (written++ == limit || !writer.Write(info_of(job))) break;
+    if (written++ == limit) break;
+    set_info(*response.add_jobs(), job);
+    if (response.jobs_size() < kJobsAtOnce) continue;
+    if (!writer.Write(response)) return {};  // nobody reads any more
+    response.Clear();
   }
+  if (response.jobs_size() > 0) writer.Write(response);
   return {};
 }
 

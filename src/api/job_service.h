@@ -15,7 +15,7 @@ class JobService final : public v1::JobService::Service {
   grpc::Status InspectJob(grpc::ServerContext* context, const v1::InspectJobRequest* request,
                           v1::JobInfo* response) override;
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
-                        grpc::ServerWriter<v1::JobInfo>* writer) override;
+                        grpc::ServerWriter<v1::ListJobsResponse>* writer) override;
   grpc::Status StopJob(grpc::ServerContext* context, const v1::StopJobRequest* request,
                        v1::StopJobResponse* response) override;
   grpc::Status DeleteJob(grpc::ServerContext* context, const v1::DeleteJobRequest* request,
@@ -30,7 +30,7 @@ class JobService final : public v1::JobService::Service {
  private:
   Result<void> inspect(const grpc::ServerContext& context, const v1::InspectJobRequest& request,
                        v1::JobInfo& info);
-  Result<void> list(const v1::ListJobsRequest& request, grpc::ServerWriter<v1::JobInfo>& writer);
+  Result<void> list(const v1::ListJobsRequest& request, grpc::ServerWriter<v1::ListJobsResponse>& writer);
   Result<void> stop(const v1::StopJobRequest& request);
   Result<void> remove(const v1::DeleteJobRequest& request);
   Result<void> restart(const v1::RestartDatumsRequest& request,

@@ -56,6 +56,8 @@ Result<Ancestry> parse_ancestry(std::string_view suffix) {
 }  // namespace
 
 std::string printable(std::string_view bytes) {
+  const bool plain = std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+  if (plain) return std::string(bytes);
   std::string out;
   std::size_t i = 0;
   while (i < bytes.size()) {

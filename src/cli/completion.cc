@@ -115,9 +115,11 @@ std::vector<std::string> names_like(Session& session, const std::string& kind,
     return names;
   }
   if (kind == "job") {
-    const auto jobs = client::Jobs(**connection).list({std::nullopt, {}, kNewestJobs});
-    if (!jobs) return {};
-    for (const auto& job : *jobs) names.push_back(job.id);
+    const auto add = [&names](const client::Job& job) {
+      names.push_back(job.id);
+      return Result<void>();
+    };
+    if (!client::Jobs(**connection).list({std::nullopt, {}, kNewestJobs}, add)) return {};
     return names;
   }
   if (kind == "secret") {

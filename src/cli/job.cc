@@ -99,23 +99,28 @@ std::string progress_of(const client::Job& job) {
 
 Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto jobs,
-                 client::Jobs(*connection)
-                     .list({arguments.pipeline, arguments.states, arguments.number}));
-  Listing listing(
-      arguments.output, session.terminal(),
-      {"ID", "PIPELINE", "STARTED", "DURATION", "RESTART", "PROGRESS", "DL", "UL", "STATE"});
-  for (const auto& job : jobs) {
-    if (listing.json()) {
-      listing.add_object(json_of(job));
-      continue;
+  std::optional<Listing> listing;
+  const auto begin = [&] {  // not before the daemon has answered: it may refuse
+    if (listing) return;
+    listing.emplace(
+        arguments.output, session.terminal(),
+        std::vector<std::string>{"ID", "PIPELINE", "STARTED", "DURATION", "RESTART", "PROGRESS", "DL", "UL", "STATE"});
+  };
+  const auto add = [&](const client::Job& job) -> Result<void> {
+    begin();
+    if (listing->json()) {
+      listing->add_object(json_of(job));
+      return {};
     }
-    listing.add_row({job.id, job.pipeline, arguments.output.time(job.started), duration_of(job),
+    listing->add_row({job.id, job.pipeline, arguments.output.time(job.started), duration_of(job),
                      std::to_string(job.restarts),
                      progress_of(job),
                      format_size(job.downloaded_bytes), format_size(job.uploaded_bytes),
                      Cell(state_of(job), colour_of(job.state))});
-  }
+    return {};
+  };
+  PFS_TRY(client::Jobs(*connection).list({arguments.pipeline, arguments.states, arguments.number}, add));
+  begin();
   return {};
 }
 

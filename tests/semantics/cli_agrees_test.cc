@@ -90,3 +90,27 @@ TEST_CASE("a put by the command line is seen at once by who has read the file an
 new"
   )sh");
 }
+
+TEST_CASE("a big file is read through the mount where there is one, and over the connection where there is none", "[semantics][cli]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, "pid=" + std::to_string(mounted.pid()) + R"sh(
+    answered() { sed -n 's/^wchar: //p' "/proc/$pid/io"; }
+    mkdir "$P/data@master" "$P/data@master/d x"
+    head -c 9000000 /dev/urandom > "$P/data@master/d x/f"; ln -s "d x" "$P/data@master/link"; ln -s f "$P/data@master/d x/g"
+    cp "$P/data@master/d x/f" first; commit data@master
+    head -c 9000000 /dev/urandom > "$P/data@master/d x/f"; cp "$P/data@master/d x/f" second; commit data@master
+    pfs get file "data@master:/d x/f" -o got; cmp got second
+    before=$(answered)  # the kernel's requests are, what goes over a socket is not counted
+    pfs get file "data@master^:/d x/f" -o got; cmp got first
+    test $(($(answered) - before)) -gt 9000000
+    pfs get file "data@$(head_of data@master):/d x/f" > got; cmp got second
+    pfs get file "data@master.1:/d x/f" --offset 1000000 -o got; tail -c +1000001 first | cmp got
+    head -c 500000 second > got; pfs get file "data@master:/d x/f" --retry -o got; cmp got second
+    echo more >> "$P/data@master/d x/f"; pfs get file "data@master:/d x/f" -o got; cmp got "$P/data@master/d x/f"
+    if pfs get file "data@master:/link/f" -o got; then exit 1; fi
+    test "$(stat -c %a got)" = 644
+    if test "$(id -u)" -eq 0; then  # a mount namespace
+      unshare -m sh -c "umount -l '$P'; pfs get file 'data@master.1:/d x/f' -o got"; cmp got first
+    fi
+  )sh");
+}

@@ -26,15 +26,24 @@ DaemonStatus::OpenCommit open_commit_of(const v1::GetStatusResponse::OpenCommit&
   return open;
 }
 
+Result<v1::GetVersionResponse> about(const Connection& connection) {
+  v1::GetVersionResponse response;
+  grpc::ClientContext context;
+  const auto stub = v1::AdminService::NewStub(connection.wire().channel);
+  PFS_TRY(outcome_of(stub->GetVersion(&context, v1::GetVersionRequest(), &response), context, connection));
+  return response;
+}
+
 }  // namespace
 
 Result<std::string> Admin::version() const {
-  v1::GetVersionResponse response;
-  grpc::ClientContext context;
-  const auto stub = v1::AdminService::NewStub(connection_.wire().channel);
-  PFS_TRY(outcome_of(stub->GetVersion(&context, v1::GetVersionRequest(), &response), context,
-                     connection_));
+  PFS_TRY_ASSIGN(const auto response, about(connection_));
   return response.version();
+}
+
+Result<std::string> Admin::store_id() const {
+  PFS_TRY_ASSIGN(const auto response, about(connection_));
+  return response.store_id();
 }
 
 Result<std::string> Admin::probe_containers() const {

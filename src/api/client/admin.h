@@ -46,6 +46,8 @@ class Admin {
 
   /// The daemon's version.
   Result<std::string> version() const;
+  /// Of the store that it serves; empty: a daemon that does not tell.
+  Result<std::string> store_id() const;
   Result<DaemonStatus> status() const;
   /// Has it try to start a container: the engine and with what settings it works; empty: this daemon runs no pipelines.
   /// Errors: kUnavailable (says what was tried and what to do), and the connection's.

@@ -57,7 +57,7 @@ Result<Job> Jobs::inspect(const JobId& id, bool wait) const {
   return job_of(response);
 }
 
-Result<std::vector<Job>> Jobs::list(const JobsRequest& wanted) const {
+Result<void> Jobs::list(const JobsRequest& wanted, const std::function<Result<void>(const Job&)>& visit) const {
   v1::ListJobsRequest request;
   if (wanted.pipeline) request.set_pipeline(wanted.pipeline->str());
   request.set_limit(wanted.limit);
@@ -65,15 +65,13 @@ Result<std::vector<Job>> Jobs::list(const JobsRequest& wanted) const {
     PFS_TRY_ASSIGN(const v1::JobState state, job_state_of(word));
     request.add_states(state);
   }
-  std::vector<Job> jobs;
   grpc::ClientContext context;
   const auto stub = v1::JobService::NewStub(connection_.wire().channel);
   const auto reader = stub->ListJobs(&context, request);
-  PFS_TRY(read_all<v1::JobInfo>(*reader, context, connection_, [&jobs](const v1::JobInfo& info) {
-    jobs.push_back(job_of(info));
-    return Result<void>();
-  }));
-  return jobs;
+  return read_all<v1::ListJobsResponse>(*reader, context, connection_, [&visit](const v1::ListJobsResponse& some) -> Result<void> {
+    for (const v1::JobInfo& info : some.jobs()) PFS_TRY(visit(job_of(info)));
+    return {};
+  });
 }
 
 Result<void> Jobs::stop(const JobId& id) const {

@@ -82,8 +82,8 @@ class Jobs {
 
   /// `wait`: answers when the job has ended.
   Result<Job> inspect(const JobId& id, bool wait) const;
-  /// Newest first. Errors: kInvalid (no such state).
-  Result<std::vector<Job>> list(const JobsRequest& request) const;
+  /// Newest first, each as it arrives. Errors: kInvalid (no such state); what `visit` returned, which ends it.
+  Result<void> list(const JobsRequest& request, const std::function<Result<void>(const Job&)>& visit) const;
   Result<void> stop(const JobId& id) const;
   Result<void> remove(const JobId& id) const;
   /// Returns how many were begun anew.

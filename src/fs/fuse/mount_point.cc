@@ -17,13 +17,13 @@
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/file.h"
+#include "base/mounts.h"
 #include "base/names.h"
 
 extern char** environ;
@@ -35,44 +35,11 @@ namespace {
 // Source: Documentation/admin-guide/devices.txt, misc.
 const dev_t kFuseDevice = makedev(10, 229);
 
-struct MountLine {
-  std::uint32_t minor = 0;
-  std::string type;
-  std::string source;
-};
-
-// \040 and the like. Source: proc(5), mountinfo.
-std::string unescaped(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)));
-      i += 3;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
-
-// The uppermost mount at `path`, without touching it: a dead or hung one would not answer.
-std::optional<MountLine> mount_at(const std::string& path) {
-  std::ifstream mounts("/proc/self/mountinfo");
-  std::optional<MountLine> found;
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, root, point;
-    fields >> id >> parent >> device >> root >> point;
-    if (unescaped(point) != path) continue;
-    std::string field;
-    while (fields >> field && field != "-") {
-    }
-    MountLine mount;
-    fields >> mount.type >> mount.source;
-    mount.source = unescaped(mount.source);
-    mount.minor = static_cast<std::uint32_t>(
-        std::strtoul(device.substr(device.find(':') + 1).c_str(), nullptr, 10));
-    found = mount;
+// The uppermost mount at `path`.
+std::optional<MountPoint> mount_at(const std::string& path) {
+  std::optional<MountPoint> found;
+  for (auto& mount : mount_points()) {
+    if (mount.point == path) found = std::move(mount);
   }
   return found;
 }

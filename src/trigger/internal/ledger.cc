@@ -139,6 +139,31 @@ Result<std::vector<JobRecord>> Ledger::jobs(const RepoName& pipeline, std::size_
   return jobs_after_key(pipeline, {}, limit);
 }
 
+Result<std::vector<JobRecord>> Ledger::all_jobs() const {
+  struct Found {
+    std::string key;
+    JobRecord record;
+  };
+  std::vector<Found> found;
+  std::optional<Error> damaged;
+  PFS_TRY(refs_.scan("job/", {}, [&](std::string_view, const store::RefValue& row) {
+    auto record = decode_job(row.value);
+    if (!record) {
+      damaged = std::move(record).error();
+      return false;
+    }
+    std::string key = jobs_key(*record);
+    found.push_back({std::move(key), std::move(*record)});
+    return true;
+  }));
+  if (damaged) return std::move(*damaged);
+  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.key < b.key; });
+  std::vector<JobRecord> records;
+  records.reserve(found.size());
+  for (Found& each : found) records.push_back(std::move(each.record));
+  return records;
+}
+
 Result<std::vector<JobRecord>> Ledger::jobs_before(const JobRecord& job, std::size_t limit) const {
   PFS_TRY_ASSIGN(auto records, jobs_after_key(job.pipeline, jobs_key(job), limit));
   std::erase_if(records, [](const JobRecord& record) { return !record.ended(); });

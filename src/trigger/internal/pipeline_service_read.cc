@@ -1,6 +1,7 @@
 // What is asked of pipelines and jobs, without changing them.
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -97,9 +98,15 @@ Result<std::vector<JobInfo>> PipelineService::jobs(const std::optional<RepoName>
     for (const PipelineRecord& record : records) names.push_back(record.name);
   }
   std::vector<JobInfo> infos;
-  for (const RepoName& name : names) {
-    PFS_TRY_ASSIGN(const auto records, ledger_.jobs(name, limit));
+  if (!pipeline && limit == std::numeric_limits<std::size_t>::max()) {
+    PFS_TRY_ASSIGN(const auto records, ledger_.all_jobs());
+    infos.reserve(records.size());
     for (const JobRecord& record : records) infos.push_back(info(record));
+  } else {
+    for (const RepoName& name : names) {
+      PFS_TRY_ASSIGN(const auto records, ledger_.jobs(name, limit));
+      for (const JobRecord& record : records) infos.push_back(info(record));
+    }
   }
   if (names.size() > 1) {
     std::stable_sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return a.started > b.started; });
