@@ -209,7 +209,7 @@ NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
     // the last reference: nobody else can look at it, so no lock is needed
     if (node->file && node->link != NodeState::kLinked) {
       Lock lock(leaf_);
-      leftovers_.push_back({node->file, std::move(node->state), node->marked});
+      leftovers_.push_back({node->file, std::move(node->state)});
     }
     delete node;
   });
@@ -230,6 +230,7 @@ void DeltaTrees::reap() {
   };
   LocalBatch batch;
   Lock lock(mutex_);
+  std::vector<FileId> gone;
   const Epoch frozen = last_frozen();
   if (frozen != postponed_for_) {
     leftovers.insert(leftovers.end(), std::make_move_iterator(postponed_.begin()), std::make_move_iterator(postponed_.end()));
@@ -238,10 +239,18 @@ void DeltaTrees::reap() {
   }
   for (auto& leftover : leftovers) {
     files_.erase(leftover.file);
-    if (auto done = drop_leftover(leftover, frozen, batch); !done) note(done);
+    if (auto done = drop_leftover(leftover, frozen, batch, gone); !done) note(done);
   }
   any_postponed_ = !postponed_.empty();
-  note(parts_.local->write(batch));  // whoever goes through the rows of the trees is not to meet those once more
+  const auto wrote = parts_.local->write(batch);  // whoever goes through the rows of the trees is not to meet those once more
+  note(wrote);
+  for (const auto file : gone) {
+    if (wrote) {
+      unnamed_.erase(file);
+    } else {
+      unnamed_[file] = false;  // released, and the rows are still there: to be left alone until the next start
+    }
+  }
   batch = {};
   for (const auto& root : trees) {
     root->info->open_links.clear();
@@ -263,8 +272,8 @@ Result<void> DeltaTrees::erase_rows(LocalBatch& batch, Family family, const std:
 }
 
 // A commit that is being finished may have the file: its rows wait. They may lag behind what the file was, and tell of bytes
-// that were written over, and released, since: so the newest is put once more, and is from then on what counts.
-Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch) {
+// that were written over, and released, since: so one of this epoch is put, and is from then on what counts.
+Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch, std::vector<FileId>& gone) {
   const auto begin = file_begin(leftover.file);
   const auto end = file_end(leftover.file);
   bool& in_row = unnamed_[leftover.file];
@@ -278,7 +287,7 @@ Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBa
     Result<void> wrote;
     if (!in_row) {
       LocalBatch put;
-      put.put(Family::kInode, file_key(leftover.file, std::max(leftover.marked, newest->first)), leftover.state.encode());
+      put.put(Family::kInode, file_key(leftover.file, std::max(Epoch(epoch_), newest->first)), leftover.state.encode());
       wrote = parts_.local->write(put);
       in_row = wrote.has_value();
     }
@@ -291,7 +300,7 @@ Result<void> DeltaTrees::drop_leftover(Leftover& leftover, Epoch frozen, LocalBa
     PFS_TRY_ASSIGN(const auto state, FileState::decode(newest->second));
     state.each_staged(dropper());
   }
-  unnamed_.erase(leftover.file);
+  gone.push_back(leftover.file);
   return erase_rows(batch, Family::kInode, begin, end);
 }
 

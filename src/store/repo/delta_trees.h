@@ -197,7 +197,6 @@ class DeltaTrees final : public LiveTrees {
   struct Leftover {
     FileId file;
     FileState state;
-    Epoch marked;
   };
 
   // What folding one branch has found so far.
@@ -381,7 +380,13 @@ class DeltaTrees final : public LiveTrees {
   Result<void> settle_rows();
   Result<void> release_rows(FileId begin, FileId end) PFS_REQUIRES(mutex_);
   Result<void> move_sparse(const std::vector<std::uint64_t>& segments);
-  Result<bool> move_extents(FileId file, FileState& state, const std::vector<std::uint64_t>& segments);
+  // What a file would be with its bytes elsewhere; `to` is claimed, `from` is to be released once its row is put.
+  struct Moved {
+    FileState state;
+    Dropped from;
+    Dropped to;
+  };
+  Result<Moved> move_extents(FileId file, const FileState& state, const std::vector<std::uint64_t>& segments);
   void seal_below(LiveNode& directory) PFS_REQUIRES(mutex_);
 
   // delta_trees_finish.cc
@@ -426,8 +431,9 @@ class DeltaTrees final : public LiveTrees {
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   std::vector<NodePtr> loaded_below(const NodePtr& root) const PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
-  Result<void> drop_rows_below(DirId directory, LocalBatch& batch) PFS_REQUIRES(mutex_);
-  Result<void> drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  Result<void> drop_rows_below(DirId directory, LocalBatch& batch, std::vector<Leftover>& leftovers) PFS_REQUIRES(mutex_);
+  /// Appends to `gone` what is dropped once `batch` is written.
+  Result<void> drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch, std::vector<FileId>& gone) PFS_REQUIRES(mutex_);
 
   const Parts parts_;
   std::unique_ptr<StagingLog> staging_;

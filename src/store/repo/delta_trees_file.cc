@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/fault.h"
 #include "store/repo/delta_trees.h"
 
 namespace pfs::store {
@@ -211,14 +212,17 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
   if (clean) pieces = {{source_offset, length, Slice{content, source_offset}}};
   for (;;) {
     bool being_finished = false;
+    Epoch looked_in;
     {
       Lock lock(mutex_);
       being_finished = last_frozen() != Epoch{};
+      looked_in = Epoch(epoch_);
     }
+    PFS_FAULT_POINT("store.copy.looked");
     PFS_TRY(prepare_write(target));
     Lock lock(target->mutex);
     // what is frozen after we looked raises the epoch
-    if (!begin_write(target)) continue;
+    if (!begin_write(target) || target->marked != looked_in) continue;
     auto& state = target->state;
     cut_ahead_->changed(*target);
     // while a commit is being made the file's base may yet become what the commit has: only layers go over it

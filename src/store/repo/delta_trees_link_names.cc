@@ -189,6 +189,9 @@ void DeltaTrees::end_renamed(const NodePtr& node, const OpenLink::Name& from, co
     names.erase(from);
     names.insert(renamed);
     node->marked = Epoch(epoch_);
+  } else if (!node->is_directory()) {
+    Lock lock(node->mutex);
+    if (node->file) node->marked = Epoch(epoch_);  // its row was put in this epoch: the next goes over it
   }
   if (!linked || (node->parent == from.directory && node->name == from.name)) {
     node->parent = to;

@@ -40,8 +40,11 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
   root->children.clear();
   if (root->directory) {
     LocalBatch batch;
-    PFS_TRY(drop_rows_below(root->directory, batch));
+    std::vector<Leftover> leftovers;
+    PFS_TRY(drop_rows_below(root->directory, batch, leftovers));
     PFS_TRY(parts_.local->write(batch));
+    Lock leaf(leaf_);
+    leftovers_.insert(leftovers_.end(), std::make_move_iterator(leftovers.begin()), std::make_move_iterator(leftovers.end()));
   }
   return replaced;
 }
@@ -70,7 +73,7 @@ std::vector<NodePtr> DeltaTrees::loaded_below(const NodePtr& root) const {
 
 // What was not committed is given up. Files that somebody still holds keep their rows until the last one lets go. Only a name's
 // newest row is followed: what an older one leads to may have been moved to another branch.
-Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
+Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch, std::vector<Leftover>& leftovers) {
   std::set<DirId> directories;
   std::set<FileId> files;
   std::optional<std::string> last_name;
@@ -101,12 +104,10 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
     if (!newest) continue;
     PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
-    unnamed_.emplace(file, false);
-    Lock leaf(leaf_);
-    leftovers_.push_back({file, std::move(state), newest->first});
+    if (unnamed_.emplace(file, false).second) leftovers.push_back({file, std::move(state)});  // else met by another of its names
   }
   for (const auto below : directories) {
-    PFS_TRY(drop_rows_below(below, batch));
+    PFS_TRY(drop_rows_below(below, batch, leftovers));
     PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(below), directory_end(below)));
     directories_.erase(below);
   }
@@ -116,9 +117,8 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch) {
 Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<Commit>& head,
                                                                      const CommitId& open, const std::optional<FinishedTree>& begins) {
   Lock lock(mutex_);
-  const auto found = branches_.find(ref);
-  if (found == branches_.end()) return std::optional<Replaced>{};
-  const auto& root = found->second;
+  if (!branches_.contains(ref) && !branch_rows_.contains(ref)) return std::optional<Replaced>{};
+  PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));  // rows of a branch that nobody has looked at yet go, too
   PFS_TRY_ASSIGN(auto replaced, detach_root(root));
   root->base = begins ? begins->root : head ? head->root : empty_subtree();
   root->info->head = head ? std::optional(head->id) : std::nullopt;

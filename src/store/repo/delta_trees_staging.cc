@@ -141,28 +141,64 @@ Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments)
     if (const NodePtr loaded = files_.find(file)) {
       Lock file_lock(loaded->mutex);
       if (loaded->file != file || loaded->link != NodeState::kLinked) continue;
-      PFS_TRY_ASSIGN(const bool moved, move_extents(file, loaded->state, segments));
-      loaded->log_unsynced = loaded->rows_unsynced = loaded->log_unsynced || moved;
-      if (moved) PFS_TRY(flush_row(*loaded));
+      PFS_TRY_ASSIGN(auto moved, move_extents(file, loaded->state, segments));
+      if (moved.from.empty()) continue;
+      std::swap(loaded->state, moved.state);
+      if (auto put = flush_row(*loaded); !put) {
+        std::swap(loaded->state, moved.state);
+        release(moved.to);
+        return put;
+      }
+      loaded->log_unsynced = loaded->rows_unsynced = true;
+      release(moved.from);
       continue;
     }
     PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
     if (!newest) continue;
-    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second, staging_.get()));
-    PFS_TRY_ASSIGN(const bool moved, move_extents(file, state, segments));
-    if (!moved) continue;
+    PFS_TRY_ASSIGN(const auto state, FileState::decode(newest->second, staging_.get()));
+    PFS_TRY_ASSIGN(const auto moved, move_extents(file, state, segments));
+    if (moved.from.empty()) continue;
     LocalBatch batch;
-    batch.put(Family::kInode, file_key(file, newest->first), state.encode());
-    PFS_TRY(parts_.local->write(batch));
+    batch.put(Family::kInode, file_key(file, newest->first), moved.state.encode());
+    if (auto put = parts_.local->write(batch); !put) {
+      release(moved.to);
+      return put;
+    }
+    release(moved.from);
   }
   return {};
 }
 
 // Pieces that follow each other in the file become one record.
-Result<bool> DeltaTrees::move_extents(FileId file, FileState& state, const std::vector<std::uint64_t>& segments) {
+Result<DeltaTrees::Moved> DeltaTrees::move_extents(FileId file, const FileState& state, const std::vector<std::uint64_t>& segments) {
   constexpr std::uint64_t kLargest = std::uint64_t{1} << 20U;
-  bool moved = false;
-  for (auto& layer : state.layers) {
+  Moved moved{state, {}, {}};
+  const auto move_run = [&](Layer& layer, std::map<std::uint64_t, Extent>::iterator begin, std::map<std::uint64_t, Extent>::iterator end,
+                            std::uint64_t length) -> Result<void> {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(length));
+    std::size_t done = 0;
+    for (auto piece = begin; piece != end; ++piece) {
+      const auto part = std::span(bytes).subspan(done, static_cast<std::size_t>(piece->second.length));
+      PFS_TRY(staging_->read(std::get<StagedAt>(piece->second.source), part));
+      done += part.size();
+    }
+    StagingRecord record;
+    record.kind = StagingRecord::Kind::kMoved;
+    record.file = file;
+    record.epoch = layer.epoch;
+    record.offset = begin->first;
+    record.size_after = state.size;
+    record.mtime = state.attributes.mtime;
+    PFS_TRY(staging_->append(record, bytes));
+    moved.to.emplace_back(record.at, length);
+    PFS_FAULT_POINT("store.staging.moved");
+    for (auto piece = begin; piece != end; ++piece) {
+      moved.from.emplace_back(std::get<StagedAt>(piece->second.source), piece->second.length);
+    }
+    layer.extents.emplace_hint(layer.extents.erase(begin, end), record.offset, Extent{length, record.at});
+    return {};
+  };
+  for (auto& layer : moved.state.layers) {
     for (auto it = layer.extents.begin(); it != layer.extents.end();) {
       auto end = it;
       std::uint64_t length = 0;
@@ -176,27 +212,11 @@ Result<bool> DeltaTrees::move_extents(FileId file, FileState& state, const std::
         ++it;
         continue;
       }
-      std::vector<std::byte> bytes(static_cast<std::size_t>(length));
-      std::size_t done = 0;
-      for (auto piece = it; piece != end; ++piece) {
-        const auto part = std::span(bytes).subspan(done, static_cast<std::size_t>(piece->second.length));
-        PFS_TRY(staging_->read(std::get<StagedAt>(piece->second.source), part));
-        done += part.size();
+      if (auto done = move_run(layer, it, end, length); !done) {
+        release(moved.to);
+        return std::move(done).error();
       }
-      StagingRecord record;
-      record.kind = StagingRecord::Kind::kMoved;
-      record.file = file;
-      record.epoch = layer.epoch;
-      record.offset = it->first;
-      record.size_after = state.size;
-      record.mtime = state.attributes.mtime;
-      PFS_TRY(staging_->append(record, bytes));
-      PFS_FAULT_POINT("store.staging.moved");
-      const std::uint64_t offset = it->first;
-      for (auto piece = it; piece != end; ++piece) staging_->release(std::get<StagedAt>(piece->second.source), piece->second.length);
-      it = layer.extents.erase(it, end);
-      layer.extents.emplace_hint(it, offset, Extent{length, record.at});
-      moved = true;
+      it = end;
     }
   }
   return moved;

@@ -1,0 +1,86 @@
+// Who has the bytes that wait for a commit, and that nobody's are given up with another's.
+#include <catch2/catch.hpp>
+
+#include <string>
+
+#include "support/must.h"
+#include "support/store_world.h"
+
+namespace pfs::test {
+namespace {
+
+using namespace pfs::store;
+
+/// Segments of the log are small, so that one is soon worth moving or deleting.
+class StagingWorld : public StoreWorld {
+ public:
+  StagingWorld() : StoreWorld(options(), {branch_ref("quick@master"), branch_ref("slow@master"), branch_ref("third@master")}) {}
+
+  NodePtr put(const NodePtr& directory, const std::string& name, const std::string& bytes) {
+    const auto node = file(directory, name);
+    trees().opened_for_write(node);
+    must(trees().write(node, 0, as_bytes(bytes)));
+    trees().released_for_write(node);
+    return node;
+  }
+  /// Has segments deleted that nothing seems to refer to.
+  void clear_up() {
+    for (int i = 0; i < 3; ++i) {
+      put(root("slow@master"), "f" + std::to_string(i), std::string(900'000, 'f'));
+      must(catalog().finish(branch_ref("slow@master"), {}));
+    }
+  }
+
+ private:
+  static StoreOptions options() {
+    StoreOptions options = on_request();
+    options.staging.segment_bytes = std::uint64_t{1} << 20U;
+    return options;
+  }
+};
+
+TEST_CASE("a file that is renamed after a commit keeps its bytes when they are moved on", "[store]") {
+  StagingWorld world;
+  const std::string bytes(100'000, 'x');
+  auto file = world.put(world.root("quick@master"), "tmp", bytes);
+  world.put(world.root("slow@master"), "s", std::string(800'000, 'y'));
+  must(world.catalog().finish(branch_ref("slow@master"), {}));
+  REQUIRE(world.trees().rename(world.root("quick@master"), "tmp", world.root("quick@master"), "final", RenameMode::kReplace));
+  world.clear_up();
+  CHECK((world.text(world.root("quick@master"), "final") == bytes));
+  file.reset();
+  world.open();
+  CHECK((world.text(world.root("quick@master"), "final") == bytes));
+  must(world.catalog().finish(branch_ref("quick@master"), {}));
+  CHECK((world.text(world.root("quick@master"), "final") == bytes));
+}
+
+TEST_CASE("a discarded file with names in two directories takes no other file's bytes with it", "[store]") {
+  StagingWorld world;
+  const auto first = world.make(world.root("quick@master"), "d1", Kind::kDirectory);
+  const auto second = world.make(world.root("quick@master"), "d2", Kind::kDirectory);
+  REQUIRE(world.trees().link(world.put(first, "a", std::string(400'000, 'x')), second, "b"));
+  const std::string stays(400'000, 'y');
+  world.put(world.root("third@master"), "stays", stays);
+  REQUIRE(world.catalog().discard(branch_ref("quick@master")));
+  world.clear_up();
+  CHECK((world.text(world.root("third@master"), "stays") == stays));
+}
+
+TEST_CASE("what is discarded before its branch was looked at since the start does not come back", "[store]") {
+  StagingWorld world;
+  world.put(world.root("quick@master"), "f", "one");
+  must(world.catalog().finish(branch_ref("quick@master"), {}));
+  world.put(world.root("quick@master"), "f", "two");
+  world.open();
+  REQUIRE(world.catalog().discard(branch_ref("quick@master")));
+  CHECK(world.text(world.root("quick@master"), "f") == "one");
+  world.put(world.root("quick@master"), "g", "new");
+  must(world.catalog().finish(branch_ref("quick@master"), {}));
+  CHECK(world.text(world.root("quick@master"), "f") == "one");
+  world.open();
+  CHECK(world.text(world.root("quick@master"), "f") == "one");
+}
+
+}  // namespace
+}  // namespace pfs::test
