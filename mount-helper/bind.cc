@@ -60,7 +60,7 @@ bool is_there(int part, const std::string& directory) {
          wanted.st_ino == mounted.st_ino;
 }
 
-int refuse_part(const Request& request, const MountPoint& whole, int trouble) {
+int refuse_part(const Request& request, const Mount& whole, int trouble) {
   const std::string branch = whole.point + "/" + request.part.substr(0, request.part.find('/'));
   switch (trouble) {
     case ENOENT: {
@@ -82,7 +82,7 @@ int refuse_part(const Request& request, const MountPoint& whole, int trouble) {
 
 }  // namespace
 
-int bind_part(const Request& request, const MountPoint& whole) {
+int bind_part(const Request& request, const Mount& whole) {
   const Descriptor top(open(whole.point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!top) return fail(whole.point + ": " + std::strerror(errno));
   const Descriptor part = open_part(top.get(), request.part.empty() ? "." : request.part);

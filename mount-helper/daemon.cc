@@ -81,11 +81,11 @@ int wait_for(pid_t pid) {
 
 }  // namespace
 
-std::optional<MountPoint> find_whole(const Request& request, int& status) {
+std::optional<Mount> find_whole(const Request& request, int& status) {
   status = 0;
   const std::string id = request.store.empty() ? "" : id_of_store(request.store);
   if (!request.store.empty() && id.empty()) return std::nullopt;
-  std::optional<MountPoint> found;
+  std::optional<Mount> found;
   bool any_dead = false;
   for (const auto& mount : mounts()) {
     if (mount.root != "/" || (!id.empty() && mount.source != "pfs#" + id)) continue;

@@ -11,7 +11,7 @@ namespace pfs::mount_helper {
 /// The mount of the daemon that has the store: of the only one that runs, when none was named.
 /// Nothing, and no complaint, when a store was named and nobody serves it; `status` is not 0 when
 /// it has been complained about.
-std::optional<MountPoint> find_whole(const Request& request, int& status);
+std::optional<Mount> find_whole(const Request& request, int& status);
 
 /// Whether the request's store is mounted at its directory as a whole, and served. `mount -a` asks
 /// for what is there already.

@@ -21,7 +21,7 @@ namespace {
 using namespace pfs::mount_helper;
 
 // What belongs to the daemon's mount cannot be another for a part of it.
-int refuse_of_running(const Request& request, const pfs::MountPoint& whole) {
+int refuse_of_running(const Request& request, const Mount& whole) {
   complain(request.for_daemon.front().name +
            ": is the same for all mounts of a store, and it is mounted at " + whole.point +
            " already; set it there");
@@ -57,7 +57,7 @@ int mount_part(const Request& request) {
     const std::string place = place_for_whole(request.store);
     if (place.empty()) return kSystem;
     if (const int started = start_pfsd(request, place); started != 0) return started;
-    whole = pfs::MountPoint{0, "/", place, {}, {}};
+    whole = Mount{"/", place, {}};
   }
   return bind_part(request, *whole);
 }

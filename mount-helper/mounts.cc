@@ -8,20 +8,54 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 #include "mount-helper/request.h"
 
 namespace pfs::mount_helper {
 
-std::vector<MountPoint> mounts() {
-  auto found = mount_points();
-  std::erase_if(found, [](const MountPoint& mount) { return mount.type != "fuse.pfs"; });
+namespace {
+
+// \040 and the like. Source: proc(5), mountinfo.
+std::string unescaped(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)));
+      i += 3;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Mount> mounts() {
+  std::vector<Mount> found;
+  std::ifstream lines("/proc/self/mountinfo");
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, field, type;
+    Mount mount;
+    fields >> id >> parent >> device >> mount.root >> mount.point;
+    while (fields >> field && field != "-") {
+    }
+    fields >> type >> mount.source;
+    if (type != "fuse.pfs") continue;
+    mount.root = unescaped(mount.root);
+    mount.point = unescaped(mount.point);
+    mount.source = unescaped(mount.source);
+    found.push_back(mount);
+  }
   return found;
 }
 
 // libmount hands on the path as the kernel lists it; a dead one could not be resolved.
-std::optional<MountPoint> mount_at(const std::string& directory) {
-  std::optional<MountPoint> uppermost;
+std::optional<Mount> mount_at(const std::string& directory) {
+  std::optional<Mount> uppermost;
   for (auto& mount : mounts()) {
     if (mount.point == directory) uppermost = mount;
   }

@@ -4,14 +4,19 @@
 #include <string>
 #include <vector>
 
-#include "base/mounts.h"
-
 namespace pfs::mount_helper {
 
-/// All mounts of pfs, later ones last; the source of each is `pfs#` and the store's id.
-std::vector<MountPoint> mounts();
+/// A mount of pfs, as the kernel lists it.
+struct Mount {
+  std::string root;  ///< what of the file system is mounted: `/` is all of it
+  std::string point;
+  std::string source;  ///< `pfs#` and the store's id
+};
+
+/// All mounts of pfs, later ones last. Source: proc(5), mountinfo.
+std::vector<Mount> mounts();
 /// The uppermost one at `directory`, without touching it.
-std::optional<MountPoint> mount_at(const std::string& directory);
+std::optional<Mount> mount_at(const std::string& directory);
 
 /// Whether what is mounted at `directory` has lost its daemon.
 bool is_dead(const std::string& directory);

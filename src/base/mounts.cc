@@ -1,4 +1,3 @@
-// Of the standard library alone: the mount helper is built with it, and links nothing.
 #include "base/mounts.h"
 
 #include <cstdlib>
