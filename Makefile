@@ -37,9 +37,16 @@ test-all:
 	@scripts/install-deps.sh
 	@$(MAKE) --no-print-directory test-dev test-asan test-tsan test-clang tidy
 
-# Our own sources only: the generated ones lie below build/.
+# Our own sources only, not the generated ones. The checks of what is written see ten files at once, which share their
+# headers: a tenth of the time. The analyzer only follows the functions of a unit's main file, so that it sees each by itself.
 tidy:
-	@run-clang-tidy -quiet -j $(JOBS) -p build/clang '$(CURDIR)/(src|mount-helper)/.*'
+	@cmake --preset clang >build/clang.configure.log 2>&1 || { cat build/clang.configure.log; exit 1; }
+	@cmake --preset tidy >build/tidy.configure.log 2>&1 || { cat build/tidy.configure.log; exit 1; }
+	@cmake --build --preset tidy -j $(JOBS)
+	@run-clang-tidy -quiet -j $(JOBS) -p build/tidy -checks='-clang-analyzer-*,-bugprone-suspicious-include' \
+	  '$(CURDIR)/build/tidy/(src|mount-helper)/(?!.*pfs_api_proto).*/Unity/.*' '$(CURDIR)/(src|mount-helper)/.*'
+	@cmake --build --preset clang --target pfs_api_proto -j $(JOBS)
+	@run-clang-tidy -quiet -j $(JOBS) -p build/clang -checks='-*,clang-analyzer-*' '$(CURDIR)/(src|mount-helper)/.*'
 
 soak:
 	@scripts/install-deps.sh

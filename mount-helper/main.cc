@@ -16,9 +16,8 @@
 #include "mount-helper/mounts.h"
 #include "mount-helper/request.h"
 
+namespace pfs::mount_helper {
 namespace {
-
-using namespace pfs::mount_helper;
 
 // What belongs to the daemon's mount cannot be another for a part of it.
 int refuse_of_running(const Request& request, const Mount& whole) {
@@ -78,8 +77,9 @@ int run(const Request& request) {
 }
 
 }  // namespace
+}  // namespace pfs::mount_helper
 
 int main(int argc, char** argv) {
-  const auto request = parse(argc, argv);
-  return request ? run(*request) : kUsage;
+  const auto request = pfs::mount_helper::parse(argc, argv);
+  return request ? pfs::mount_helper::run(*request) : pfs::mount_helper::kUsage;
 }

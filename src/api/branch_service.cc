@@ -75,7 +75,7 @@ Result<void> BranchService::create(const grpc::ServerContext& context,
                                    v1::CreateBranchResponse& response) {
   v1::RefRequest change;
   *change.mutable_create_branch() = request;
-  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
+  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, change));
   response.set_head_moved(done.changed && !request.head().empty());
   return {};
 }
@@ -146,7 +146,7 @@ Result<void> BranchService::remove(const grpc::ServerContext& context,
   v1::RefRequest change;
   *change.mutable_delete_branch() = request;
   change.set_author(caller.name());
-  PFS_TRY(changes_.carry_out(context, std::move(change)));
+  PFS_TRY(changes_.carry_out(context, change));
   return {};
 }
 

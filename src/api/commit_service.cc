@@ -57,7 +57,7 @@ Result<void> CommitService::start(const grpc::ServerContext& context,
                                   v1::StartCommitResponse& response) {
   v1::RefRequest change;
   *change.mutable_start_commit() = request;
-  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
+  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, change));
   response.set_id(done.commit.hex());
   return {};
 }
@@ -69,7 +69,7 @@ Result<void> CommitService::finish(const grpc::ServerContext& context,
   v1::RefRequest change;
   *change.mutable_finish_commit() = request;
   change.set_author(caller.name());
-  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, std::move(change)));
+  PFS_TRY_ASSIGN(const auto done, changes_.carry_out(context, change));
   if (!done.changed && !Transactions::named_by(context))
     PFS_TRY(refuse_second_finish(request, done.commit));
   if (done.commit) response.set_id(done.commit.hex());
@@ -82,7 +82,7 @@ grpc::Status CommitService::DeleteCommit(grpc::ServerContext* context,
                                          v1::DeleteCommitResponse* response) {
   v1::RefRequest change;
   *change.mutable_delete_commit() = *request;
-  const auto done = changes_.carry_out(*context, std::move(change));
+  const auto done = changes_.carry_out(*context, change);
   if (done) response->set_id(done->commit.hex());
   return answer(*context, done ? Result<void>() : done.error());
 }

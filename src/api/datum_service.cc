@@ -6,7 +6,7 @@
 namespace pfs::api {
 namespace {
 
-v1::DatumState wire_state(const std::optional<trigger::DatumState>& state) {
+v1::DatumState datum_state(const std::optional<trigger::DatumState>& state) {
   if (!state) return v1::DATUM_STATE_UNSPECIFIED;
   switch (*state) {
     case trigger::DatumState::kStarting: return v1::DATUM_STATE_STARTING;
@@ -24,7 +24,7 @@ v1::DatumInfo info_of(const trigger::DatumInfo& datum) {
   v1::DatumInfo info;
   if (datum.id) info.set_id(datum.id->hex());
   if (datum.job) info.set_job(datum.job->hex());
-  info.set_state(wire_state(datum.state));
+  info.set_state(datum_state(datum.state));
   for (const auto& file : datum.files) {
     auto* out = info.add_files();
     out->set_repo(file.branch.repo.str());
@@ -55,7 +55,13 @@ grpc::Status DatumService::InspectDatum(grpc::ServerContext* context, const v1::
 
 Result<void> DatumService::list(const v1::ListDatumsRequest& request, grpc::ServerWriter<v1::DatumInfo>& writer) const {
   PFS_TRY(require(pipelines_));
-  const auto send = [&writer](const trigger::DatumInfo& datum) { return writer.Write(info_of(datum)); };
+  std::uint64_t number = 0;
+  const auto send = [&](const trigger::DatumInfo& datum) {
+    const std::uint64_t place = number++;
+    if (place < request.first()) return true;
+    if (request.has_most() && place - request.first() >= request.most()) return false;
+    return writer.Write(info_of(datum));
+  };
   if (request.job().empty()) return pipelines_->planned_datums(request.spec(), send);
   if (!request.spec().empty()) return Error{Code::kInvalid, "datums of a job, or of a spec: say one of the two"};
   PFS_TRY_ASSIGN(const auto job, JobId::from_hex(request.job()));

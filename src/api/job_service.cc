@@ -192,7 +192,9 @@ Result<trigger::LogFilter> JobService::filter_of(const v1::GetLogsRequest& reque
     PFS_TRY_ASSIGN(filter.job, JobId::from_hex(request.job()));
   }
   filter.datum = request.datum();
+  filter.inputs.assign(request.inputs().begin(), request.inputs().end());
   filter.system_only = request.system_only();
+  filter.user_only = request.user_only();
   if (request.has_since()) filter.since = time_of(request.since());
   if (request.has_tail()) filter.tail = request.tail();
   return filter;

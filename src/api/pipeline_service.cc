@@ -83,7 +83,7 @@ Result<void> add_specs(const std::string& text, const std::string& origin,
   for (std::size_t i = 0; i < split->size(); ++i) {
     const auto document = split->size() > 1 ? fmt::format("document {}", i + 1) : std::string();
     const auto between = origin.empty() || document.empty() ? "" : ", ";
-    specs.push_back({origin + between + document, std::move((*split)[i])});
+    specs.push_back({fmt::format("{}{}{}", origin, between, document), std::move((*split)[i])});
   }
   return {};
 }

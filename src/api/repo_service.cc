@@ -10,7 +10,7 @@ grpc::Status RepoService::CreateRepo(grpc::ServerContext* context,
                                      v1::CreateRepoResponse*) {
   v1::RefRequest change;
   *change.mutable_create_repo() = *request;
-  return carry_out(*context, std::move(change));
+  return carry_out(*context, change);
 }
 
 grpc::Status RepoService::UpdateRepo(grpc::ServerContext* context,
@@ -18,7 +18,7 @@ grpc::Status RepoService::UpdateRepo(grpc::ServerContext* context,
                                      v1::UpdateRepoResponse*) {
   v1::RefRequest change;
   *change.mutable_update_repo() = *request;
-  return carry_out(*context, std::move(change));
+  return carry_out(*context, change);
 }
 
 grpc::Status RepoService::DeleteRepo(grpc::ServerContext* context,
@@ -26,7 +26,7 @@ grpc::Status RepoService::DeleteRepo(grpc::ServerContext* context,
                                      v1::DeleteRepoResponse*) {
   v1::RefRequest change;
   *change.mutable_delete_repo() = *request;
-  return carry_out(*context, std::move(change));
+  return carry_out(*context, change);
 }
 
 grpc::Status RepoService::InspectRepo(grpc::ServerContext* context,
@@ -40,8 +40,8 @@ grpc::Status RepoService::ListRepos(grpc::ServerContext* context, const v1::List
   return answer(*context, list(*writer));
 }
 
-grpc::Status RepoService::carry_out(grpc::ServerContext& context, v1::RefRequest request) {
-  const auto done = changes_.carry_out(context, std::move(request));
+grpc::Status RepoService::carry_out(grpc::ServerContext& context, const v1::RefRequest& request) {
+  const auto done = changes_.carry_out(context, request);
   return answer(context, done ? Result<void>() : done.error());
 }
 

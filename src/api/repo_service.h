@@ -25,7 +25,7 @@ class RepoService final : public v1::RepoService::Service {
                           v1::DeleteRepoResponse* response) override;
 
  private:
-  grpc::Status carry_out(grpc::ServerContext& context, v1::RefRequest request);
+  grpc::Status carry_out(grpc::ServerContext& context, const v1::RefRequest& request);
   Result<void> inspect(const std::string& name, v1::RepoInfo& info);
   Result<void> list(grpc::ServerWriter<v1::RepoInfo>& writer);
   Result<void> describe(const store::Repo& repo, v1::RepoInfo& info);

@@ -7,8 +7,8 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/job_id.h"
-#include "cli/local_text.h"
 #include "cli/output.h"
+#include "cli/spec_files.h"
 
 namespace pfs::cli {
 namespace {
@@ -29,6 +29,9 @@ struct Arguments {
   JobIdArgument job;
   DatumIdArgument datum;
   std::string spec_path;
+  std::uint64_t page = 0;
+  std::optional<std::uint64_t> page_size;
+  bool status_only = false;
   OutputFlags output;
 };
 
@@ -70,21 +73,35 @@ Result<void> list(Session& session, const Arguments& arguments) {
   if (arguments.of_job.has_value() == !arguments.spec_path.empty()) {
     return Error{Code::kInvalid, "list datum: of a job, or with --file of a pipeline's spec: say one of the two"};
   }
+  if (arguments.page > 0 && !arguments.page_size) {
+    return Error{Code::kInvalid, "list datum: --page: of what size? add --pageSize N"};
+  }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Datums datums(*connection);
-  Listing listing(arguments.output, session.terminal(), {"ID", "FILES", "STATUS", "SIZE"});
+  const client::Datums::Page page{arguments.page * arguments.page_size.value_or(0), arguments.page_size};
+  Listing listing(arguments.output, session.terminal(),
+                  arguments.status_only ? std::vector<std::string>{"ID", "STATUS"}
+                                        : std::vector<std::string>{"ID", "FILES", "STATUS", "SIZE"});
   const auto show = [&](const client::Datum& datum) -> Result<void> {
     if (listing.json()) {
-      listing.add_object(json_of(datum));
+      listing.add_object(arguments.status_only ? Json{{"id", datum.id}, {"state", datum.state}} : json_of(datum));
+      return {};
+    }
+    const std::string id = datum.id.empty() ? "-" : datum.id;
+    const Cell state(datum.state, colour_of_datum(datum.state));
+    if (arguments.status_only) {
+      listing.add_row({id, state});
     } else {
-      listing.add_row({datum.id.empty() ? "-" : datum.id, text_of(datum.files), Cell(datum.state, colour_of_datum(datum.state)),
-                       format_size(datum.input_bytes)});
+      listing.add_row({id, text_of(datum.files), state, format_size(datum.input_bytes)});
     }
     return {};
   };
-  if (arguments.of_job) return datums.list(arguments.of_job->id, show);
-  PFS_TRY_ASSIGN(const auto spec, local_text(arguments.spec_path));
-  return datums.plan(spec, show);
+  if (arguments.of_job) return datums.list(arguments.of_job->id, page, show);
+  PFS_TRY_ASSIGN(const auto specs, read_specs(arguments.spec_path));
+  if (specs.size() != 1) {
+    return Error{Code::kInvalid, fmt::format("{}: {} specs in it; whose datums? give one", arguments.spec_path, specs.size())};
+  }
+  return datums.plan(specs.front().json, page, show);
 }
 
 Result<void> inspect(Session& session, const Arguments& arguments) {
@@ -111,7 +128,10 @@ void add_datum_commands(Grammar& grammar, Session& session) {
   auto& lists = grammar.command("list", "datum", "List the datums of a job, or those that a pipeline would have",
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "job", arguments->of_job, "Its id");
-  lists.add_option("-f,--file", arguments->spec_path, "A pipeline's spec in JSON, instead of a job; - for stdin");
+  lists.add_option("-f,--file", arguments->spec_path, "A pipeline's spec in JSON or YAML, instead of a job; - for stdin");
+  lists.add_option("--page", arguments->page, "Which page, from 0");
+  lists.add_option("--pageSize,--page-size", arguments->page_size, "Datums on a page")->check(CLI::PositiveNumber);
+  lists.add_flag("--status-only", arguments->status_only, "Ids and what became of them");
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "datum", "Show a datum of a job",

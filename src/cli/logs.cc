@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -28,8 +29,10 @@ struct Arguments {
   std::optional<RepoName> pipeline;
   std::optional<JobIdArgument> job;
   std::string datum;
+  std::vector<std::string> inputs;
   bool follow = false;
   bool master = false;
+  bool worker = false;
   std::optional<Duration> since;
   std::optional<std::uint64_t> tail;
   bool raw = false;
@@ -51,7 +54,9 @@ Result<void> logs(Session& session, const Arguments& arguments) {
   if (arguments.job) request.job = arguments.job->id;
   request.datum = arguments.datum;
   request.follow = arguments.follow;
+  request.inputs = arguments.inputs;
   request.system_only = arguments.master;
+  request.user_only = arguments.worker;
   request.tail = arguments.tail;
   if (arguments.since) {
     const auto ago = std::chrono::nanoseconds(arguments.since->value);
@@ -78,10 +83,13 @@ void add_logs_command(Grammar& grammar, Session& session) {
   add_parsed(command, "-p,--pipeline", arguments->pipeline, "Of this pipeline");
   add_parsed(command, "-j,--job", arguments->job, "Of this job");
   command.add_option("--datum", arguments->datum, "Of this datum");
+  command.add_option("--inputs", arguments->inputs, "Of datums that have all of these files: paths or data digests, with commas")
+      ->delimiter(',');
   command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended");
   command.add_option("-t,--tail", arguments->tail, "The last so many lines of what is there");
   add_parsed(command, "--since", arguments->since, "Lines of the last so long: 10m, 24h");
-  command.add_flag("--master", arguments->master, "What pfs wrote, not what the command did");
+  auto* master = command.add_flag("--master", arguments->master, "What pfs wrote, not what the command did");
+  command.add_flag("--worker", arguments->worker, "What the command wrote, not what pfs did")->excludes(master);
   command.add_flag("--raw", arguments->raw, "Print JSON, one object a line");
 }
 

@@ -73,7 +73,7 @@ Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::st
   PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
   Created created;
   PFS_TRY_ASSIGN(created.name, remember_made(target, name, std::move(node)));
-  auto opened = inodes_.find(created.name.node).and_then([&](InodePtr inode) {
+  auto opened = inodes_.find(created.name.node).and_then([&](const InodePtr& inode) {
     return open_stored(caller, inode, mode);
   });
   if (!opened) {

@@ -156,7 +156,10 @@ struct LogFilter {
   std::optional<RepoName> pipeline;
   std::optional<JobId> job;
   std::string datum;                ///< of this one only; 64 hex digits
+  /// Of datums only that have all of these: a file's path (or one that lies below it), or its data digest as 64 hex digits.
+  std::vector<std::string> inputs;
   bool system_only = false;         ///< lines that are not of user code
+  bool user_only = false;           ///< lines that are
   std::optional<Timestamp> since;   ///< lines from then on
   std::optional<std::size_t> tail;  ///< the last so many of those that are there
   /// Not empty: what is written later is told, too, as it is written, until the job has ended (of a pipeline: for ever) or

@@ -84,7 +84,7 @@ std::optional<PodUser> user_without_image(std::string_view user) {
 }  // namespace
 
 std::vector<std::string> PodmanRunner::command(const std::vector<std::string>& global,
-                                               std::vector<std::string> rest) const {
+                                               const std::vector<std::string>& rest) const {
   std::vector<std::string> all{options_.engine.program()};
   append(all, global);
   append(all, rest);

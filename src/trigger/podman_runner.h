@@ -45,7 +45,8 @@ class PodmanRunner final : public Runner {
 
   Result<Setting> setting() PFS_EXCLUDES(mutex_);
   Result<void> try_setting(const Setting& setting) const;
-  std::vector<std::string> command(const std::vector<std::string>& global, std::vector<std::string> rest) const;
+  std::vector<std::string> command(const std::vector<std::string>& global,
+                                   const std::vector<std::string>& rest) const;
   Result<std::string> image_user(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
   Result<void> pull(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
 

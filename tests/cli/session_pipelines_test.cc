@@ -261,7 +261,26 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   CHECK(listed.find(id + " " + files + " skipped 2KiB\n") != std::string::npos);
   make_file(session.path("spec.json"), "{}");
   CHECK(session.ok({"list", "datum", "-f", session.path("spec.json")}).find(files + " -") != std::string::npos);
+  CHECK(session.ok({"list", "datum", "-f", "-"}, "# none\npipeline: {name: new}\n").find(files + " -") != std::string::npos);
+  const auto several = session.pfs({"list", "datum", "-f", "-"}, "pipeline: {name: a}\n---\npipeline: {name: b}\n");
+  CHECK(several.status == 1);
+  CHECK(several.err.find("2 specs") != std::string::npos);
   CHECK(session.ok({"inspect", "datum", kJob, id}).find("State: skipped\n") != std::string::npos);
+  CHECK(session.ok({"list", "datum", kJob, "--status-only"}) == "ID" + std::string(63, ' ') + "STATUS\n" + id + " skipped\n");
+  pipelines.recorded_datums = {datum, datum, datum};
+  const auto rows = [&](const std::vector<std::string>& page) {
+    std::vector<std::string> words{"list", "datum", kJob, "--raw"};
+    words.insert(words.end(), page.begin(), page.end());
+    const auto text = session.ok(words);
+    std::size_t count = 0;
+    for (auto at = text.find("\"state\""); at != text.npos; at = text.find("\"state\"", at + 1)) ++count;
+    return count;
+  };
+  CHECK(rows({"--pageSize", "2"}) == 2);
+  CHECK(rows({"--pageSize", "2", "--page", "1"}) == 1);
+  CHECK(rows({"--pageSize", "2", "--page", "2"}) == 0);
+  CHECK(session.pfs({"list", "datum", kJob, "--page", "1"}).status == 1);
+  pipelines.recorded_datums = {datum};
   pipelines.recorded_datums.front().state = trigger::DatumState::kRecovered;
   CHECK(session.ok({"list", "datum", kJob}).find("recovered") != std::string::npos);
   pipelines.recorded_datums.front().state = trigger::DatumState::kKilled;
@@ -348,12 +367,15 @@ TEST_CASE("logs are asked for by time, number and writer", "[cli][session]") {
   pipelines.pipelines = {edges()};
   pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
   PfsSession session(&pipelines);
-  session.ok({"logs", "-j", kJob, "--tail", "7", "--since", "10m", "--master"});
+  session.ok({"logs", "-j", kJob, "--tail", "7", "--since", "10m", "--master", "--inputs", "/a,/b/c"});
   CHECK(pipelines.asked.tail == 7);
+  CHECK(pipelines.asked.inputs == std::vector<std::string>{"/a", "/b/c"});
   CHECK(pipelines.asked.system_only);
   CHECK(pipelines.asked.since);
   CHECK_FALSE(pipelines.asked.follow_while);
-  session.ok({"logs", "-f", "-j", kJob});
+  session.ok({"logs", "-f", "-j", kJob, "--worker"});
+  CHECK(pipelines.asked.user_only);
+  CHECK(session.pfs({"logs", "-j", kJob, "--worker", "--master"}).status == 2);
   CHECK(pipelines.asked.follow_while);
   CHECK_FALSE(pipelines.asked.since);
 }

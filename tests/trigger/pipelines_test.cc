@@ -345,6 +345,51 @@ TEST_CASE("what a job's commands print is kept, by job and by datum", "[trigger]
   CHECK(texts(of_job).empty());
 }
 
+TEST_CASE("logs are asked for by the files of datums, as paths or data digests, and by who wrote them", "[trigger]") {
+  Upper upper;
+  REQUIRE(upper.fixture.pipelines().create(kSpec, false, false));
+  upper.commit("a", "aa");
+  upper.job();
+  upper.commit("b", "bb");
+  const JobInfo second = upper.job();
+
+  const auto texts = [&](const std::vector<std::string>& inputs, const std::optional<JobId>& job = std::nullopt) {
+    std::vector<std::string> found;
+    LogFilter filter;
+    filter.pipeline = PipelineFixture::repo("upper");
+    filter.job = job;
+    filter.inputs = inputs;
+    filter.user_only = true;
+    must(upper.fixture.pipelines().logs(filter, [&](const LogLine& line) {
+      CHECK(line.user);
+      found.push_back(line.text);
+      return true;
+    }));
+    return found;
+  };
+  using Lines = std::vector<std::string>;
+  CHECK(texts({"/a"}) == Lines{"made a"});
+  CHECK(texts({"b"}) == Lines{"made b"});
+  CHECK(texts({"/a/below"}) == Lines{"made a"});
+  CHECK(texts({"/ab"}).empty());
+  CHECK(texts({"/a", "/b"}).empty());
+  CHECK(texts({"/a"}, second.id).empty());  // it was skipped there
+  CHECK(texts({}) == Lines{"made a", "made b"});
+  // printf bb | sha256sum
+  CHECK(texts({"3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf"}) == Lines{"made b"});
+
+  // another input: the old jobs' datums cannot be told any more
+  REQUIRE(upper.fixture.pipelines().create(with("/input/pfs/glob", R"("/b")"), true, false));
+  upper.job();
+  CHECK(texts({"/a"}).empty());
+  LogFilter of_old;
+  of_old.job = second.id;
+  of_old.inputs = {"/b"};
+  const auto refused = upper.fixture.pipelines().logs(of_old, [](const LogLine&) { return true; });
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kInvalid);
+}
+
 TEST_CASE("the last lines of a pipeline are found without the logs of jobs before them", "[trigger]") {
   Upper upper;
   REQUIRE(upper.fixture.pipelines().create(kSpec, false, false));

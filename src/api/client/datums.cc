@@ -1,5 +1,7 @@
 #include "api/client/datums.h"
 
+#include <utility>
+
 #include "api/client/internal/wire.h"
 #include "pfs/v1/datum.grpc.pb.h"
 
@@ -34,7 +36,10 @@ Datum datum_of(const v1::DatumInfo& info) {
   return datum;
 }
 
-Result<void> list(const Connection& connection, const v1::ListDatumsRequest& request, const Datums::Visit& visit) {
+Result<void> list(const Connection& connection, v1::ListDatumsRequest request, const Datums::Page& page,
+                  const Datums::Visit& visit) {
+  request.set_first(page.first);
+  if (page.most) request.set_most(*page.most);
   grpc::ClientContext context;
   const auto stub = v1::DatumService::NewStub(connection.wire().channel);
   const auto reader = stub->ListDatums(&context, request);
@@ -44,16 +49,16 @@ Result<void> list(const Connection& connection, const v1::ListDatumsRequest& req
 
 }  // namespace
 
-Result<void> Datums::list(const JobId& job, const Visit& visit) const {
+Result<void> Datums::list(const JobId& job, const Page& page, const Visit& visit) const {
   v1::ListDatumsRequest request;
   request.set_job(job.hex());
-  return client::list(connection_, request, visit);
+  return client::list(connection_, std::move(request), page, visit);
 }
 
-Result<void> Datums::plan(const std::string& spec_json, const Visit& visit) const {
+Result<void> Datums::plan(const std::string& spec_json, const Page& page, const Visit& visit) const {
   v1::ListDatumsRequest request;
   request.set_spec(spec_json);
-  return client::list(connection_, request, visit);
+  return client::list(connection_, std::move(request), page, visit);
 }
 
 Result<Datum> Datums::inspect(const JobId& job, const Digest& id) const {

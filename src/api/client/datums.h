@@ -36,10 +36,14 @@ class Datums {
   explicit Datums(const Connection& connection) : connection_(connection) {}
 
   using Visit = std::function<Result<void>(const Datum&)>;
+  struct Page {
+    std::uint64_t first = 0;            ///< so many are left out
+    std::optional<std::uint64_t> most;  ///< then so many are told
+  };
   /// In the order in which the job processes them.
-  Result<void> list(const JobId& job, const Visit& visit) const;
+  Result<void> list(const JobId& job, const Page& page, const Visit& visit) const;
   /// What a pipeline of that spec would have now.
-  Result<void> plan(const std::string& spec_json, const Visit& visit) const;
+  Result<void> plan(const std::string& spec_json, const Page& page, const Visit& visit) const;
   Result<Datum> inspect(const JobId& job, const Digest& id) const;
 
  private:

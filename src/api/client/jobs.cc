@@ -128,7 +128,9 @@ Result<void> Jobs::logs(const LogsRequest& wanted,
   if (wanted.job) request.set_job(wanted.job->hex());
   request.set_datum(wanted.datum);
   request.set_follow(wanted.follow);
+  for (const auto& input : wanted.inputs) request.add_inputs(input);
   request.set_system_only(wanted.system_only);
+  request.set_user_only(wanted.user_only);
   if (wanted.since) api::set_time(request.mutable_since(), *wanted.since);
   if (wanted.tail) request.set_tail(*wanted.tail);
   grpc::ClientContext context;

@@ -65,7 +65,9 @@ struct LogsRequest {
   std::optional<JobId> job;
   std::string datum;
   bool follow = false;  ///< until the job has ended
+  std::vector<std::string> inputs;  ///< of datums that have all of these: paths or data digests
   bool system_only = false;
+  bool user_only = false;
   std::optional<Timestamp> since;
   std::optional<std::uint64_t> tail;
 };

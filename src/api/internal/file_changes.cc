@@ -16,7 +16,7 @@ Result<CommitId> FileChanges::finish(StagedChange& change, std::string line) con
   PFS_TRY_ASSIGN(*request.mutable_files(), change.stored());
   request.mutable_files()->set_line(std::move(line));
   request.set_author(caller_.name());
-  return transaction_->add(std::move(request));
+  return transaction_->add(request);
 }
 
 }  // namespace pfs::api

@@ -22,7 +22,7 @@ class FileChanges {
     /// What the branch will have when it comes to this change. Errors: as of a change then.
     std::function<Result<store::TreePtr>(const BranchRef& ref, bool make_branch)> view;
     /// Shape: the commit's promised id.
-    std::function<Result<CommitId>(v1::RefRequest request)> add;
+    std::function<Result<CommitId>(const v1::RefRequest& request)> add;
   };
 
   /// `append_mutex`: one for all calls, held while files are made longer.

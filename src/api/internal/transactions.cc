@@ -41,10 +41,10 @@ Result<v1::StoredTransaction> decode(const std::string& value) {
 }  // namespace
 
 Result<store::StepResult> Transactions::carry_out(const grpc::ServerContext& context,
-                                                  v1::RefRequest request) {
+                                                  const v1::RefRequest& request) {
   const auto& metadata = context.client_metadata();
   if (const auto named = metadata.find(kTransactionMetadata); named != metadata.end()) {
-    return queue(std::string(named->second.data(), named->second.size()), std::move(request));
+    return queue(std::string(named->second.data(), named->second.size()), request);
   }
   PFS_TRY_ASSIGN(const auto planned, plan_request(store_, request, {}));
   if (planned.steps.empty()) return store::StepResult{};
@@ -73,8 +73,8 @@ std::optional<FileChanges::Transaction> Transactions::part_of(const grpc::Server
   part.view = [this, id](const BranchRef& ref, bool make_branch) {
     return view(id, ref, make_branch);
   };
-  part.add = [this, id](v1::RefRequest request) -> Result<CommitId> {
-    PFS_TRY_ASSIGN(const auto done, queue(id, std::move(request)));
+  part.add = [this, id](const v1::RefRequest& request) -> Result<CommitId> {
+    PFS_TRY_ASSIGN(const auto done, queue(id, request));
     return done.commit;
   };
   return part;
@@ -124,7 +124,7 @@ Result<Transactions::Planned> Transactions::plan(const v1::StoredTransaction& tr
   return all;
 }
 
-Result<store::StepResult> Transactions::queue(const std::string& id, v1::RefRequest request) {
+Result<store::StepResult> Transactions::queue(const std::string& id, const v1::RefRequest& request) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     PFS_TRY_ASSIGN(const auto row, store_.refs().get(key_of(id)));
     if (!row) return no_such(id);

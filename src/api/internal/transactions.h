@@ -37,7 +37,7 @@ class Transactions {
 
   /// Carries `request` out, or queues it where the call names a transaction. Returns what its main
   /// step comes to. Errors: those of the steps; kNotFound (no such transaction).
-  Result<store::StepResult> carry_out(const grpc::ServerContext& context, v1::RefRequest request);
+  Result<store::StepResult> carry_out(const grpc::ServerContext& context, const v1::RefRequest& request);
 
   /// What the call's changes of files go through, if they are a part of a transaction.
   std::optional<FileChanges::Transaction> part_of(const grpc::ServerContext& context);
@@ -62,7 +62,7 @@ class Transactions {
   /// What a branch has after what is queued, of which it is certain that files can be put there
   /// then. What is not committed of it yet, and would be by itself, is committed first.
   Result<store::TreePtr> view(const std::string& id, const BranchRef& ref, bool make_branch);
-  Result<store::StepResult> queue(const std::string& id, v1::RefRequest request);
+  Result<store::StepResult> queue(const std::string& id, const v1::RefRequest& request);
   /// `version`: of the record, of which there is none before it is put.
   Result<void> put(const v1::StoredTransaction& transaction, std::optional<store::Seq> version);
 

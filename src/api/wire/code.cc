@@ -7,17 +7,17 @@ grpc::StatusCode to_grpc(Code code) {
     case Code::kNotFound: return grpc::StatusCode::NOT_FOUND;
     case Code::kExists: return grpc::StatusCode::ALREADY_EXISTS;
     case Code::kInvalid: return grpc::StatusCode::INVALID_ARGUMENT;
-    case Code::kNotDirectory: return grpc::StatusCode::FAILED_PRECONDITION;
-    case Code::kIsDirectory: return grpc::StatusCode::FAILED_PRECONDITION;
-    case Code::kNotEmpty: return grpc::StatusCode::FAILED_PRECONDITION;
-    case Code::kReadOnly: return grpc::StatusCode::FAILED_PRECONDITION;
+    case Code::kNotDirectory:
+    case Code::kIsDirectory:
+    case Code::kNotEmpty:
+    case Code::kReadOnly:
     case Code::kBusy: return grpc::StatusCode::FAILED_PRECONDITION;
-    case Code::kNotPermitted: return grpc::StatusCode::PERMISSION_DENIED;
+    case Code::kNotPermitted:
     case Code::kDenied: return grpc::StatusCode::PERMISSION_DENIED;
-    case Code::kNoSpace: return grpc::StatusCode::RESOURCE_EXHAUSTED;
+    case Code::kNoSpace:
     case Code::kQuota: return grpc::StatusCode::RESOURCE_EXHAUSTED;
     case Code::kStale: return grpc::StatusCode::ABORTED;
-    case Code::kCrossDevice: return grpc::StatusCode::FAILED_PRECONDITION;
+    case Code::kCrossDevice:
     case Code::kTooManyLinks: return grpc::StatusCode::FAILED_PRECONDITION;
     case Code::kNameTooLong: return grpc::StatusCode::INVALID_ARGUMENT;
     case Code::kTooLarge: return grpc::StatusCode::OUT_OF_RANGE;
@@ -27,7 +27,7 @@ grpc::StatusCode to_grpc(Code code) {
     case Code::kCancelled: return grpc::StatusCode::CANCELLED;
     case Code::kUnsupported: return grpc::StatusCode::UNIMPLEMENTED;
     case Code::kCorrupt: return grpc::StatusCode::DATA_LOSS;
-    case Code::kIo: return grpc::StatusCode::INTERNAL;
+    case Code::kIo:
     case Code::kInternal: return grpc::StatusCode::INTERNAL;
   }
   return grpc::StatusCode::INTERNAL;
@@ -40,7 +40,7 @@ Code from_grpc(grpc::StatusCode status) {
     case grpc::StatusCode::DEADLINE_EXCEEDED: return Code::kUnavailable;
     case grpc::StatusCode::NOT_FOUND: return Code::kNotFound;
     case grpc::StatusCode::ALREADY_EXISTS: return Code::kExists;
-    case grpc::StatusCode::PERMISSION_DENIED: return Code::kDenied;
+    case grpc::StatusCode::PERMISSION_DENIED:
     case grpc::StatusCode::UNAUTHENTICATED: return Code::kDenied;
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       return Code::kTooLarge;  // a message over gRPC's limit

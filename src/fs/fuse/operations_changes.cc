@@ -38,7 +38,7 @@ void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   answer_later(request, "mkdir", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
     vfs.make_directory(caller_of(request), NodeId(parent), name, mode & 07777U,
-                       [reply](Result<NameReply> made) {
+                       [reply](const Result<NameReply>& made) {
                          reply->result(made, [&](const NameReply& entry) { reply->name(entry); });
                        });
   });
@@ -47,7 +47,7 @@ void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 void op_symlink(fuse_req_t request, const char* body, fuse_ino_t parent, const char* name) {
   answer_later(request, "symlink", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
     vfs.make_symlink(caller_of(request), NodeId(parent), name, body,
-                     [reply](Result<NameReply> made) {
+                     [reply](const Result<NameReply>& made) {
                        reply->result(made, [&](const NameReply& entry) { reply->name(entry); });
                      });
   });
@@ -61,7 +61,7 @@ void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
 }
 
 void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer_later(request, "rmdir", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
+  answer_later(request, "rmdir", [&](Vfs& vfs, const std::shared_ptr<Reply>& reply) {
     vfs.remove_directory(NodeId(parent), name, [reply](Result<void> removed) {
       removed ? reply->ok() : reply->error(removed.error());
     });
@@ -78,7 +78,7 @@ std::optional<store::RenameMode> rename_mode_of(unsigned flags) {
 
 void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
                const char* new_name, unsigned flags) {
-  answer_later(request, "rename", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
+  answer_later(request, "rename", [&](Vfs& vfs, const std::shared_ptr<Reply>& reply) {
     const auto mode = rename_mode_of(flags);
     if (!mode) return reply->error(Error{Code::kInvalid, "rename: unknown flags"});
     vfs.rename(

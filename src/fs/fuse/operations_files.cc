@@ -54,7 +54,7 @@ void op_write(fuse_req_t request, fuse_ino_t, const char* bytes, std::size_t siz
   answer_later(request, "write", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
     const Vfs::WriteMode mode{(info->flags & O_APPEND) != 0, info->writepage != 0};
     vfs.write(caller_of(request), HandleId(info->fh), static_cast<std::uint64_t>(offset),
-              std::as_bytes(std::span(bytes, size)), mode, [reply](Result<std::size_t> written) {
+              std::as_bytes(std::span(bytes, size)), mode, [reply](const Result<std::size_t>& written) {
                 reply->result(written, [&](std::size_t count) { reply->count(count); });
               });
   });

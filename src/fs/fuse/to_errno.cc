@@ -24,12 +24,12 @@ int to_errno(Code code) {
     case Code::kNameTooLong: return ENAMETOOLONG;
     case Code::kTooLarge: return EFBIG;
     case Code::kNoData: return ENODATA;
-    case Code::kConflict: return EAGAIN;
+    case Code::kConflict:
     case Code::kUnavailable: return EAGAIN;
     case Code::kCancelled: return EINTR;
     case Code::kUnsupported: return EOPNOTSUPP;
-    case Code::kCorrupt: return EIO;
-    case Code::kIo: return EIO;
+    case Code::kCorrupt:
+    case Code::kIo:
     case Code::kInternal: return EIO;
   }
   return EIO;

@@ -87,7 +87,7 @@ Result<void> DeltaTrees::load() {
       return true;
     }));
   }
-  PFS_TRY(std::move(outcome));
+  PFS_TRY(outcome);
   PFS_TRY(drop_outdated_rows());
   PFS_TRY(sweep());
 
@@ -133,7 +133,7 @@ Result<void> DeltaTrees::load() {
     state.applied = record.sequence;
     changed = true;
   }));
-  PFS_TRY(std::move(outcome));
+  PFS_TRY(outcome);
   LocalBatch batch;
   for (const auto& [file, replayed] : files) {
     if (!replayed || !replayed->changed) continue;
@@ -177,7 +177,7 @@ Result<void> DeltaTrees::sweep() {
                                  if (const auto* file = std::get_if<FileId>(&row->what)) reached.insert(file->value());
                                  return true;
                                }));
-    PFS_TRY(std::move(outcome));
+    PFS_TRY(outcome);
   }
   LocalBatch batch;
   const auto collect = [&](Family family, std::string_view from, std::string_view to, std::size_t skip) {

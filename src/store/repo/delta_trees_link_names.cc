@@ -222,12 +222,12 @@ Result<NodePtr> DeltaTrees::graft(const NodePtr& directory, const Entry& entry, 
                                        entries.push_back(*found);
                                        return true;
                                      }));
-    for (auto& found : entries) {
+    for (const auto& found : entries) {
       if (found.is_directory()) {
         PFS_TRY_ASSIGN(auto below, attach_entry(at, found));
         next.push_back(std::move(below));
       } else {
-        by_id[found.link_id].push_back({{at, found.name}, std::move(found)});
+        by_id[found.link_id].push_back({{at, found.name}, found});
       }
     }
   }

@@ -92,8 +92,8 @@ Result<std::vector<StepResult>> RefCatalog::rehearse(std::span<const RefStep> as
   RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, nothing, writer);
   std::vector<StepResult> results;
   for (const auto& step : steps) {
-    PFS_TRY_ASSIGN(auto result, run.apply(step));
-    results.push_back(std::move(result));
+    PFS_TRY_ASSIGN(const auto result, run.apply(step));
+    results.push_back(result);
   }
   return results;
 }
@@ -164,7 +164,7 @@ Result<RefCatalog::Committed> RefCatalog::walk_and_commit(std::span<const RefSte
   for (auto& [ref, one] : frozen) {
     auto walked = parts_.trees->walk_frozen(ref, epoch, writer);
     if (!walked) return std::move(walked).error().within("branch " + ref.str());
-    one.walked = std::move(*walked);
+    one.walked = *walked;
   }
   if (!frozen.empty()) PFS_FAULT_POINT("store.finish.walked");
   return commit_steps(steps, extend, frozen);
@@ -177,8 +177,8 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, frozen, writer);
     Committed done;
     for (const auto& step : steps) {
-      PFS_TRY_ASSIGN(auto result, run.apply(step));
-      done.results.push_back(std::move(result));
+      PFS_TRY_ASSIGN(const auto result, run.apply(step));
+      done.results.push_back(result);
     }
     PFS_TRY(run.publish_frozen());
     PFS_TRY(writer.flush());

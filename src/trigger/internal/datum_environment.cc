@@ -1,5 +1,7 @@
 #include "trigger/internal/datum_environment.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 namespace pfs::trigger {
@@ -20,7 +22,7 @@ std::vector<std::string> datum_environment(const Datum& datum, const JobRecord& 
     if (!file->group_by.empty()) variables["PACH_DATUM_" + name + "_GROUP_BY"] = file->group_by;
   }
   std::vector<std::string> lines;
-  for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
   return lines;
 }
 

@@ -38,7 +38,7 @@ Result<std::optional<DatumRecord>> DatumTable::find(const Digest& datum) const {
   PFS_TRY_ASSIGN(const auto row, local_.get(store::Family::kDatum, key(datum)));
   if (!row) return std::optional<DatumRecord>();
   PFS_TRY_ASSIGN(DatumRecord record, decode_datum(*row));
-  return std::optional(std::move(record));
+  return std::optional(record);
 }
 
 Result<void> DatumTable::put(const Digest& datum, const DatumRecord& record) {

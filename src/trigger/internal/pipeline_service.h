@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -95,8 +97,13 @@ class PipelineService final : public Pipelines {
   Result<bool> kill_job(const JobId& id, const std::string& reason);
   Result<PipelineInfo> info(const PipelineRecord& record) const;
   JobInfo info(const JobRecord& record) const;
+  using DatumsWith = std::function<std::set<std::string>(const std::string& job)>;
+  /// The ids in hex of a job's datums that have all of some files: paths (or what lies below a datum's), or data digests.
+  Result<std::set<std::string>> datums_with_inputs(const std::string& job, const std::vector<std::string>& inputs) const;
+  Result<void> sifted_logs(const LogFilter& filter, LogSieve& sieve, const DatumsWith& datums_with) const;
   Result<void> job_logs(const JobRecord& job, const LogFilter& filter, LogSieve& sieve) const;
-  Result<void> pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve) const;
+  Result<void> pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve,
+                             const DatumsWith& datums_with) const;
 
   store::Store& store_;
   const std::unique_ptr<Runner> runner_;

@@ -1,5 +1,8 @@
 // What is asked of the datums of jobs, and of specs that are none's yet.
 
+#include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,6 +39,15 @@ Result<std::vector<JobInput>> heads_of(const store::Catalog& catalog, const std:
     inputs.push_back({ref, branch ? branch->head : std::nullopt, std::nullopt});
   }
   return inputs;
+}
+
+/// Whether a datum's file is the one named, by path or data digest, or the directory in which that lies.
+bool holds(const DatumFile& file, const std::string& named) {
+  const std::string digest = file.entry.data_digest().hex();
+  if (named == digest) return true;
+  const std::string path = file.path.is_root() ? "" : file.path.str();
+  const std::string wanted = named.starts_with('/') ? named : "/" + named;
+  return wanted.starts_with(path) && (wanted.size() == path.size() || wanted[path.size()] == '/');
 }
 
 DatumState state_of(Miss miss, bool job_has_ended) {
@@ -118,6 +130,21 @@ Result<void> PipelineService::datums(const JobId& id, const std::function<bool(c
     if (!visit(info)) break;
   }
   return {};
+}
+
+Result<std::set<std::string>> PipelineService::datums_with_inputs(const std::string& job,
+                                                                  const std::vector<std::string>& inputs) const {
+  PFS_TRY_ASSIGN(const JobId id, JobId::from_hex(job));
+  PFS_TRY_ASSIGN(const auto all, datums_of(id));
+  std::set<std::string> with;
+  for (const Datum& datum : all->datums) {
+    const bool has_all = std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
+      return std::any_of(datum.files.begin(), datum.files.end(),
+                         [&](const auto& file) { return holds(*file, input); });
+    });
+    if (has_all) with.insert(datum.id.hex());
+  }
+  return with;
 }
 
 Result<DatumInfo> PipelineService::datum(const JobId& job, const Digest& id) const {

@@ -15,12 +15,19 @@ namespace pfs::trigger {
 /// Lets through the lines that a filter wants; those that are there at first wait for its tail.
 class LogSieve {
  public:
-  LogSieve(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) : filter_(filter), visit_(visit) {}
+  using Visit = std::function<bool(const LogLine&)>;
+  /// Which of a job's datums, by their ids in hex, have the files that the filter names.
+  using DatumsWith = std::function<std::set<std::string>(const std::string& job)>;
+
+  LogSieve(const LogFilter& filter, DatumsWith datums_with, const Visit& visit)
+      : filter_(filter), datums_with_(std::move(datums_with)), visit_(visit) {}
 
   /// Returns false when the visitor wants no more.
   bool line(const LogLine& line) {
     if (!filter_.datum.empty() && line.datum != filter_.datum) return true;
+    if (!filter_.inputs.empty() && !is_of_inputs(line)) return true;
     if (filter_.system_only && line.user) return true;
+    if (filter_.user_only && !line.user) return true;
     if (filter_.since && line.when < *filter_.since) return true;
     if (following_ || !filter_.tail) return visit_(line);
     last_.push_back(line);
@@ -37,8 +44,18 @@ class LogSieve {
   }
 
  private:
+  bool is_of_inputs(const LogLine& line) {
+    if (line.datum.empty()) return false;
+    auto known = datums_.find(line.job);
+    // asked for at the first line of a datum: the job has its inputs then
+    if (known == datums_.end()) known = datums_.emplace(line.job, datums_with_(line.job)).first;
+    return known->second.contains(line.datum);
+  }
+
   const LogFilter& filter_;
-  const std::function<bool(const LogLine&)>& visit_;
+  const DatumsWith datums_with_;
+  std::map<std::string, std::set<std::string>> datums_;  ///< by job
+  const Visit& visit_;
   std::deque<LogLine> last_;
   bool following_ = false;
 };
@@ -49,13 +66,14 @@ constexpr std::size_t kNewJobs = 64;  ///< looked for at a time: more do not beg
 
 /// Which of a pipeline's jobs, oldest first, is the first that the last lines which are wanted may be of: from there on are as
 /// many as that. Their logs are read twice, those of older jobs not at all.
-Result<std::size_t> first_of_tail(const LogBook& logs, const std::vector<JobRecord>& jobs, LogFilter filter) {
+Result<std::size_t> first_of_tail(const LogBook& logs, const std::vector<JobRecord>& jobs, LogFilter filter,
+                                  const LogSieve::DatumsWith& datums_with) {
   if (!filter.tail) return 0;
   const std::size_t wanted = *filter.tail;
   filter.tail.reset();
   std::size_t lines = 0;
-  const std::function<bool(const LogLine&)> count = [&](const LogLine&) { return ++lines < wanted; };
-  LogSieve sieve(filter, count);
+  const LogSieve::Visit count = [&](const LogLine&) { return ++lines < wanted; };
+  LogSieve sieve(filter, datums_with, count);
   std::size_t first = jobs.size();
   while (first > 0 && lines < wanted) {
     const JobRecord& job = jobs[--first];
@@ -67,7 +85,21 @@ Result<std::size_t> first_of_tail(const LogBook& logs, const std::vector<JobReco
 }  // namespace
 
 Result<void> PipelineService::logs(const LogFilter& filter, const std::function<bool(const LogLine&)>& visit) const {
-  LogSieve sieve(filter, visit);
+  Result<void> trouble;
+  const auto datums_with = [&](const std::string& job) {
+    auto found = datums_with_inputs(job, filter.inputs);
+    if (found) return *std::move(found);
+    // among a pipeline's jobs are such of another input, whose datums cannot be told any more
+    if (filter.job || (found.error().code != Code::kInvalid && found.error().code != Code::kNotFound)) trouble = found.error();
+    return std::set<std::string>();
+  };
+  LogSieve sieve(filter, datums_with, visit);
+  PFS_TRY(sifted_logs(filter, sieve, datums_with));
+  return trouble;
+}
+
+Result<void> PipelineService::sifted_logs(const LogFilter& filter, LogSieve& sieve,
+                                          const DatumsWith& datums_with) const {
   if (filter.job) {
     PFS_TRY_ASSIGN(const auto found, ledger_.job(*filter.job));
     if (!found || (filter.pipeline && found->record.pipeline != *filter.pipeline)) {
@@ -78,7 +110,7 @@ Result<void> PipelineService::logs(const LogFilter& filter, const std::function<
   if (!filter.pipeline) return Error{Code::kInvalid, "logs: of which pipeline or job?"};
   PFS_TRY_ASSIGN(const auto found, ledger_.pipeline(*filter.pipeline));
   if (!found) return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", filter.pipeline->str())};
-  return pipeline_logs(*filter.pipeline, filter, sieve);
+  return pipeline_logs(*filter.pipeline, filter, sieve, datums_with);
 }
 
 Result<void> PipelineService::job_logs(const JobRecord& job, const LogFilter& filter, LogSieve& sieve) const {
@@ -96,7 +128,8 @@ Result<void> PipelineService::job_logs(const JobRecord& job, const LogFilter& fi
 }
 
 /// The jobs' lines, oldest job first, with the pipeline's own between them by their time; then what comes.
-Result<void> PipelineService::pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve) const {
+Result<void> PipelineService::pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve,
+                                            const DatumsWith& datums_with) const {
   const auto line = [&](const LogLine& one) { return sieve.line(one); };
   std::uint64_t rung = logs_.bell().rung();
   std::deque<LogLine> own;
@@ -115,7 +148,7 @@ Result<void> PipelineService::pipeline_logs(const RepoName& pipeline, const LogF
   std::reverse(records.begin(), records.end());
   std::set<JobId> ended;
   std::map<JobId, LogReader> open;
-  PFS_TRY_ASSIGN(const std::size_t first, first_of_tail(logs_, records, filter));
+  PFS_TRY_ASSIGN(const std::size_t first, first_of_tail(logs_, records, filter, datums_with));
   for (std::size_t i = 0; i < records.size(); ++i) {
     const JobRecord& record = records[i];
     if (i < first && record.ended()) {

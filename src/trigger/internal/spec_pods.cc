@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxWorkers = 1000;
 constexpr double kThousand = 1000;
 
 Result<double> read_amount(const json& value, const std::string& field) {
-  if (value.is_null() || value == "") return 0.0;
+  if (value.is_null() || (value.is_string() && value.get_ref<const std::string&>().empty())) return 0.0;
   auto amount = parse_quantity(value.is_string() ? value.get<std::string>() : value.dump());
   if (!amount) return invalid_field(field, amount.error().message);
   return amount;

@@ -77,13 +77,12 @@ bool WorkerLink::connected() const {
   return connection_ && ::poll(&watched, 1, 0) >= 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
 }
 
-Result<void> WorkerLink::send(std::string bytes) const {
-  std::string_view rest = bytes;
-  while (!rest.empty()) {
-    const ssize_t wrote = ::send(connection_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+Result<void> WorkerLink::send(std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::send(connection_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) return lost();
-    rest.remove_prefix(static_cast<std::size_t>(wrote));
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
   }
   return {};
 }
@@ -112,17 +111,17 @@ Result<worker::Frame> WorkerLink::receive(const KeepGoing& keep_going) {
 Result<worker::CommandEnd> WorkerLink::run(const worker::CommandRequest& request,
                                            const std::function<void(std::string_view piece)>& on_output,
                                            const KeepGoing& keep_going) {
-  std::string frame = worker::FrameWriter(worker::FrameType::kRun)
-                          .list(request.arguments)
-                          .string(request.input)
-                          .list(request.environment)
-                          .string(request.directory)
-                          .finish();
+  const std::string frame = worker::FrameWriter(worker::FrameType::kRun)
+                                .list(request.arguments)
+                                .string(request.input)
+                                .list(request.environment)
+                                .string(request.directory)
+                                .finish();
   if (frame.size() > worker::kMaxFrameBytes) {
     return Error{Code::kTooLarge, "the command, its input and its environment are over 16 MiB"};
   }
   begun_ = false;
-  PFS_TRY(send(std::move(frame)));
+  PFS_TRY(send(frame));
   begun_ = true;
   while (true) {
     PFS_TRY_ASSIGN(const worker::Frame answer, receive(keep_going));

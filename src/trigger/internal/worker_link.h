@@ -42,7 +42,7 @@ class WorkerLink {
  private:
   enum class Wait { kReady, kTimeout };
   Result<Wait> wait(int fd) const;
-  Result<void> send(std::string bytes) const;
+  Result<void> send(std::string_view bytes) const;
   /// The next frame; asks `keep_going` at most every 100 ms, whether frames come or not.
   Result<worker::Frame> receive(const KeepGoing& keep_going);
 
