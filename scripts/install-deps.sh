@@ -22,3 +22,5 @@ esac
 . "$(dirname "$0")/packages.sh"
 # shellcheck disable=SC2086 # a list of words
 install_missing install-deps $wanted
+# what a test runs as its server; installed, it would listen on the network by itself
+[ -n "${1:-}" ] || sh "$(dirname "$0")/../tests/semantics/registry.sh" fetch

@@ -218,7 +218,7 @@ TEST_CASE("a store killed at a random moment holds everything that it acknowledg
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
   INFO("seed " << seed);
-  for (int kill = 0; kill < rounds(25, 2000); ++kill) {
+  for (int kill = 0; kill < rounds(15, 2000); ++kill) {
     run_round({.seed = random(), .kill_after_ms = static_cast<int>(20 + random() % 250)}, world);
   }
 }
@@ -233,7 +233,7 @@ TEST_CASE("a store killed at a fault point holds everything that it acknowledged
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
   INFO("seed " << seed << " at " << point);
-  for (int kill = 0; kill < rounds(2, 60); ++kill) {
+  for (int kill = 0; kill < rounds(1, 60); ++kill) {
     // one with low limits of staging; a history that never comes to the point ends by itself
     auto fault = fmt::format("PFS_FAULT={}:kill:{}", point, 1 + random() % 4);
     run_round({.seed = random() | 1U, .environment = {std::move(fault)}, .steps = kSteps}, world);
@@ -245,7 +245,7 @@ TEST_CASE("a store killed while objects are moved and packs rewritten holds ever
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
   INFO("seed " << seed);
-  for (int kill = 0; kill < rounds(10, 1000); ++kill) {
+  for (int kill = 0; kill < rounds(6, 1000); ++kill) {
     run_round({.seed = random(), .kill_after_ms = static_cast<int>(20 + random() % 400), .packing = true}, world);
   }
 }
@@ -261,7 +261,7 @@ TEST_CASE("a store killed at a fault point of moving and rewriting holds everyth
   const auto fault = [&](std::string_view what) {
     return std::vector{fmt::format("PFS_FAULT={}:{}:{}", point, what, 1 + random() % 6)};
   };
-  for (int kill = 0; kill < rounds(2, 60); ++kill) {
+  for (int kill = 0; kill < rounds(1, 60); ++kill) {
     run_round({.seed = random(), .environment = fault("kill"), .steps = kSteps, .packing = true}, world);
   }
   // and one that fails there and goes on

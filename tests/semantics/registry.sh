@@ -1,11 +1,12 @@
 #!/bin/sh
 # A registry of images on a free port of 127.0.0.1 that knows alice, whose password is wonderland: Debian's docker-registry, which is
 # fetched once and not installed (installed, it would listen on the network by itself).
-# Usage: registry.sh start DIRECTORY    leaves there: address, and a registries.conf(5) by which podman speaks http to it
+# Usage: registry.sh fetch              as scripts/install-deps.sh does
+#        registry.sh start DIRECTORY    leaves there: address, and a registries.conf(5) by which podman speaks http to it
 #        registry.sh stop DIRECTORY
 set -eu
 verb=$1
-directory=$2
+directory=${2:-}
 
 if [ "$verb" = stop ]; then
   read -r pid < "$directory/registry.pid"
@@ -22,12 +23,18 @@ if [ -z "$program" ]; then
     trap 'rm -rf "$work"' EXIT
     # root's apt fetches as the user _apt, who has to write into the directory
     [ "$(id -u)" -ne 0 ] || chown _apt "$work"
-    (cd "$work" && apt-get download -q -q docker-registry) || exit 1
+    fetch() { (cd "$work" && apt-get download -q -q docker-registry); }
+    if ! fetch; then
+      [ "$(id -u)" -ne 0 ] || apt-get update -q -q
+      fetch
+    fi
     dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" ./usr/bin/docker-registry
     mkdir -p "$cache"
     mv "$work/usr/bin/docker-registry" "$program"
   fi
 fi
+
+[ "$verb" = start ] || exit 0
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 # the registry knows bcrypt alone
