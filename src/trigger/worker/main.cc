@@ -24,8 +24,9 @@ namespace {
 Descriptor connect_to(const char* path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (std::strlen(path) >= sizeof address.sun_path) return {};
-  std::strcpy(address.sun_path, path);
+  const std::string_view name(path);
+  if (name.size() >= sizeof address.sun_path) return {};
+  name.copy(address.sun_path, name.size());
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
   return socket;
