@@ -43,6 +43,24 @@ TEST_CASE("a commit that is asked for holds what lies in shared mappings", "[mou
   ::munmap(mapped, 4096);
 }
 
+TEST_CASE("a commit that leaves a branch without files is told in the log, with the way back", "[mount]") {
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  put(mounted / "data@master/f", "x");
+  put(mounted / "data@master/.pfs/commit", "now\n");
+  CHECK(mounted.log().find("were removed") == std::string::npos);
+  REQUIRE(::unlink((mounted / "data@master/f").c_str()) == 0);
+  put(mounted / "data@master/.pfs/commit", "now\n");
+  const std::string log = mounted.log();
+  INFO(log);
+  const std::string told = "branch data@master: all of its 1 files were removed and that is committed; they are in its commit ";
+  const auto at = log.find(told);
+  REQUIRE(at != std::string::npos);
+  const std::string before = "data@" + log.substr(at + told.size(), 32);
+  REQUIRE(::symlink(before.c_str(), (mounted / "data@master/" + before).c_str()) == 0);  // as ln does with a directory
+  CHECK(contents(mounted / "data@master/f") == "x");
+}
+
 TEST_CASE("a write into .pfs/commit reports its refusal at the write", "[mount]") {
   if (::geteuid() != 0) return;
   Mounted mounted;

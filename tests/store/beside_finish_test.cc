@@ -1,12 +1,18 @@
 // What goes on beside a commit that is being finished: other branches, and changes of the same one.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <iterator>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <boost/filesystem.hpp>
 
 #include "store/catalog_world.h"
 
@@ -310,6 +316,194 @@ TEST_CASE("many threads change one branch while it is committed again and again"
   world.finish("data@master");
   world.open();
   check();
+}
+
+/// Whether a file of this name and these bytes is in the branch's live tree or in a commit of the repo.
+bool is_somewhere(StoreWorld& world, const std::string& name, const std::vector<NodePtr>& roots) {
+  return std::any_of(roots.begin(), roots.end(), [&](const NodePtr& root) { return world.text(root, name) == name; });
+}
+
+TEST_CASE("what is written while the branch's HEAD is being moved is in the commit before or in the tree after", "[store]") {
+  StoreOptions options;
+  options.policy.after = std::chrono::hours(1);
+  StoreWorld world(options, {branch_ref("data@master"), branch_ref("data@staging")});
+  world.make(world.root("data@staging"), "staged", Kind::kFile, "staged");
+  world.finish("data@staging");
+
+  constexpr int kWriters = 3;
+  constexpr int kMoves = 60;
+  std::atomic<bool> done{false};
+  std::array<std::vector<std::string>, kWriters> acknowledged;
+  std::vector<std::future<void>> writers;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    writers.push_back(std::async(std::launch::async, [&, writer] {
+      auto& trees = world.trees();
+      MakeRequest request;
+      request.kind = Kind::kFile;
+      for (int number = 0; !done; ++number) {
+        const std::string name = std::to_string(writer) + "-" + std::to_string(number);
+        auto root = world.root("data@master");
+        const auto file = trees.make(root, name, request);
+        if (!file) throw std::runtime_error(file.error().message);  // the root is there, whatever it shows
+        const auto wrote = trees.write(*file, 0, std::as_bytes(std::span(name)));
+        if (wrote) acknowledged[static_cast<std::size_t>(writer)].push_back(name);
+        else if (wrote.error().code != Code::kStale) throw std::runtime_error(wrote.error().message);
+      }
+    }));
+  }
+  for (int move = 0; move < kMoves; ++move) {
+    const std::array<RefStep, 1> step{MoveHead{branch_ref("data@master"), commit_ref("data@staging"), {}}};
+    const auto moved = world.catalog().transact(step);
+    INFO((moved ? "" : moved.error().message));
+    CHECK(moved);
+  }
+  done = true;
+  for (auto& writer : writers) REQUIRE_NOTHROW(writer.get());
+
+  std::vector<NodePtr> roots{world.root("data@master")};
+  for (const auto& commit : must(world.catalog().commits(*RepoName::parse("data"), std::nullopt, SIZE_MAX))) {
+    roots.push_back(world.trees().root(must(world.trees().commit(commit))));
+  }
+  std::size_t count = 0;
+  for (const auto& names : acknowledged) {
+    for (const auto& name : names) {
+      INFO(name << " of " << roots.size() - 1 << " commits");
+      REQUIRE(is_somewhere(world, name, roots));
+      ++count;
+    }
+  }
+  CHECK(count > 0);
+}
+
+TEST_CASE("who would change a branch whose HEAD is being moved waits until it is", "[store]") {
+  StoreOptions options;
+  options.policy.after = std::chrono::hours(1);
+  StoreWorld world(options, {branch_ref("data@master"), branch_ref("data@staging")});
+  world.make(world.root("data@staging"), "staged", Kind::kFile, "staged");
+  world.finish("data@staging");
+  const auto directory = world.make(world.root("data@master"), "d", Kind::kDirectory);
+  world.finish("data@master");
+  Gate gate;
+  gate.held = branch_ref("data@master");
+  world.store().set_publish_hook(&gate);
+  auto move = std::async(std::launch::async, [&] {
+    const std::array<RefStep, 1> step{MoveHead{branch_ref("data@master"), commit_ref("data@staging"), {}}};
+    return world.catalog().transact(step).has_value();
+  });
+  gate.reached.get_future().wait();
+  auto& trees = world.trees();
+  const MakeRequest request;
+  auto at_top = std::async(std::launch::async, [&] { return trees.make(world.root("data@master"), "new", request).has_value(); });
+  auto below = std::async(std::launch::async, [&] { return trees.make(directory, "new", request); });
+  CHECK(trees.make(world.root("data@staging"), "other", request));  // another branch does not wait
+  CHECK(trees.lookup(world.root("data@master"), "d"));              // nor does who reads
+  CHECK(at_top.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
+  gate.open.set_value();
+  CHECK(move.get());
+  world.store().set_publish_hook(nullptr);
+  CHECK(at_top.get());
+  CHECK(world.text(world.root("data@master"), "new").empty());
+  CHECK(world.text(world.root("data@master"), "staged") == "staged");
+  const auto in_old = below.get();
+  REQUIRE_FALSE(in_old);
+  CHECK(in_old.error().code == Code::kStale);
+}
+
+std::size_t count_in(const std::string& directory) {
+  return static_cast<std::size_t>(std::distance(boost::filesystem::directory_iterator(directory), boost::filesystem::directory_iterator()));
+}
+
+/// How many descriptors of this process are files below a directory.
+std::size_t open_below(const std::string& directory) {
+  std::size_t count = 0;
+  for (const auto& one : boost::filesystem::directory_iterator("/proc/self/fd")) {
+    boost::system::error_code gone;
+    count += boost::filesystem::read_symlink(one.path(), gone).string().starts_with(directory) ? 1 : 0;
+  }
+  return count;
+}
+
+TEST_CASE("other branches' commits leave a file that is being written one spool", "[store]") {
+  World world;
+  world.make_branch("long@master");
+  world.make_branch("quick@master");
+  std::string expected(2'000'000, 'a');
+  const auto file = world.put("long@master", "f", expected);
+  const std::string piece(5000, 'b');
+  for (int commit = 0; commit < 20; ++commit) {
+    world.put("quick@master", "g", std::to_string(commit));
+    world.finish("quick@master");
+    const auto offset = static_cast<std::size_t>(commit) * 70'001;
+    REQUIRE(world.trees().write(file, offset, as_bytes(piece)));
+    expected.replace(offset, piece.size(), piece);
+  }
+  CHECK(count_in(world.path() + "/stage/spool") == 1);
+  CHECK(world.get("long@master", "f") == expected);
+  world.open();
+  CHECK(world.get("long@master", "f") == expected);
+  world.finish("long@master");
+  CHECK(world.get("long@master", "f") == expected);
+}
+
+TEST_CASE("a file that is being written while its own branch is finished shows the commit what it was", "[store]") {
+  World world;
+  world.make_branch("slow@master");
+  world.make_branch("quick@master");
+  const std::string before(2'000'000, 'a');
+  const auto file = world.put("slow@master", "f", before);
+  Gate gate;
+  gate.held = branch_ref("slow@master");
+  world.store().set_publish_hook(&gate);
+  auto slow = std::async(std::launch::async, [&] { return world.catalog().finish(branch_ref("slow@master"), {}).has_value(); });
+  gate.reached.get_future().wait();
+  std::string after = before;
+  for (int commit = 0; commit < 5; ++commit) {
+    const std::string piece(3000, static_cast<char>('c' + commit));
+    REQUIRE(world.trees().write(file, static_cast<std::uint64_t>(commit) * 100, as_bytes(piece)));
+    after.replace(static_cast<std::size_t>(commit) * 100, piece.size(), piece);
+    world.put("quick@master", "g", std::to_string(commit));
+    world.finish("quick@master");
+  }
+  gate.open.set_value();
+  CHECK(slow.get());
+  world.store().set_publish_hook(nullptr);
+  CHECK(world.text(world.head_root("slow@master"), "f") == before);
+  CHECK(world.get("slow@master", "f") == after);
+  world.finish("slow@master");
+  world.open();
+  CHECK(world.text(world.head_root("slow@master"), "f") == after);
+}
+
+TEST_CASE("many files in spools do not keep as many descriptors", "[store]") {
+  World world;
+  world.make_branch("data@master");
+  constexpr std::size_t kFiles = 150;
+  const std::string bytes(1'200'000, 's');
+  for (std::size_t number = 0; number < kFiles; ++number) world.put("data@master", std::to_string(number), bytes);
+  REQUIRE(count_in(world.path() + "/stage/spool") == kFiles);
+  CHECK(open_below(world.path() + "/stage/spool") <= 64);
+  CHECK(world.get("data@master", "0") == bytes);
+}
+
+TEST_CASE("a directory whose many files were removed is empty", "[store]") {
+  World world;
+  world.make_branch("data@master");
+  const auto directory = world.make(world.root("data@master"), "d", Kind::kDirectory);
+  constexpr int kFiles = 1500;  // several pages of names
+  for (int number = 0; number < kFiles; ++number) world.make(directory, std::to_string(number));
+  world.finish("data@master");
+  for (int number = 0; number < kFiles; ++number) REQUIRE(world.trees().remove(directory, std::to_string(number), false));
+  std::size_t names = 0;
+  REQUIRE(world.trees().list(directory, {}, [&](const ListedEntry&) { return ++names < SIZE_MAX; }));
+  CHECK(names == 0);
+  world.make(directory, "z");  // behind all of them
+  REQUIRE(world.trees().list(directory, {}, [&](const ListedEntry& entry) {
+    CHECK(entry.name == "z");
+    return ++names < SIZE_MAX;
+  }));
+  CHECK(names == 1);
+  REQUIRE(world.trees().remove(directory, "z", false));
+  CHECK(world.trees().remove(world.root("data@master"), "d", true));
 }
 
 }  // namespace

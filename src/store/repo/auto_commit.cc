@@ -135,12 +135,16 @@ void AutoCommit::end(const BranchRef& ref, const Result<void>& finished) {
 }
 
 Result<void> AutoCommit::commit_all() {
+  Result<void> all;
   for (const auto& ref : trees_.changed_branches()) {
     FinishOptions automatic;
     automatic.automatic = true;
-    PFS_TRY(catalog_.finish(ref, automatic));
+    auto finished = catalog_.finish(ref, automatic);
+    if (finished) continue;
+    spdlog::error("branch {}: not committed: {}; its changes stay for the next start", ref.str(), finished.error().message);
+    if (all) all = std::move(finished).error();
   }
-  return {};
+  return all;
 }
 
 }  // namespace pfs::store

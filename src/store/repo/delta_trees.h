@@ -7,6 +7,7 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -150,6 +151,27 @@ class DeltaTrees final : public LiveTrees {
   /// commit; else they wait for one that is.
   Result<void> thaw(const BranchRef& ref, bool try_again);
 
+  /// While it is there, whoever would change one of the branches waits, and then finds the tree that there is. Files that are
+  /// open for writing and have been written in this epoch already do not wait: a branch that is to be still must not be
+  /// changed() once it is held. One holder of a branch at a time, which its claim sees to.
+  class Hold {
+   public:
+    Hold() = default;
+    Hold(Hold&& other) noexcept : trees_(std::exchange(other.trees_, nullptr)), roots_(std::move(other.roots_)) {}
+    Hold& operator=(Hold&& other) noexcept;
+    ~Hold() { release(); }
+    explicit operator bool() const { return trees_ != nullptr; }
+
+   private:
+    friend class DeltaTrees;
+    void release();
+
+    DeltaTrees* trees_ = nullptr;
+    std::vector<NodePtr> roots_;
+  };
+  /// Of those branches that there are.
+  Result<Hold> hold(const std::set<BranchRef>& refs);
+
   struct Replaced {
     NodePtr root;
     std::vector<std::string> names;
@@ -236,6 +258,8 @@ class DeltaTrees final : public LiveTrees {
   NodeState state_locked(LiveNode& node) const PFS_REQUIRES(mutex_);
   std::string path_locked(const LiveNode& node) const PFS_REQUIRES(mutex_);
   Result<void> check_changeable(LiveNode& directory) const PFS_REQUIRES(mutex_);
+  /// Asked first by whoever is about to change something, before anything is looked at.
+  void wait_while_held(LiveNode& node) PFS_REQUIRES(mutex_);
   /// Whether a directory may be at this name. Errors: kNameTooLong (kMaxLevels).
   static Result<void> check_level(const LiveNode& directory, std::string_view name);
   static Error too_deep(std::string_view name);
@@ -250,7 +274,10 @@ class DeltaTrees final : public LiveTrees {
   Result<std::optional<FoundRow>> newest_row(DirId directory, std::string_view name) const;
   Result<std::optional<std::pair<Epoch, std::string>>> newest_numbered(const std::string& begin, const std::string& end,
                                                                        Epoch up_to, const LocalDb::Snapshot* at) const;
-  Result<std::vector<ListedEntry>> list_page(const NodePtr& directory, const std::string& after, bool& more)
+  /// The next names behind `after`; none only where there are none.
+  Result<std::vector<ListedEntry>> list_page(const NodePtr& directory, std::string after, bool& more) PFS_REQUIRES(mutex_);
+  /// Those of a page of rows and one of the base, merged, up to the name `seen`: none where all were removed.
+  Result<std::vector<ListedEntry>> merge_page(const NodePtr& directory, const std::string& after, std::string& seen, bool& more)
       PFS_REQUIRES(mutex_);
   Result<Stat> stat_of_row(const TreeInfo& info, const DeltaRow& row) const PFS_REQUIRES(mutex_);
   Result<Stat> stat_of_entry(const TreeInfo& info, const Entry& entry) const PFS_REQUIRES(mutex_);
@@ -443,6 +470,7 @@ class DeltaTrees final : public LiveTrees {
   std::atomic<bool> clearing_{false};  // one caller clears at a time; the others go on
 
   mutable Mutex mutex_{LockRank::kBranch};
+  Condition released_;  // a branch is not held any more
   // raised under mutex_; read by writers under a file's mutex, see ready_for_write()
   std::atomic<std::uint64_t> epoch_{1};
   std::uint64_t next_id_ PFS_GUARDED_BY(mutex_) = 1;

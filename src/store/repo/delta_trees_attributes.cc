@@ -73,6 +73,7 @@ Result<Stat> DeltaTrees::set_attributes(const NodePtr& node, const AttributeChan
   }
   if (change.mode || change.uid || change.gid || change.mtime) {
     Lock lock(mutex_);
+    wait_while_held(*node);
     PFS_TRY(change_attributes(node, [&](Attributes& attributes, Xattrs&) {
       if (change.mode) attributes.mode = *change.mode & kPermissionBits;
       if (change.uid) attributes.uid = *change.uid;
@@ -101,6 +102,7 @@ Result<void> DeltaTrees::set_xattr(const NodePtr& node, std::string_view name, s
     bool beaten = false;  // by another change of them, while there was no lock
     {
       Lock lock(mutex_);
+      wait_while_held(*node);
       PFS_TRY(change_attributes(node, [&](Attributes& attributes, Xattrs& now) {
         beaten = now != before;
         if (beaten) return;

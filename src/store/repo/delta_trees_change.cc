@@ -133,6 +133,7 @@ Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name
   }
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
+  wait_while_held(*directory);
   PFS_TRY(check_changeable(*directory));
   auto existing = lookup_locked(directory, name);
   if (existing) {
@@ -187,6 +188,7 @@ Result<void> DeltaTrees::remove(const NodePtr& directory, std::string_view name,
   reap();
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
+  wait_while_held(*directory);
   PFS_TRY(check_changeable(*directory));
   PFS_TRY_ASSIGN(const auto node, lookup_locked(directory, name));
   if (is_directory != node->is_directory()) {
@@ -217,6 +219,7 @@ Result<void> DeltaTrees::rename(const NodePtr& from, std::string_view from_name,
   PFS_TRY(check_entry_name(from_name));
   PFS_TRY(check_entry_name(to_name));
   Lock lock(mutex_);
+  while (root_of(*from).info->held || root_of(*to).info->held) released_.wait(mutex_);
   PFS_TRY(check_changeable(*from));
   PFS_TRY(check_changeable(*to));
   if (mode == RenameMode::kExchange) return exchange(from, from_name, to, to_name);

@@ -32,6 +32,7 @@ Result<void> DeltaTrees::prepare_write(const NodePtr& file) {
     if (ready_for_write(*file)) return {};
   }
   Lock lock(mutex_);
+  wait_while_held(*file);
   return prepare_write_locked(file);
 }
 
@@ -62,6 +63,18 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
     Lock lock(file->mutex);
     file->file = FileId(number);
   }
+  // Other branches' commits have raised the epoch since. Where none is made of this one, nobody needs the file as it was then:
+  // else every one of those commits would leave it a layer.
+  const auto& info = *root_of(*file).info;
+  bool carried = false;
+  if (!info.frozen && info.joined.empty()) {
+    Lock lock(file->mutex);
+    carried = !file->state.layers.empty() && file->marked.value() < epoch_;
+    if (carried) {
+      file->state.carry_to(Epoch(epoch_));
+      change.batch.erase(Family::kInode, file_key(file->file, file->marked));
+    }
+  }
   PFS_TRY(put_names(*file, change));
   if (auto applied = apply(change); !applied) {
     Lock lock(file->mutex);
@@ -69,6 +82,7 @@ Result<void> DeltaTrees::prepare_write_locked(const NodePtr& file) {
     return applied;
   }
   Lock lock(file->mutex);
+  if (carried) cut_ahead_->carried(*file, Epoch(epoch_));
   file->marked = Epoch(epoch_);
   files_.put(file->file, file);
   note_change(*file);

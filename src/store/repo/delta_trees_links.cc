@@ -164,6 +164,7 @@ Result<void> DeltaTrees::link(const NodePtr& node, const NodePtr& directory, std
   reap();
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
+  wait_while_held(*directory);
   PFS_TRY(check_changeable(*directory));
   if (node->is_directory()) {
     return Error{Code::kNotPermitted, fmt::format("{}: a directory has one name only", path_locked(*node))};

@@ -13,6 +13,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entry(const NodePtr& directory, std
   reap();
   PFS_TRY(check_entry_name(name));
   Lock lock(mutex_);
+  wait_while_held(*directory);
   PFS_TRY(check_changeable(*directory));
   if (entry.is_directory()) PFS_TRY(check_level(*directory, name));
   std::vector<NodePtr> losers;
@@ -126,6 +127,10 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
   reap();
   for (const auto& put : puts) PFS_TRY(check_entry_name(put.name));
   Lock lock(mutex_);
+  const auto is_held = [](const auto& one) { return root_of(*one.directory).info->held; };
+  while (std::any_of(puts.begin(), puts.end(), is_held) || std::any_of(directories.begin(), directories.end(), is_held)) {
+    released_.wait(mutex_);
+  }
   for (const auto& put : puts) {
     PFS_TRY(check_changeable(*put.directory));
     if (put.entry && put.entry->is_directory()) PFS_TRY(check_level(*put.directory, put.name));
@@ -217,6 +222,7 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   }
   // a file with uncommitted bytes: its extents are shared, counted twice
   Lock lock(mutex_);
+  wait_while_held(*directory);
   PFS_TRY(check_changeable(*directory));
   auto& info = *root_of(*directory).info;
   PFS_TRY_ASSIGN(auto departure, open_departure(directory, name, true));

@@ -194,7 +194,7 @@ Result<Stat> DeltaTrees::stat_of_row(const TreeInfo& info, const DeltaRow& row) 
 }
 
 // Up to kPage names after `after`: the base's entries and the newest row of each name, merged.
-Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory, const std::string& after, bool& more) {
+Result<std::vector<ListedEntry>> DeltaTrees::merge_page(const NodePtr& directory, const std::string& after, std::string& seen, bool& more) {
   std::vector<std::pair<std::string, DeltaRow>> rows;
   bool more_rows = false;
   Result<void> outcome;
@@ -268,10 +268,17 @@ Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory,
     }
     ++row;
   }
-  if (page.empty() && more) {  // a page of tombstones: go on behind it
-    bool further = false;
-    PFS_TRY_ASSIGN(page, list_page(directory, last, further));
-    more = further;
+  seen = std::move(last);
+  return page;
+}
+
+Result<std::vector<ListedEntry>> DeltaTrees::list_page(const NodePtr& directory, std::string after, bool& more) {
+  more = true;
+  std::vector<ListedEntry> page;
+  while (page.empty() && more) {  // behind a page of tombstones there may be names
+    std::string seen;
+    PFS_TRY_ASSIGN(page, merge_page(directory, after, seen, more));
+    after = std::move(seen);
   }
   return page;
 }

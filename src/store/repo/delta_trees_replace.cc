@@ -114,6 +114,42 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch, std
   return {};
 }
 
+DeltaTrees::Hold& DeltaTrees::Hold::operator=(Hold&& other) noexcept {
+  release();
+  trees_ = std::exchange(other.trees_, nullptr);
+  roots_ = std::move(other.roots_);
+  return *this;
+}
+
+void DeltaTrees::Hold::release() {
+  if (trees_ == nullptr) return;
+  {
+    Lock lock(trees_->mutex_);
+    for (const auto& root : roots_) root->info->held = false;
+  }
+  trees_->released_.notify_all();
+  trees_ = nullptr;
+  roots_.clear();
+}
+
+Result<DeltaTrees::Hold> DeltaTrees::hold(const std::set<BranchRef>& refs) {
+  Lock lock(mutex_);
+  Hold hold;
+  for (const auto& ref : refs) {
+    auto root = branch_root_locked(ref);
+    if (!root && root.error().code == Code::kNotFound) continue;  // it is about to be made
+    if (!root) return std::move(root).error();
+    hold.roots_.push_back(*std::move(root));
+  }
+  for (const auto& root : hold.roots_) root->info->held = true;
+  hold.trees_ = this;
+  return hold;
+}
+
+void DeltaTrees::wait_while_held(LiveNode& node) {
+  while (root_of(node).info->held) released_.wait(mutex_);
+}
+
 Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<Commit>& head,
                                                                      const CommitId& open, const std::optional<FinishedTree>& begins) {
   Lock lock(mutex_);

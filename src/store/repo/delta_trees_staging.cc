@@ -20,8 +20,9 @@ Result<void> DeltaTrees::sync(const NodePtr& node) {
   bool log = false;
   std::vector<SpoolPtr> spools;
   const auto look = [&]() PFS_REQUIRES(node->mutex) {
-    rows = std::exchange(node->rows_unsynced, false);
-    log = std::exchange(node->log_unsynced, false);
+    rows = std::exchange(node->rows_unsynced, false) || node->syncs > 0;
+    log = std::exchange(node->log_unsynced, false) || node->syncs > 0;
+    ++node->syncs;
     for (const auto& layer : node->state.layers) {
       if (layer.spool) spools.push_back(layer.spool);
       for (const auto& [offset, extent] : layer.extents) {
@@ -55,8 +56,9 @@ Result<void> DeltaTrees::sync(const NodePtr& node) {
     auto synced = asked > 0 ? row_syncer_->wait(asked) : parts_.local->sync();
     if (outcome) outcome = std::move(synced);
   }
+  Lock lock(node->mutex);
+  --node->syncs;
   if (!outcome) {
-    Lock lock(node->mutex);
     node->rows_unsynced = node->rows_unsynced || rows;
     node->log_unsynced = node->log_unsynced || log;
   }
@@ -105,7 +107,7 @@ bool DeltaTrees::clear_for_room() {
     spdlog::warn("staging: not cleared up: {}", cleared.error().message);
     return false;
   }
-  return true;
+  return staging_->usage().bytes < usage.bytes;  // else readers keep all of it
 }
 
 // File by file, so that nobody waits for long. Not while a commit is being finished: its rows refer to the same bytes and

@@ -77,6 +77,7 @@ struct TreeInfo {
   std::uint64_t next_id = 0;
   bool output = false;         ///< kBranch: a pipeline alone writes it
   bool changed = false;        ///< kBranch: it has rows
+  bool held = false;           ///< kBranch: who would change it waits, see DeltaTrees::Hold
   bool commits_at_close = false;  ///< kBranch: somebody wants to be told of each file's last close
   std::chrono::steady_clock::time_point changed_since;  ///< the first change that no commit has; or the start, if later
   Timestamp changed_since_at;
@@ -132,6 +133,7 @@ class LiveNode : public std::enable_shared_from_this<LiveNode> {
   // log. Nobody knows it of a node that was just loaded.
   bool rows_unsynced = true;
   bool log_unsynced = true;
+  int syncs = 0;  // under way: what they have taken up may not be durable yet, whatever the two say
   int writers = 0;
   pid_t writer = 0;  // the last that opened it for writing
   std::chrono::steady_clock::time_point last_write;

@@ -88,23 +88,34 @@ class RefCatalog final : public Catalog {
     std::vector<BranchRef> discarded;
   };
 
+  // Branches whose trees steps replace: what somebody changes between the walk and then would be in no commit. So they are held
+  // over the transaction, once nothing has changed since the walk.
+  struct Still {
+    std::set<BranchRef> refs;
+    DeltaTrees::Hold hold;
+    bool missed = false;  ///< something had changed: what was frozen is committed, the steps were not carried out
+  };
+
   // ref_publish.cc
   Result<std::vector<StepResult>> run(std::span<const RefStep> steps, const RefSteps::Extend& extend);
+  Result<std::optional<std::vector<StepResult>>> run_still(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                           const std::set<BranchRef>& claimed, Still& still, Outcome& outcome);
   Result<std::optional<std::vector<StepResult>>> run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                              const std::set<BranchRef>& claimed, Outcome& outcome);
   Result<bool> look_up_branches(std::vector<RefStep>& steps) const;
   Result<void> settle(std::vector<RefStep>& steps) const;
   Result<RefSteps::FrozenBranches> plan(std::span<const RefStep> steps) const;
   Result<void> plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const;
+  Result<void> hold_still(Still& still) const;
   Result<std::vector<StepResult>> publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
-                                          RefSteps::FrozenBranches frozen, Epoch epoch, Outcome& outcome);
+                                          RefSteps::FrozenBranches frozen, Epoch epoch, Still& still, Outcome& outcome);
   Result<void> finish_frozen_of(const std::set<BranchRef>& claimed, Outcome& outcome);
   struct Committed {
     std::vector<StepResult> results;
     RefSteps::Effects effects;
   };
   Result<Committed> walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
-                                    RefSteps::FrozenBranches& frozen, Epoch epoch);
+                                    RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still);
   Result<Committed> commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                  const RefSteps::FrozenBranches& frozen);
   Result<void> follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Outcome& outcome);

@@ -65,6 +65,25 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
   return refs;
 }
 
+// Those whose trees give way to others. A discard, and a deletion that is told to, mean what is not committed, too.
+std::set<BranchRef> replaced_by(std::span<const RefStep> steps) {
+  std::set<BranchRef> refs;
+  for (const auto& step : steps) {
+    if (const auto moved = moved_by(step)) {
+      refs.insert(*moved);
+    } else if (const auto* start = std::get_if<StartCommit>(&step); start != nullptr && start->parent) {
+      refs.insert(start->ref);
+    } else if (const auto* files = std::get_if<ChangeFiles>(&step)) {
+      refs.insert(files->ref);
+    } else if (const auto* commit = std::get_if<DeleteCommit>(&step)) {
+      refs.insert(commit->branches.begin(), commit->branches.end());
+    } else if (const auto* deletion = std::get_if<DeleteBranch>(&step); deletion != nullptr && !deletion->even_with_content) {
+      refs.insert(deletion->ref);
+    }
+  }
+  return refs;
+}
+
 // The branches that deletions are about, which are to be claimed with those that are named. Whether there are such steps.
 Result<bool> RefCatalog::look_up_branches(std::vector<RefStep>& steps) const {
   bool found = false;

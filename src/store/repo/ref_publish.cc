@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -102,6 +104,18 @@ Result<std::vector<StepResult>> RefCatalog::rehearse(std::span<const RefStep> as
 Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                                        const std::set<BranchRef>& claimed, Outcome& outcome) {
   PFS_TRY(finish_frozen_of(claimed, outcome));  // those that found no room: commits of a branch are finished in order
+  Still still{replaced_by(steps), {}, false};
+  for (;;) {
+    auto results = run_still(steps, extend, claimed, still, outcome);
+    if (!results || !still.missed) return results;
+    // what has come since the walk is little: others wait while that is walked, too
+    still.missed = false;
+    PFS_TRY_ASSIGN(still.hold, parts_.trees->hold(still.refs));
+  }
+}
+
+Result<std::optional<std::vector<StepResult>>> RefCatalog::run_still(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+                                                                     const std::set<BranchRef>& claimed, Still& still, Outcome& outcome) {
   PFS_TRY_ASSIGN(auto frozen, plan(steps));
   Epoch epoch;
   if (!frozen.empty()) {
@@ -128,7 +142,7 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
     const auto* rename = std::get_if<RenameBranch>(&step);
     if (ready && rename != nullptr) ready = parts_.trees->begin_rename(rename->ref, rename->to);
   }
-  Result<std::vector<StepResult>> results = ready ? publish(steps, extend, std::move(frozen), epoch, outcome) : std::move(ready).error();
+  Result<std::vector<StepResult>> results = ready ? publish(steps, extend, std::move(frozen), epoch, still, outcome) : std::move(ready).error();
   for (const auto& step : steps) {
     if (const auto* rename = std::get_if<RenameBranch>(&step)) parts_.trees->end_rename(rename->to);
   }
@@ -141,10 +155,10 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
 // fills the disk, a commit by itself stays frozen and is tried again; of several steps none is left to happen later. On any
 // other error before the transaction the branches are what they were.
 Result<std::vector<StepResult>> RefCatalog::publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
-                                                    RefSteps::FrozenBranches frozen, Epoch epoch, Outcome& outcome) {
-  auto committed = walk_and_commit(steps, extend, frozen, epoch);
+                                                    RefSteps::FrozenBranches frozen, Epoch epoch, Still& still, Outcome& outcome) {
+  auto committed = walk_and_commit(steps, extend, frozen, epoch, still);
   if (!committed && committed.error().code == Code::kNoSpace && parts_.make_room && parts_.make_room()) {
-    committed = walk_and_commit(steps, extend, frozen, epoch);
+    committed = walk_and_commit(steps, extend, frozen, epoch, still);
   }
   if (!committed) {
     const bool alone = steps.empty() || (steps.size() == 1 && std::holds_alternative<FinishCommit>(steps.front()));
@@ -159,7 +173,7 @@ Result<std::vector<StepResult>> RefCatalog::publish(std::span<const RefStep> ste
 }
 
 Result<RefCatalog::Committed> RefCatalog::walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
-                                                          RefSteps::FrozenBranches& frozen, Epoch epoch) {
+                                                          RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still) {
   ObjectWriter writer(*parts_.objects);
   for (auto& [ref, one] : frozen) {
     auto walked = parts_.trees->walk_frozen(ref, epoch, writer);
@@ -167,7 +181,16 @@ Result<RefCatalog::Committed> RefCatalog::walk_and_commit(std::span<const RefSte
     one.walked = *walked;
   }
   if (!frozen.empty()) PFS_FAULT_POINT("store.finish.walked");
-  return commit_steps(steps, extend, frozen);
+  PFS_TRY(hold_still(still));
+  return still.missed ? commit_steps({}, nullptr, frozen) : commit_steps(steps, extend, frozen);
+}
+
+Result<void> RefCatalog::hold_still(Still& still) const {
+  if (still.refs.empty() || still.hold) return {};
+  PFS_TRY_ASSIGN(still.hold, parts_.trees->hold(still.refs));
+  still.missed = std::any_of(still.refs.begin(), still.refs.end(), [&](const BranchRef& ref) { return parts_.trees->changed(ref); });
+  if (still.missed) still.hold = {};
+  return {};
 }
 
 Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
@@ -224,6 +247,10 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
                                                  : parts_.trees->replace_root(change.ref, change.head, change.open, change.begins));
     if (replaced) outcome.replaced.push_back(std::move(*replaced));
   }
+  for (const auto& [ref, had, files] : done.emptied) {
+    spdlog::warn("branch {}: all of its {} files were removed and that is committed; they are in its commit {} still: `ln -s {}@{} {}` brings them back",
+                 ref.str(), files, had.hex(), ref.repo.str(), had.hex(), ref.str());
+  }
   for (const auto& [ref, is_output] : done.outputs) parts_.trees->set_output(ref, is_output);
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
   outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
@@ -264,7 +291,8 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
       }
       one = frozen.erase(one);
     }
-    PFS_TRY(publish({}, nullptr, std::move(frozen), epoch, outcome));
+    Still nothing_replaced;
+    PFS_TRY(publish({}, nullptr, std::move(frozen), epoch, nothing_replaced, outcome));
   }
   return {};
 }

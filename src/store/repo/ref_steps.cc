@@ -319,6 +319,10 @@ Result<void> RefSteps::publish(const BranchRef& ref) {
   const auto& [under, walked, leave_out] = found->second;
   if (!walked.keep && !under.keep_unchanged) return {};
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
+  if (walked.root.totals.files == 0 && branch.head) {
+    PFS_TRY_ASSIGN(const auto before, load_commit(edit_.reader(), *branch.head));
+    if (before.root.totals.files > 0) effects_.emptied.push_back({ref, before.id, before.root.totals.files});
+  }
   Commit commit;
   commit.root = walked.root;
   commit.links = walked.links;

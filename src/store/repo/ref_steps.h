@@ -28,6 +28,8 @@ Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>
 
 /// The branches that steps are about: those that are claimed for them.
 std::set<BranchRef> branches_of(std::span<const RefStep> steps);
+/// Those among them whose live trees the steps replace, with what may not be lost of them.
+std::set<BranchRef> replaced_by(std::span<const RefStep> steps);
 
 /// Refusals that hold for every change of a branch. `verb` completes "only pipeline X … it".
 Result<void> refuse_output(const Branch& branch, std::string_view verb);
@@ -71,6 +73,11 @@ class RefSteps {
   Result<void> publish_frozen();
 
   /// What follows once the transaction is durable.
+  struct Emptied {
+    BranchRef ref;
+    CommitId had;  ///< the commit before, with this many files
+    std::uint64_t files = 0;
+  };
   struct Effects {
     std::vector<HeadMove> moves;
     std::vector<Commit> commits;     ///< that were made
@@ -80,6 +87,7 @@ class RefSteps {
     std::vector<TreeChange> trees;
     std::vector<CommitId> deleted_commits;
     std::map<BranchRef, bool> outputs;  ///< branches that have become a pipeline's, or anybody's
+    std::vector<Emptied> emptied;       ///< branches of whose files a commit has none any more
     std::vector<AddRecords> records;    ///< to be added before the transaction is committed
   };
   const Effects& effects() const { return effects_; }

@@ -223,8 +223,7 @@ Result<SpoolPtr> Spools::make() {
   auto spool = std::make_shared<Spool>(*this, number, block_);
   Lock lock(mutex_);
   spool->claims_ = 1;
-  spool->file_ = std::make_shared<const File>(std::move(file));
-  open_.push_front(spool.get());
+  keep_open(*spool, std::make_shared<const File>(std::move(file)));
   spools_[number] = spool;
   return spool;
 }
@@ -245,13 +244,16 @@ Result<std::shared_ptr<const File>> Spools::file_of(Spool& spool) {
     return spool.file_;
   }
   PFS_TRY_ASSIGN(auto file, File::open(path_of(spool.number_), O_RDWR));
-  spool.file_ = std::make_shared<const File>(std::move(file));
-  open_.push_front(&spool);
-  if (open_.size() > kOpenFiles) {
-    open_.back()->file_.reset();  // whoever uses it still holds it
-    open_.pop_back();
-  }
+  keep_open(spool, std::make_shared<const File>(std::move(file)));
   return spool.file_;
+}
+
+void Spools::keep_open(Spool& spool, std::shared_ptr<const File> file) {
+  spool.file_ = std::move(file);
+  open_.push_front(&spool);
+  if (open_.size() <= kOpenFiles) return;
+  open_.back()->file_.reset();  // whoever uses it still holds it
+  open_.pop_back();
 }
 
 void Spools::claim(std::uint64_t number, std::uint64_t claims) {

@@ -123,6 +123,7 @@ class Spools {
   friend class Spool;
   explicit Spools(std::string directory) : directory_(std::move(directory)) {}
   Result<std::shared_ptr<const File>> file_of(Spool& spool) PFS_EXCLUDES(mutex_);
+  void keep_open(Spool& spool, std::shared_ptr<const File> file) PFS_REQUIRES(mutex_);
   std::string path_of(std::uint64_t number) const;
 
   const std::string directory_;

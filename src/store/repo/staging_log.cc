@@ -148,7 +148,10 @@ Result<void> StagingLog::roll_locked() {
     ::unlink(path.c_str());
     return wrote;
   }
-  PFS_TRY(sync_directory(directory_));
+  if (auto synced = sync_directory(directory_); !synced) {
+    ::unlink(path.c_str());
+    return synced;
+  }
   ++next_number_;
   segment->size = kSegmentHeaderSize;
   segments_[number] = segment;
@@ -255,6 +258,10 @@ Result<void> StagingLog::sync() {
 }
 
 void StagingLog::claim(const StagedAt& at, std::uint64_t bytes) {
+  {
+    Lock lock(mutex_);
+    condemned_.erase(at.segment);
+  }
   if (at.is_in_spool()) return spools_->claim(at.spool(), bytes);
   Lock lock(mutex_);
   if (const auto found = segments_.find(at.segment); found != segments_.end()) found->second->claimed += bytes;
@@ -280,12 +287,14 @@ void StagingLog::release(const StagedAt& at, std::uint64_t bytes) {
 
 StagingLog::Pin::Pin(StagingLog& log) : log_(log) {
   Lock lock(log_.mutex_);
-  ++log_.pins_;
+  generation_ = log_.generation_;
+  ++log_.pins_[generation_];
 }
 
 StagingLog::Pin::~Pin() {
   Lock lock(log_.mutex_);
-  --log_.pins_;
+  const auto mine = log_.pins_.find(generation_);
+  if (--mine->second == 0) log_.pins_.erase(mine);
 }
 
 std::vector<StagedAt> StagingLog::unclaimed() {
@@ -305,8 +314,12 @@ void StagingLog::remove(const std::vector<StagedAt>& places) {
   std::vector<std::uint64_t> spools;
   {
     Lock lock(mutex_);
-    if (pins_ > 0) return;
+    const std::uint64_t generation = generation_++;
     for (const auto& at : places) {
+      // readers that began before it was condemned may be there
+      const auto condemned = condemned_.emplace(at.segment, generation).first;
+      if (!pins_.empty() && pins_.begin()->first <= condemned->second) continue;
+      condemned_.erase(condemned);
       if (at.is_in_spool()) {
         spools.push_back(at.spool());
         continue;

@@ -93,7 +93,7 @@ class StagingLog {
   void claim(const StagedAt& at, std::uint64_t bytes);
   void release(const StagedAt& at, std::uint64_t bytes);
 
-  /// While a pin lives, no segment is deleted: a walk over older rows may still read it.
+  /// While a pin lives, nothing is deleted that somebody claimed when it began: a walk over older rows may still read it.
   class Pin {
    public:
     explicit Pin(StagingLog& log);
@@ -103,12 +103,13 @@ class StagingLog {
 
    private:
     StagingLog& log_;
+    std::uint64_t generation_ = 0;
   };
 
   /// Segments and spools that nobody claims. Nothing is appended to them from here on.
   std::vector<StagedAt> unclaimed();
-  /// Deletes those of `places` that still nobody claims, unless something is pinned. The caller has made durable whatever
-  /// stopped referring to them.
+  /// Deletes those of `places` that still nobody claims, and that nobody has pinned; those are to be named again later. The
+  /// caller has made durable whatever stopped referring to them.
   void remove(const std::vector<StagedAt>& places);
   /// The segments whose live bytes are to be moved on, so that they can be deleted: those under a quarter live, and where
   /// that does not bring the log within its bound, those with the least.
@@ -143,7 +144,9 @@ class StagingLog {
   SegmentPtr active_ PFS_GUARDED_BY(mutex_);
   std::uint32_t next_number_ PFS_GUARDED_BY(mutex_) = 1;
   std::uint64_t next_sequence_ PFS_GUARDED_BY(mutex_) = 1;
-  int pins_ PFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t generation_ PFS_GUARDED_BY(mutex_) = 1;  // counts the times when something was condemned
+  std::map<std::uint64_t, int> pins_ PFS_GUARDED_BY(mutex_);  // by the generation in which they began
+  std::map<std::uint64_t, std::uint64_t> condemned_ PFS_GUARDED_BY(mutex_);  // what nobody claims, by its number; since when
   // Calls of sync() are numbered; one that starts when `calls_` is n serves calls 1 to n.
   Condition synced_;
   std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;
