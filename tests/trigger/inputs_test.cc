@@ -163,6 +163,12 @@ TEST_CASE("a join has what its texts have in common, an outer one keeps the rest
         Labels{"a:/1.a b:/1.b", "a:/2.a b:/2.b", "a:/2.a b:/2.bb"});
   CHECK(inputs.labels(R"j({"join": [{"pfs": {"repo": "a", "glob": "/(*).a", "join_on": "$1", "outer_join": true}}, )j" + b + "]}") ==
         Labels{"a:/1.a b:/1.b", "a:/2.a b:/2.b", "a:/2.a b:/2.bb", "a:/3.a"});
+  // each input of a union has its own word
+  inputs.commit("c@master", {"5.c", "6.c"});
+  CHECK(inputs.labels(R"j({"join": [{"union": [
+      {"pfs": {"repo": "a", "glob": "/(3).a", "join_on": "$1", "outer_join": true}},
+      {"pfs": {"repo": "c", "glob": "/(*).c", "join_on": "$1"}},
+      {"pfs": {"repo": "a", "name": "three", "glob": "/(3).a", "join_on": "$1"}}]}, )j" + b + "]}") == Labels{"a:/3.a"});
 }
 
 TEST_CASE("a group has a datum for each text, in the order of the texts", "[trigger]") {

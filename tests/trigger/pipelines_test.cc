@@ -458,3 +458,14 @@ TEST_CASE("one container serves all datums and jobs of a pipeline", "[trigger]")
   upper.job();
   CHECK(upper.fixture.runner().started() == 1);
 }
+
+TEST_CASE("a new version of a pipeline has containers of its own: its image may be another under the same name", "[trigger]") {
+  Upper upper;
+  REQUIRE(upper.fixture.pipelines().create(kSpec, false, false));
+  upper.commit("a", "aa");
+  upper.job();
+  CHECK(upper.fixture.runner().started() == 1);
+  REQUIRE(upper.fixture.pipelines().create(kSpec, /*update=*/true, /*reprocess=*/true));
+  upper.job();
+  CHECK(upper.fixture.runner().started() == 2);
+}

@@ -110,6 +110,7 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
   };
   const auto bad = GENERATE(values<Case>({
       {"/transfrom", nlohmann::json::object(), Code::kInvalid, "transfrom"},
+      {"/resource_limits", {{"gpu", {{"type", "nvidia.com/gpu"}, {"number", 4'000'000'000}}}}, Code::kInvalid, "resource_limits.gpu.number: 1000 at most"},
       {"/transform/imag", "x", Code::kInvalid, "transform.imag"},
       {"/transform/image", "", Code::kInvalid, "transform.image"},
       {"/transform/cmd", "sh", Code::kInvalid, "transform.cmd"},

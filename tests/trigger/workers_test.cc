@@ -323,6 +323,27 @@ TEST_CASE("a job that is stopped is killed, and the next one runs", "[trigger]")
   CHECK(next.processed == 2);
 }
 
+TEST_CASE("a job that is stopped just before another is stopped, too", "[trigger]") {
+  std::atomic<int> begun{0};
+  std::atomic<int> killed{0};
+  JobFixture jobs([&](const ProgramCall& call, const std::string&) {
+    ++begun;
+    auto end = JobFixture::hang(call);
+    ++killed;
+    return end;
+  });
+  jobs.create();
+  jobs.commit({"a"});
+  REQUIRE(JobFixture::until([&] { return begun == 1; }));
+  const JobInfo running = jobs.newest();
+  jobs.commit({"b"});
+  const JobInfo queued = jobs.newest();
+  REQUIRE(queued.id != running.id);
+  REQUIRE(jobs.fixture.pipelines().stop_job(running.id));
+  REQUIRE(jobs.fixture.pipelines().stop_job(queued.id));  // the driver may not have asked yet whether to leave the first
+  CHECK(JobFixture::until([&] { return killed == 1; }));
+}
+
 TEST_CASE("a job that is deleted is gone with its log, and its output stays", "[trigger]") {
   JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
     call.print("said\n");

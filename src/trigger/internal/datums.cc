@@ -50,7 +50,14 @@ class Joined {
       const bool whole = std::none_of(row.begin(), row.end(), [](const Tuples& part) { return part.empty(); });
       std::vector<Tuples> kept;
       for (const Tuples& part : row) {
-        if (whole || (!part.empty() && part.front().front()->input->outer_join)) kept.push_back(part);
+        if (whole) {
+          kept.push_back(part);
+          continue;
+        }
+        Tuples outer;  // a part may be a union of inputs, each with its own word
+        std::copy_if(part.begin(), part.end(), std::back_inserter(outer),
+                     [](const Files& tuple) { return tuple.front()->input->outer_join; });
+        if (!outer.empty()) kept.push_back(std::move(outer));
       }
       if (kept.empty()) continue;
       PFS_TRY_ASSIGN(Tuples product, cross_product(input, kept, most));

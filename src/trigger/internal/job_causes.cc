@@ -102,7 +102,14 @@ class Causing {
         continue;
       }
       PFS_TRY_ASSIGN(auto inputs, future_of(branches));
-      if (!inputs) continue;
+      if (!inputs) {
+        // the transaction that finishes what is awaited may have looked at our branches before we moved them: it must look again
+        PFS_TRY_ASSIGN(const auto before, before_of(reader.record.name));
+        around_.ledger.touch_caused(reader.record.name,
+                                    before.record.value_or(CausedRecord{reader.record.version, before.next_number, {}}),
+                                    before.row, around_.txn);
+        continue;
+      }
       if (reader.record.name == pinned_) use_pins(*inputs);
       PFS_TRY_ASSIGN(const auto before, before_of(reader.record.name));
       if (!(is_new && even_unchanged)) {

@@ -143,8 +143,13 @@ class JobRun::Work final : public PoolWork {
   Result<Attempt> attempt(WorkerContainer& container, std::size_t item, std::uint64_t number,
                           const KeepGoing& keep_going) override {
     // a place of its own for each item: no other thread comes near it
-    PFS_TRY_ASSIGN(results_[item], execution_.attempt(container, run_.place_of(datum(item)), number, keep_going));
-    return results_[item].attempt;
+    DatumExecution::Ended& result = results_[item];
+    const std::uint64_t read_before = result.read_bytes;  // by earlier attempts
+    const std::uint64_t written_before = result.written_bytes;
+    PFS_TRY_ASSIGN(result, execution_.attempt(container, run_.place_of(datum(item)), number, keep_going));
+    result.read_bytes += read_before;
+    result.written_bytes += written_before;
+    return result.attempt;
   }
   Result<void> ended(std::size_t item, const Attempt& attempt) override {
     return run_.ended(open_[item], datum(item), attempt, results_[item]);

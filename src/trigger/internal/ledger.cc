@@ -92,6 +92,12 @@ void Ledger::add_new_job(const JobRecord& job, const std::optional<Versioned<Cau
   txn.events.push_back({{}, "job", job.id.hex(), "caused"});
 }
 
+void Ledger::touch_caused(const RepoName& pipeline, const CausedRecord& record,
+                          const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const {
+  expect(txn, caused_key(pipeline), version_of(before));
+  txn.put.push_back({caused_key(pipeline), encode(record)});
+}
+
 /// Whether it reads one of the commits, also by way of a job that has put it out.
 Result<bool> Ledger::is_about(const JobRecord& job, const std::set<CommitId>& commits) const {
   for (const JobInput& input : job.inputs) {

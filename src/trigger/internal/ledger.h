@@ -65,6 +65,10 @@ class Ledger {
   /// Adds a job, and what it was caused with, to a transaction; `before` is what was there of that.
   void add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const;
 
+  /// Writes what the newest job was caused with as it is, so that transactions that cause one meanwhile begin again.
+  void touch_caused(const RepoName& pipeline, const CausedRecord& record, const std::optional<Versioned<CausedRecord>>& before,
+                    store::RefTxn& txn) const;
+
   Result<std::optional<Versioned<JobRecord>>> job(const JobId& id) const;
   /// Newest first.
   Result<std::vector<JobRecord>> jobs(const RepoName& pipeline, std::size_t limit) const;

@@ -84,7 +84,9 @@ class Readers {
 
 Result<PipelineSpec> spec_of(const PipelineRecord& pipeline) {
   if (!pipeline.damage.empty()) return Error{Code::kCorrupt, pipeline.damage};
-  return parse_spec(pipeline.spec_json);
+  PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline.spec_json));
+  spec.version = pipeline.version;
+  return spec;
 }
 
 Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::RefTxn& txn) const {

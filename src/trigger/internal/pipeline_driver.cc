@@ -79,12 +79,12 @@ bool PipelineDriver::keep_going() const {
 
 bool PipelineDriver::keep_going(const JobId& job) const {
   Lock lock(mutex_);
-  return !stop_ && left_job_ != job;
+  return !stop_ && !left_jobs_.contains(job);
 }
 
 void PipelineDriver::leave(const JobId& job) {
   Lock lock(mutex_);
-  left_job_ = job;
+  left_jobs_.insert(job);
 }
 
 void PipelineDriver::show_progress(const JobRecord& job, const std::string& waiting_for) {
@@ -125,6 +125,10 @@ void PipelineDriver::work_until_stopped() {
 }
 
 Result<PipelineDriver::Rest> PipelineDriver::work() {
+  {
+    Lock lock(mutex_);
+    left_jobs_.clear();  // none runs, and what is looked at from here on says that they have ended
+  }
   PFS_TRY_ASSIGN(const auto pipeline, house_.ledger.pipeline(name_));
   if (!pipeline) return Rest();
   if (pipeline->record.stopped) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -92,7 +93,7 @@ class PipelineDriver {
   bool wake_ PFS_GUARDED_BY(mutex_) = false;
   bool stop_ PFS_GUARDED_BY(mutex_) = false;
   Health health_ PFS_GUARDED_BY(mutex_);
-  std::optional<JobId> left_job_ PFS_GUARDED_BY(mutex_);
+  std::set<JobId> left_jobs_ PFS_GUARDED_BY(mutex_);
   std::optional<JobRecord> running_job_ PFS_GUARDED_BY(mutex_);
 
   std::thread thread_;  ///< last: it uses all of the above

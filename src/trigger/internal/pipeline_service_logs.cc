@@ -62,7 +62,7 @@ class LogSieve {
 
 namespace {
 
-constexpr std::size_t kNewJobs = 64;  ///< looked for at a time: more do not begin between two looks
+constexpr std::size_t kNewJobs = 1000;  ///< looked for at a time: more are not caused between two looks
 
 /// Which of a pipeline's jobs, oldest first, is the first that the last lines which are wanted may be of: from there on are as
 /// many as that. Their logs are read twice, those of older jobs not at all.
@@ -171,14 +171,20 @@ Result<void> PipelineService::pipeline_logs(const RepoName& pipeline, const LogF
     PFS_TRY_ASSIGN(bool go_on, own_reader.read(line));
     if (!go_on) return {};
     PFS_TRY_ASSIGN(const auto newest, ledger_.jobs(pipeline, kNewJobs));
-    for (auto record = newest.rbegin(); record != newest.rend(); ++record) {
-      if (ended.contains(record->id)) continue;
-      auto& reader = open.try_emplace(record->id, logs_.reader(pipeline, record->id.hex())).first->second;
-      PFS_TRY_ASSIGN(go_on, reader.read(line));
+    for (const JobRecord& record : newest) {
+      if (!ended.contains(record.id)) open.try_emplace(record.id, logs_.reader(pipeline, record.id.hex()));
+    }
+    for (auto at = open.begin(); at != open.end();) {
+      // asked before its lines are read, so that the last ones are among them
+      PFS_TRY_ASSIGN(const auto now, ledger_.job(at->first));
+      PFS_TRY_ASSIGN(go_on, at->second.read(line));
       if (!go_on) return {};
-      if (!record->ended()) continue;
-      ended.insert(record->id);
-      open.erase(record->id);
+      if (now && !now->record.ended()) {
+        ++at;
+        continue;
+      }
+      ended.insert(at->first);
+      at = open.erase(at);
     }
   }
   return {};

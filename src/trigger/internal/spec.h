@@ -31,6 +31,8 @@ struct PipelineSpec {
   bool reprocess_every_job = false;   ///< never skip what an earlier job did
   std::optional<std::string> salt;    ///< part of every datum's identity; drawn at random when not given
 
+  std::uint64_t version = 0;          ///< of the pipeline that has it; 0: of a text
+
   std::vector<std::string> notes;     ///< fields that were given and have no effect, and why
 
   /// Each branch that it reads, once.

@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaxWorkers = 1000;
 constexpr double kThousand = 1000;
+constexpr std::uint64_t kMostGpus = 1000;  // each becomes arguments of the engine
 
 Result<double> read_amount(const json& value, const std::string& field) {
   if (value.is_null() || (value.is_string() && value.get_ref<const std::string&>().empty())) return 0.0;
@@ -40,6 +41,7 @@ Result<Resources> read_resources(const json& spec, const char* name) {
   const json& gpu = member(object, "gpu");
   resources.gpu_type = text_or(member(gpu, "type"), "");
   PFS_TRY_ASSIGN(resources.gpus, read_count(member(gpu, "number"), field + ".gpu.number"));
+  if (resources.gpus > kMostGpus) return invalid_field(field + ".gpu.number", fmt::format("{} at most", kMostGpus));
   if (resources.gpus > 0 && resources.gpu_type.empty()) {
     return invalid_field(field + ".gpu.type", "is required, for instance nvidia.com/gpu");
   }

@@ -27,7 +27,8 @@ void remove_tree(std::string& path) {
 std::string WorkerContainer::container_parts(const PipelineSpec& spec) const {
   Encoder out;
   const PodRequest pod = worker_pod(spec, {}, {});
-  out.bytes(pod.spec_json).bytes(spec.transform.user);
+  // each version has containers of its own: its image may be another by now, under the same name
+  out.varint(spec.version).bytes(pod.spec_json).bytes(spec.transform.user);
   for (const auto* texts : {&pod.labels, &pod.annotations}) {
     out.varint(texts->size());
     for (const auto& [name, value] : *texts) out.bytes(name).bytes(value);
@@ -95,6 +96,7 @@ Result<PodUser> WorkerContainer::user_of(const PipelineSpec& spec, const KeepGoi
 }
 
 void WorkerContainer::show(store::TreePtr tree) {
+  lost_traffic_ = {};
   if (view_) view_->show(std::move(tree));
 }
 
@@ -109,7 +111,9 @@ Result<worker::CommandEnd> WorkerContainer::run(const worker::CommandRequest& re
   Error error = std::move(end).error();
   // after any error the two sides do not agree on what runs: begin again with another container
   if (error.code == Code::kUnavailable) error = why_lost(error);
+  const View::Traffic traffic = this->traffic();
   if (error.code != Code::kTooLarge) stop();
+  lost_traffic_ = traffic;
   return error;
 }
 

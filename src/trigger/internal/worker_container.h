@@ -55,7 +55,7 @@ class WorkerContainer {
   }
 
   /// What was read and written below /pfs since the last show().
-  View::Traffic traffic() const { return view_ ? view_->traffic() : View::Traffic{}; }
+  View::Traffic traffic() const { return view_ ? view_->traffic() : lost_traffic_; }
 
   /// `NAME=value` of the pipeline's secrets, as they were when the container was made; for commands only.
   const std::vector<std::string>& secret_environment() const { return secret_environment_; }
@@ -82,6 +82,7 @@ class WorkerContainer {
   std::string made_for_;  ///< the parts of the spec that the container was made with
   SecretVersions made_with_;
   std::unique_ptr<View> view_;
+  View::Traffic lost_traffic_;  ///< of a view that went with its container
   std::string link_directory_;
   std::string secrets_directory_;
   std::vector<std::string> secret_environment_;

@@ -3,8 +3,12 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "trigger/internal/again.h"
 
@@ -39,18 +43,26 @@ Result<void> WorkerPool::ensure(std::size_t worker, const PipelineSpec& spec, co
   return ready;
 }
 
-void WorkerPool::with_threads(std::size_t workers, const std::function<void(std::size_t worker)>& body,
-                              const std::function<void()>& meanwhile) {
+Result<void> WorkerPool::with_threads(std::size_t workers, const std::function<void(std::size_t worker)>& body,
+                                      const std::function<void()>& meanwhile) {
   std::vector<std::thread> threads;
-  for (std::size_t worker = 0; worker < workers; ++worker) {
-    threads.emplace_back([this, worker, &body] {
-      ::pthread_setname_np(::pthread_self(),
-                           ("pfs-" + std::to_string(worker) + "-" + pipeline_).substr(0, kThreadNameBytes).c_str());
-      body(worker);
-    });
+  try {
+    for (std::size_t worker = 0; worker < workers; ++worker) {
+      threads.emplace_back([this, worker, &body] {
+        ::pthread_setname_np(::pthread_self(),
+                             ("pfs-" + std::to_string(worker) + "-" + pipeline_).substr(0, kThreadNameBytes).c_str());
+        body(worker);
+      });
+    }
+  } catch (const std::system_error& refused) {
+    const std::string why = fmt::format("pipeline {}: {} of {} workers have a thread: {}", pipeline_, threads.size(), workers,
+                                        refused.what());
+    if (threads.empty()) return Error{Code::kUnavailable, why + "; allow pfsd more, or ask for fewer in parallelism_spec"};
+    spdlog::warn("{}; these do the work", why);
   }
   meanwhile();
   for (std::thread& thread : threads) thread.join();
+  return {};
 }
 
 Result<void> WorkerPool::prepare(const PipelineSpec& spec, const KeepGoing& keep_going) {
@@ -60,8 +72,8 @@ Result<void> WorkerPool::prepare(const PipelineSpec& spec, const KeepGoing& keep
   PFS_TRY(ensure(0, spec, keep_going));
   if (workers == 1) return {};
   std::vector<Result<void>> ready(workers);
-  with_threads(
-      workers - 1, [&](std::size_t worker) { ready[worker + 1] = ensure(worker + 1, spec, keep_going); }, [] {});
+  PFS_TRY(with_threads(
+      workers - 1, [&](std::size_t worker) { ready[worker + 1] = ensure(worker + 1, spec, keep_going); }, [] {}));
   for (auto& one : ready) PFS_TRY(one);
   return {};
 }
@@ -81,7 +93,7 @@ Result<void> WorkerPool::run(const PipelineSpec& spec, PoolWork& work, const Kee
     for (std::size_t datum = 0; datum < count; ++datum) queue_.push_back({datum, 1});
   }
   const KeepGoing go_on = [this, &keep_going] { return !halted() && keep_going(); };
-  with_threads(
+  const auto worked = with_threads(
       std::min(containers_.size(), count), [&](std::size_t worker) { this->work(worker, spec, work, go_on); },
       [&] { tell(work, keep_going); });
   std::deque<Ended> untold;
@@ -93,6 +105,7 @@ Result<void> WorkerPool::run(const PipelineSpec& spec, PoolWork& work, const Kee
   }
   // what was done when the work was halted need not be done again
   for (const Ended& one : untold) PFS_TRY(work.ended(one.datum, one.attempt));
+  PFS_TRY(worked);
   Lock lock(mutex_);
   if (error_) return *std::exchange(error_, std::nullopt);
   return {};

@@ -103,9 +103,10 @@ class WorkerPool {
     std::string trouble;
   };
 
-  /// Starts threads for `workers` workers, each with its number, and waits for them.
-  void with_threads(std::size_t workers, const std::function<void(std::size_t worker)>& body,
-                    const std::function<void()>& meanwhile);
+  /// Starts threads for `workers` workers, each with its number, and waits for them. Fewer where the system gives no more.
+  /// Errors: kUnavailable (none).
+  Result<void> with_threads(std::size_t workers, const std::function<void(std::size_t worker)>& body,
+                            const std::function<void()>& meanwhile);
   void make_room(std::size_t workers) PFS_EXCLUDES(mutex_);
   /// The container of a worker runs, and its place says so.
   Result<void> ensure(std::size_t worker, const PipelineSpec& spec, const KeepGoing& keep_going) PFS_EXCLUDES(mutex_);

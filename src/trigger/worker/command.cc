@@ -17,6 +17,8 @@ namespace pfs::trigger::worker {
 namespace {
 
 constexpr std::size_t kPiece = 64 << 10;
+constexpr int kForkTries = 50;
+constexpr int kForkPauseMs = 100;
 
 struct Pipe {
   Descriptor read_end;
@@ -112,6 +114,11 @@ Command::Command(const CommandRequest& request)
     return;
   }
   pid_ = ::fork();
+  // what the command before has left is still ending, or another container has taken what there is
+  for (int tries = 0; pid_ < 0 && (errno == EAGAIN || errno == ENOMEM) && tries < kForkTries; ++tries) {
+    ::poll(nullptr, 0, kForkPauseMs);
+    pid_ = ::fork();
+  }
   if (pid_ < 0) {
     failure_ = CommandEnd{End::kNotStarted, static_cast<std::uint32_t>(errno), std::string("fork: ") + ::strerror(errno)};
     return;
