@@ -148,6 +148,7 @@ Result<void> CommitService::list(const v1::ListCommitsRequest& request,
     if (!branch) return Error{Code::kInvalid, "commits from one on: name a branch, repo@branch"};
     PFS_TRY_ASSIGN(const auto from_ref, CommitRef::parse_in(repo, request.from()));
     PFS_TRY_ASSIGN(const auto commit, catalog.resolve(from_ref));
+    PFS_TRY(check_in_history(catalog, BranchRef{repo, *branch}, commit));
     from = commit.id;
   }
 

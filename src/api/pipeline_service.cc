@@ -7,6 +7,7 @@
 #include "api/internal/answer.h"
 #include "api/internal/jobs.h"
 #include "api/internal/spec_stream.h"
+#include "api/internal/transactions.h"
 #include "api/wire/time.h"
 
 namespace pfs::api {
@@ -111,31 +112,32 @@ grpc::Status PipelineService::ListPipelines(grpc::ServerContext* context,
 grpc::Status PipelineService::DeletePipeline(grpc::ServerContext* context,
                                              const v1::DeletePipelineRequest* request,
                                              v1::DeletePipelineResponse*) {
-  return answer(*context, remove(*request));
+  return answer(*context, remove(*context, *request));
 }
 
 grpc::Status PipelineService::StopPipeline(grpc::ServerContext* context,
                                            const v1::StopPipelineRequest* request,
                                            v1::StopPipelineResponse*) {
-  return answer(*context, set_stopped(request->name(), true));
+  return answer(*context, set_stopped(*context, request->name(), true));
 }
 
 grpc::Status PipelineService::StartPipeline(grpc::ServerContext* context,
                                             const v1::StartPipelineRequest* request,
                                             v1::StartPipelineResponse*) {
-  return answer(*context, set_stopped(request->name(), false));
+  return answer(*context, set_stopped(*context, request->name(), false));
 }
 
 grpc::Status PipelineService::RunPipeline(grpc::ServerContext* context,
                                           const v1::RunPipelineRequest* request,
                                           v1::RunPipelineResponse* response) {
-  return answer(*context, run(*request, *response));
+  return answer(*context, run(*context, *request, *response));
 }
 
 Result<void> PipelineService::create(const grpc::ServerContext& context,
                                      const v1::CreatePipelinesRequest& request,
                                      v1::CreatePipelinesResponse& response) {
   PFS_TRY(require(pipelines_));
+  if (!request.dry_run()) PFS_TRY(Transactions::refuse_part(context, "pipelines"));
   std::vector<trigger::SpecText> specs;
   if (!request.specs().empty() || request.texts().empty()) {
     PFS_TRY(add_specs(request.specs(), "", specs));
@@ -172,8 +174,10 @@ Result<void> PipelineService::list(grpc::ServerWriter<v1::PipelineInfo>& writer)
   return {};
 }
 
-Result<void> PipelineService::remove(const v1::DeletePipelineRequest& request) {
+Result<void> PipelineService::remove(const grpc::ServerContext& context,
+                                     const v1::DeletePipelineRequest& request) {
   PFS_TRY(require(pipelines_));
+  PFS_TRY(Transactions::refuse_part(context, "pipelines"));
   std::vector<RepoName> names;
   if (request.all()) {
     if (!request.name().empty()) {
@@ -189,14 +193,19 @@ Result<void> PipelineService::remove(const v1::DeletePipelineRequest& request) {
   return pipelines_->remove(names, {request.force(), !request.delete_repo()});
 }
 
-Result<void> PipelineService::set_stopped(const std::string& name, bool stopped) {
+Result<void> PipelineService::set_stopped(const grpc::ServerContext& context,
+                                          const std::string& name, bool stopped) {
   PFS_TRY(require(pipelines_));
+  PFS_TRY(Transactions::refuse_part(context, "pipelines"));
   PFS_TRY_ASSIGN(const auto parsed, RepoName::parse(name));
   return pipelines_->set_stopped(parsed, stopped);
 }
 
-Result<void> PipelineService::run(const v1::RunPipelineRequest& request, v1::RunPipelineResponse& response) {
+Result<void> PipelineService::run(const grpc::ServerContext& context,
+                                  const v1::RunPipelineRequest& request,
+                                  v1::RunPipelineResponse& response) {
   PFS_TRY(require(pipelines_));
+  PFS_TRY(Transactions::refuse_part(context, "pipelines"));
   PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
   std::map<BranchRef, CommitRef> commits;
   for (const auto& input : request.inputs()) {

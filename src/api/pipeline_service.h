@@ -37,9 +37,12 @@ class PipelineService final : public v1::PipelineService::Service {
                       const v1::CreatePipelinesRequest& request, v1::CreatePipelinesResponse& response);
   Result<void> inspect(const v1::InspectPipelineRequest& request, v1::PipelineInfo& info);
   Result<void> list(grpc::ServerWriter<v1::PipelineInfo>& writer);
-  Result<void> remove(const v1::DeletePipelineRequest& request);
-  Result<void> set_stopped(const std::string& name, bool stopped);
-  Result<void> run(const v1::RunPipelineRequest& request, v1::RunPipelineResponse& response);
+  Result<void> remove(const grpc::ServerContext& context,
+                      const v1::DeletePipelineRequest& request);
+  Result<void> set_stopped(const grpc::ServerContext& context, const std::string& name,
+                           bool stopped);
+  Result<void> run(const grpc::ServerContext& context, const v1::RunPipelineRequest& request,
+                   v1::RunPipelineResponse& response);
 
   trigger::Pipelines* pipelines_;
   const Callers& callers_;

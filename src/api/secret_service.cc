@@ -1,6 +1,7 @@
 #include "api/secret_service.h"
 
 #include "api/internal/answer.h"
+#include "api/internal/transactions.h"
 #include "api/wire/time.h"
 
 namespace pfs::api {
@@ -19,7 +20,7 @@ void describe(const trigger::SecretInfo& secret, v1::SecretInfo& info) {
 
 grpc::Status SecretService::CreateSecret(grpc::ServerContext* context, const v1::CreateSecretRequest* request,
                                          v1::SecretInfo* response) {
-  return answer(*context, create(*request, *response));
+  return answer(*context, create(*context, *request, *response));
 }
 
 grpc::Status SecretService::InspectSecret(grpc::ServerContext* context, const v1::InspectSecretRequest* request,
@@ -34,11 +35,13 @@ grpc::Status SecretService::ListSecrets(grpc::ServerContext* context, const v1::
 
 grpc::Status SecretService::DeleteSecret(grpc::ServerContext* context, const v1::DeleteSecretRequest* request,
                                          v1::DeleteSecretResponse*) {
-  return answer(*context, remove(request->name()));
+  return answer(*context, remove(*context, request->name()));
 }
 
-Result<void> SecretService::create(const v1::CreateSecretRequest& request, v1::SecretInfo& info) {
+Result<void> SecretService::create(const grpc::ServerContext& context,
+                                   const v1::CreateSecretRequest& request, v1::SecretInfo& info) {
   if (secrets_ == nullptr) return none_kept();
+  PFS_TRY(Transactions::refuse_part(context, "secrets"));
   PFS_TRY_ASSIGN(const auto made, secrets_->create(request.manifest_json()));
   describe(made, info);
   return {};
@@ -63,8 +66,9 @@ Result<void> SecretService::list(grpc::ServerWriter<v1::SecretInfo>& writer) {
   return {};
 }
 
-Result<void> SecretService::remove(const std::string& name) {
+Result<void> SecretService::remove(const grpc::ServerContext& context, const std::string& name) {
   if (secrets_ == nullptr) return none_kept();
+  PFS_TRY(Transactions::refuse_part(context, "secrets"));
   PFS_TRY_ASSIGN(const auto checked, trigger::SecretName::parse(name));
   return secrets_->remove(checked);
 }

@@ -22,10 +22,11 @@ class SecretService final : public v1::SecretService::Service {
                             v1::DeleteSecretResponse* response) override;
 
  private:
-  Result<void> create(const v1::CreateSecretRequest& request, v1::SecretInfo& info);
+  Result<void> create(const grpc::ServerContext& context, const v1::CreateSecretRequest& request,
+                      v1::SecretInfo& info);
   Result<void> inspect(const std::string& name, v1::SecretInfo& info);
   Result<void> list(grpc::ServerWriter<v1::SecretInfo>& writer);
-  Result<void> remove(const std::string& name);
+  Result<void> remove(const grpc::ServerContext& context, const std::string& name);
 
   trigger::Secrets* secrets_;
 };

@@ -37,6 +37,8 @@ namespace {
 /// memory.
 constexpr int kMaxThreads = 256;
 constexpr std::chrono::seconds kDrain{2};
+/// Pings of clients that come more often are too many; ours sends one every 30 s.
+constexpr int kMinPingIntervalMs = 10'000;
 
 /// What gRPC has to say is about connections that clients made, so nothing of it is worse to us than
 /// a warning.
@@ -124,6 +126,11 @@ class GrpcServer final : public Server {
     PFS_TRY_ASSIGN(const auto credentials, credentials_of(tcp_));
     // else two daemons would share a port, and clients meet the one or the other
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // The daemon sends none: a client that waits for its terminal or its stdin does not answer.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               kMinPingIntervalMs);
+    // else a ping that meets the end of the last call counts as one too many
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     for (std::size_t i = 0; i < ports.size(); ++i) {
       PFS_TRY(check_free(tcp_.addresses[i]));
       builder.AddListeningPort(tcp_.addresses[i].str(), credentials, &ports[i]);

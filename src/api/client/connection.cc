@@ -22,8 +22,10 @@ namespace {
 
 using grpc::experimental::ClientInterceptorFactoryInterface;
 
-// a peer that is gone without a word is noticed
+// a peer that is gone without a word is noticed, also while neither end has anything to say; the
+// server takes such pings every 10 s
 constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
 
 std::string random_id() {
   std::random_device random;
@@ -67,6 +69,8 @@ std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors(
 grpc::ChannelArguments arguments_on_network() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit
   return arguments;
 }
 

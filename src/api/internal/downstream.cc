@@ -1,6 +1,8 @@
 #include "api/internal/downstream.h"
 
+#include <algorithm>
 #include <limits>
+#include <map>
 #include <unordered_set>
 
 namespace pfs::api {
@@ -31,29 +33,50 @@ Result<Downstream> Downstream::of_newest(const trigger::Pipelines* pipelines, st
   return downstream;
 }
 
-std::vector<trigger::JobInfo> Downstream::jobs(const CommitId& commit) const {
-  std::vector<trigger::JobInfo> all;
+std::vector<std::size_t> Downstream::below(const CommitId& commit) const {
+  std::vector<std::size_t> all;
   std::unordered_set<std::size_t> seen;  // a job may have several inputs that come of the commit
   const auto add = [&](const auto& index, const auto& key) {
     const auto found = index.find(key);
     if (found == index.end()) return;
     for (const std::size_t i : found->second) {
-      if (seen.insert(i).second) all.push_back(jobs_[i]);
+      if (seen.insert(i).second) all.push_back(i);
     }
   };
   add(by_input_, commit);
   for (std::size_t next = 0; next < all.size(); ++next) {
-    const JobId id = all[next].id;
-    const auto output = all[next].output_commit;
-    if (output) add(by_input_, *output);
-    add(by_source_, id);
+    const auto& job = jobs_[all[next]];
+    if (job.output_commit) add(by_input_, *job.output_commit);
+    add(by_source_, job.id);
+  }
+  return all;
+}
+
+std::vector<trigger::JobInfo> Downstream::jobs(const CommitId& commit) const {
+  const auto indices = below(commit);
+  std::vector<trigger::JobInfo> all;
+  all.reserve(indices.size());
+  for (const std::size_t i : indices) all.push_back(jobs_[i]);
+  return all;
+}
+
+std::vector<trigger::JobInfo> Downstream::newest_jobs(const CommitId& commit) const {
+  const auto indices = below(commit);
+  std::map<RepoName, std::size_t> newest;  // of each pipeline
+  for (const std::size_t i : indices) {
+    const auto [found, added] = newest.try_emplace(jobs_[i].pipeline, i);
+    if (!added) found->second = std::min(found->second, i);
+  }
+  std::vector<trigger::JobInfo> all;
+  for (const std::size_t i : indices) {
+    if (newest.at(jobs_[i].pipeline) == i) all.push_back(jobs_[i]);
   }
   return all;
 }
 
 Downstream::Progress Downstream::progress(const CommitId& commit) const {
   Progress progress;
-  for (const auto& job : jobs(commit)) {
+  for (const auto& job : newest_jobs(commit)) {
     switch (job.state) {
       case trigger::JobState::kStarting:
       case trigger::JobState::kRunning:

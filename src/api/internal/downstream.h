@@ -26,14 +26,20 @@ class Downstream {
   /// As of(), from all jobs that there are.
   static Result<Downstream> of_all(const trigger::Pipelines* pipelines);
 
+  /// Of newest_jobs().
   Progress progress(const CommitId& commit) const;
   /// Causes before what they caused.
   std::vector<trigger::JobInfo> jobs(const CommitId& commit) const;
+  /// The newest of these of each pipeline, which alone tells how it went: what failed may have been
+  /// done again since.
+  std::vector<trigger::JobInfo> newest_jobs(const CommitId& commit) const;
 
  private:
   static Result<Downstream> of_newest(const trigger::Pipelines* pipelines, std::size_t limit);
+  /// Shape: indices of `jobs_`, in the order of jobs().
+  std::vector<std::size_t> below(const CommitId& commit) const;
 
-  std::vector<trigger::JobInfo> jobs_;
+  std::vector<trigger::JobInfo> jobs_;  ///< newest first
   std::unordered_map<CommitId, std::vector<std::size_t>> by_input_;  ///< indices of `jobs_`
   std::unordered_map<JobId, std::vector<std::size_t>> by_source_;    ///< those that wait, or waited, for a job
 };

@@ -1,14 +1,19 @@
 #include "api/internal/live_branch.h"
 
+#include <array>
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "api/internal/refs.h"
 
 namespace pfs::api {
 namespace {
 
 constexpr std::size_t kPage = 1000;
 constexpr std::uint32_t kDirectoryMode = 0755;
+// A commit that loses a race against another change of the branch's record is tried again this often.
+constexpr int kAttempts = 8;
 
 }  // namespace
 
@@ -85,8 +90,9 @@ Result<LiveBranch> LiveBranch::open(store::Store& store, const BranchRef& ref, c
                                     IfMissing if_missing) {
   PFS_TRY(check(store, ref, if_missing));
   if (if_missing == IfMissing::kCreate) PFS_TRY(make_branch_if_missing(store, ref, caller));
+  PFS_TRY_ASSIGN(const auto branch, store.catalog().branch(ref));
   PFS_TRY_ASSIGN(auto tree, store.trees().branch(ref));
-  return LiveBranch(store, ref, caller, std::move(tree));
+  return LiveBranch(store, ref, caller, branch.open, std::move(tree));
 }
 
 Result<void> LiveBranch::check_target(const BranchRef& ref, const RepoPath& path) {
@@ -103,14 +109,73 @@ Result<void> LiveBranch::check_target(const BranchRef& ref, const RepoPath& path
   return {};
 }
 
+// Between the changes and this, and between any two looks in here, others may commit the branch, or
+// start a commit by hand, which is theirs to finish.
 Result<CommitId> LiveBranch::commit() {
-  PFS_TRY_ASSIGN(const auto branch, store_->catalog().branch(ref_));
-  if (branch.opened_by_hand) return branch.open;
+  auto& catalog = store_->catalog();
+  PFS_TRY_ASSIGN(const auto changed, catalog.branch(ref_));
+  if (changed.opened_by_hand) return changed.open;
+  const bool all_in_found = changed.open == found_;
+  // as for any commit that is asked for; an automatic one does not ask for it
+  if (auto* observer = store_->observer()) (void)observer->write_back(ref_);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    store::FinishOptions options;
+    options.author = caller_.name();
+    options.automatic = true;
+    PFS_TRY_ASSIGN(const auto finished, catalog.finish(ref_, options));
+    if (finished.made) return finished.commit;
+    // the record before what is decided by it
+    PFS_TRY_ASSIGN(const auto row, store_->refs().get(branch_record(ref_)));
+    PFS_TRY_ASSIGN(const auto next, catalog.open_commit(ref_));
+    const bool committed_since = next.id != found_;
+    if (next.by_hand && (next.changed || !committed_since)) return next.id;
+    if (next.finishing == found_) {
+      catalog.await_finish(ref_);
+      continue;
+    }
+    const bool waits = next.policy.when == store::CommitWhen::kManual && next.changed;
+    if (committed_since && (next.by_hand || !waits)) return committed(all_in_found);
+    if (!row) continue;  // deleted meanwhile, which the next attempt is told
+    PFS_TRY_ASSIGN(const auto made, commit_at(row->version, !committed_since));
+    if (made) return *made;
+  }
+  return Error{Code::kConflict,
+               fmt::format("branch {}: it keeps changing; what was put is there, and becomes a "
+                           "commit with what others change",
+                           ref_.str())};
+}
+
+Result<CommitId> LiveBranch::committed(bool all_in_found) const {
+  auto& catalog = store_->catalog();
+  if (all_in_found && catalog.commit(found_)) return found_;
+  PFS_TRY_ASSIGN(const auto branch, catalog.branch(ref_));
+  if (branch.head) return *branch.head;
+  return Error{Code::kConflict,
+               fmt::format("branch {}: its changes were dropped while something was put; put it again",
+                           ref_.str())};
+}
+
+Result<std::optional<CommitId>> LiveBranch::commit_at(store::Seq version, bool keep_unchanged) {
   store::FinishOptions options;
   options.author = caller_.name();
-  options.keep_unchanged = true;
-  PFS_TRY_ASSIGN(const auto finished, store_->catalog().finish(ref_, options));
-  return finished.commit;
+  options.keep_unchanged = keep_unchanged;
+  bool changed = false;
+  const auto as_it_was = [&](store::RefTxn& txn) -> Result<void> {
+    auto key = branch_record(ref_);
+    PFS_TRY_ASSIGN(const auto row, store_->refs().get(key));
+    changed = !row || row->version != version;
+    if (changed)
+      return Error{Code::kConflict, fmt::format("branch {}: it was changed meanwhile", ref_.str())};
+    txn.expect.push_back({std::move(key), version});
+    return {};
+  };
+  const std::array<store::RefStep, 2> steps{store::FinishCommit{ref_, options},
+                                            store::AddRecords{as_it_was}};
+  const auto results = store_->catalog().transact(steps);
+  if (!results && changed) return std::optional<CommitId>();
+  if (!results) return results.error();
+  if (!results->front().changed) return std::optional<CommitId>();  // others were first
+  return std::optional(results->front().commit);
 }
 
 void LiveBranch::tell_mount(const store::NodePtr& directory, const std::string& name,

@@ -38,17 +38,31 @@ class LiveBranch {
   void tell_mount(const store::NodePtr& directory, const std::string& name,
                   const std::vector<store::NodePtr>& losers = {});
 
-  /// The changes as a commit of the caller's; when the branch's commit was opened by hand they stay
-  /// in that one. Shape: the id of either.
+  /// The changes as a commit of the caller's, also where they change nothing; when the branch's
+  /// commit was opened by hand they stay in that one, and what somebody else has committed since
+  /// open() is as good as ours. Shape: the id of the one that has them.
+  /// Errors: kConflict (the branch keeps changing, or what was changed in it was dropped).
   Result<CommitId> commit();
 
  private:
-  LiveBranch(store::Store& store, BranchRef ref, Caller caller, store::TreePtr tree)
-      : store_(&store), ref_(std::move(ref)), caller_(std::move(caller)), tree_(std::move(tree)) {}
+  LiveBranch(store::Store& store, BranchRef ref, Caller caller, const CommitId& found,
+             store::TreePtr tree)
+      : store_(&store),
+        ref_(std::move(ref)),
+        caller_(std::move(caller)),
+        found_(found),
+        tree_(std::move(tree)) {}
+
+  /// What others have made of the changes. `all_in_found`: they are in that commit, and no later one.
+  Result<CommitId> committed(bool all_in_found) const;
+  /// A commit, unless the branch's record is another by then than that of `version`, or nothing has
+  /// changed: nullopt.
+  Result<std::optional<CommitId>> commit_at(store::Seq version, bool keep_unchanged);
 
   store::Store* store_;
   BranchRef ref_;
   Caller caller_;
+  CommitId found_;  // the branch's open commit before anything was changed
   store::TreePtr tree_;
 };
 

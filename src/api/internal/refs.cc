@@ -30,6 +30,10 @@ Result<FileRef> file_ref(const v1::FileRef& ref) {
   return file;
 }
 
+std::string branch_record(const BranchRef& ref) {
+  return fmt::format("branch/{}/{}", ref.repo.str(), ref.branch.str());
+}
+
 Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const RepoName& repo,
                                                   const CommitId& open) {
   PFS_TRY_ASSIGN(const auto branches, catalog.branches(repo));
@@ -41,6 +45,26 @@ Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const
     if (branch.open == open) return std::optional(branch.ref);
   }
   return std::optional<BranchRef>();
+}
+
+Result<void> check_in_history(const store::Catalog& catalog, const BranchRef& branch,
+                              const store::Commit& commit) {
+  PFS_TRY_ASSIGN(const auto record, catalog.branch(branch));
+  if (record.head) {
+    PFS_TRY_ASSIGN(const auto head, catalog.commit(*record.head));
+    if (head.generation >= commit.generation) {
+      CommitRef ref;
+      ref.repo = branch.repo;
+      ref.id = head.id;
+      ref.ancestry = {Ancestry::Direction::kBack, head.generation - commit.generation};
+      PFS_TRY_ASSIGN(const auto ancestor, catalog.resolve(ref));
+      if (ancestor.id == commit.id) return {};
+    }
+  }
+  return Error{Code::kInvalid,
+               fmt::format("commit {}@{}: is not in the history of branch {}; name one that 'pfs list "
+                           "commit {}' shows",
+                           commit.repo.str(), commit.id.hex(), branch.str(), branch.str())};
 }
 
 Result<store::TreePtr> tree_of(store::Store& store, const CommitRef& ref) {

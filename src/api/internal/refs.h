@@ -25,9 +25,17 @@ struct FileRef {
 };
 Result<FileRef> file_ref(const v1::FileRef& ref);
 
+/// The key of a branch's record in the RefDb, whose version tells whether the branch has changed.
+/// Source: docs/format.md "Refs".
+std::string branch_record(const BranchRef& ref);
+
 /// The branch of `repo` whose next commit has that id.
 Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const RepoName& repo,
                                                   const CommitId& open);
+
+/// Success where `commit` is the branch's HEAD or before it. Errors: kInvalid, kNotFound (the branch).
+Result<void> check_in_history(const store::Catalog& catalog, const BranchRef& branch,
+                              const store::Commit& commit);
 
 /// The tree that a ref means to its readers: a branch's live content, or a commit's; the id of an
 /// open commit is its branch's live content, too. Errors: kNotFound. Source: docs/semantics.md S1

@@ -40,6 +40,14 @@ Result<v1::StoredTransaction> decode(const std::string& value) {
 
 }  // namespace
 
+Result<void> Transactions::refuse_part(const grpc::ServerContext& context, std::string_view what) {
+  if (!named_by(context)) return {};
+  return Error{Code::kUnsupported,
+               fmt::format("{} are not part of transactions: finish the transaction first, or leave "
+                           "it with: pfs stop transaction",
+                           what)};
+}
+
 Result<store::StepResult> Transactions::carry_out(const grpc::ServerContext& context,
                                                   const v1::RefRequest& request) {
   const auto& metadata = context.client_metadata();

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <grpcpp/server_context.h>
@@ -34,6 +35,10 @@ class Transactions {
   static bool named_by(const grpc::ServerContext& context) {
     return context.client_metadata().count(kTransactionMetadata) != 0;
   }
+
+  /// What a call that changes something at once answers where it names a transaction, instead of
+  /// doing it although the transaction may be deleted: kUnsupported. `what`: `pipelines`.
+  static Result<void> refuse_part(const grpc::ServerContext& context, std::string_view what);
 
   /// Carries `request` out, or queues it where the call names a transaction. Returns what its main
   /// step comes to. Errors: those of the steps; kNotFound (no such transaction).

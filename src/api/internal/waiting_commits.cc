@@ -41,6 +41,16 @@ bool reads(const trigger::PipelineInfo& pipeline, const std::string& repo) {
                      [&repo](const BranchRef& branch) { return branch.repo.str() == repo; });
 }
 
+/// The first of the jobs that failed, of pipelines that are awaited (empty: of all).
+std::optional<trigger::JobInfo> failed_of(const std::vector<trigger::JobInfo>& jobs,
+                                          const std::set<std::string>& awaited) {
+  for (const auto& job : jobs) {
+    if (!awaited.empty() && !awaited.contains(job.pipeline.str())) continue;
+    if (has_ended(job.state) && job.state != trigger::JobState::kSuccess) return job;
+  }
+  return std::nullopt;
+}
+
 /// Sends each commit once.
 class Sender {
  public:
@@ -65,8 +75,7 @@ class Sender {
 /// Where the store's events are to be heard from on, so that none about the branch is missed. The
 /// repo's record is written again when a branch is made in it.
 Result<store::Seq> now_of(store::RefDb& refs, const BranchRef& ref) {
-  PFS_TRY_ASSIGN(const auto branch,
-                 refs.get(fmt::format("branch/{}/{}", ref.repo.str(), ref.branch.str())));
+  PFS_TRY_ASSIGN(const auto branch, refs.get(branch_record(ref)));
   if (branch) return branch->version;
   PFS_TRY_ASSIGN(const auto repo, refs.get("repo/" + ref.repo.str()));
   return repo ? repo->version : store::Seq();
@@ -129,11 +138,11 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
           if (!pending) pending = job;
           continue;
         }
-        if (job.state != trigger::JobState::kSuccess && !failed) failed = job;
         if (!job.output_commit || (!repos.empty() && !repos.contains(job.pipeline.str()))) continue;
         PFS_TRY_ASSIGN(const bool sent, sender.send(*job.output_commit));
         if (!sent) return hung_up();
       }
+      if (!failed) failed = failed_of(downstream.newest_jobs(commit), awaited);
     }
     if (!pending && failed) return failure_of(*failed);
     if (!pending) return {};
@@ -158,6 +167,7 @@ Result<void> subscribe_commits(store::Store& store, const v1::SubscribeCommitsRe
   if (!request.from().empty()) {
     PFS_TRY_ASSIGN(const auto from_ref, CommitRef::parse_in(ref.repo, request.from()));
     PFS_TRY_ASSIGN(const auto commit, catalog.resolve(from_ref));
+    PFS_TRY(check_in_history(catalog, ref, commit));
     from = commit.id;
   }
 

@@ -14,13 +14,14 @@ namespace pfs::api {
 // has gone.
 
 /// CommitService::FlushCommits. `pipelines` may be null. Errors: kCancelled, kNotFound, and
-/// kInvalid for a job that failed.
+/// kInvalid for a pipeline whose newest job downstream failed.
 Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelines* pipelines,
                            const v1::FlushCommitsRequest& request,
                            const grpc::ServerContext& context,
                            grpc::ServerWriter<v1::CommitInfo>& writer);
 
-/// CommitService::SubscribeCommits. Errors: kNotFound (the repo, or `from`), kInvalid.
+/// CommitService::SubscribeCommits. Errors: kNotFound (the repo, or `from`), kInvalid (`from` is
+/// no commit of the branch's history).
 Result<void> subscribe_commits(store::Store& store,
                                const v1::SubscribeCommitsRequest& request,
                                const grpc::ServerContext& context,

@@ -1,6 +1,5 @@
 #include "api/client/internal/socket.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -23,6 +23,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSoon{300};  // a daemon that is well greets within a few
+constexpr int kBetweenTries = 10;   // milliseconds
 constexpr std::size_t kFrameHead = 9;
 
 Error no_connection(const Endpoint& endpoint, int error_number) {
@@ -52,7 +53,7 @@ Error no_connection(const Endpoint& endpoint, int error_number) {
   }
 }
 
-Result<UniqueFd> connect_to_unix(const Endpoint& endpoint) {
+Result<UniqueFd> connect_to_unix(const Endpoint& endpoint, const Patience& patience) {
   const auto& path = endpoint.socket_path;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -61,13 +62,21 @@ Result<UniqueFd> connect_to_unix(const Endpoint& endpoint) {
                                                  sizeof address.sun_path - 1)};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return error_from_errno(errno, "socket");
-  // blocks while the backlog is full: a busy daemon is waited for
+  const auto give_up = std::chrono::steady_clock::now() + patience.greeting;
   while (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno != EINTR) return no_connection(endpoint, errno);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return no_connection(endpoint, errno);
+    // the backlog is full, and poll(2) does not tell when it is not: a busy daemon is waited for, one that is stopped is told
+    if (std::chrono::steady_clock::now() >= give_up) {
+      return Error{Code::kUnavailable,
+                   fmt::format("daemon at {}: takes no connections, and as many wait as may; it "
+                               "hangs or is stopped, so restart it",
+                               endpoint.str())};
+    }
+    poll(nullptr, 0, kBetweenTries);
   }
-  if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) return error_from_errno(errno, "fcntl");
   return fd;
 }
 
@@ -147,7 +156,7 @@ Word provoked_word(const Endpoint& endpoint, const Patience& patience) {
 
 Result<UniqueFd> connect_to(const Endpoint& endpoint, const Patience& patience) {
   return endpoint.socket_path.empty() ? connect_to_host(endpoint, patience)
-                                      : connect_to_unix(endpoint);
+                                      : connect_to_unix(endpoint, patience);
 }
 
 Result<void> expect_greeting(const UniqueFd& fd, const Endpoint& endpoint,
