@@ -144,6 +144,7 @@ Result<void> update(Session& session, const Arguments& arguments) {
                                      ": say what to change: --commit, --commit-after or "
                                      "--commit-max"};
   }
+  PFS_TRY(session.refuse_in_transaction("update branch"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY(client::Branches(*connection).update(arguments.branch, policy));
   return {};

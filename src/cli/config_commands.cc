@@ -71,15 +71,24 @@ Result<void> set_context(const Arguments& arguments) {
                                      "the address as JSON on stdin"};
   }
   PFS_TRY_ASSIGN(auto fields, context_from_stdin());
-  return edit([&](Config& config) -> Result<void> {
+  bool activated = false;
+  PFS_TRY(edit([&](Config& config) -> Result<void> {
     if (config.context(arguments.name) && !arguments.overwrite) {
       return Error{Code::kExists, fmt::format("context {}: is there already; say --overwrite to "
                                               "replace it",
                                               printable(arguments.name))};
     }
     config.set_context(arguments.name, std::move(fields));
-    return {};
-  });
+    // the first one is meant to be used; which of several is for `set active-context` to say
+    if (!config.active_context().empty()) return {};
+    activated = true;
+    return config.set_active_context(arguments.name);
+  }));
+  if (activated) {
+    fmt::print(stderr, "context {}: is the active one now, as there was none\n",
+               printable(arguments.name));
+  }
+  return {};
 }
 
 Result<std::string> name_or_active(const Config& config, const std::string& name) {

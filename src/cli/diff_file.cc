@@ -2,12 +2,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,6 +21,7 @@
 #include "cli/file_ref.h"
 #include "cli/format.h"
 #include "cli/table.h"
+#include "cli/temporaries.h"
 
 extern char** environ;
 
@@ -53,7 +56,8 @@ class Versions {
     if (mkdtemp(path.data()) == nullptr) return error_from_errno(errno, "mkdtemp " + path);
     return Versions(std::move(path));
   }
-  Versions(Versions&& other) noexcept : path_(std::exchange(other.path_, std::string())) {}
+  Versions(Versions&& other) noexcept
+      : path_(std::exchange(other.path_, std::string())), parts_(std::move(other.parts_)) {}
   Versions& operator=(Versions&&) = delete;
   ~Versions() {
     boost::system::error_code ignored;
@@ -62,8 +66,11 @@ class Versions {
   std::string path(const char* name) const { return path_ + "/" + name; }
 
  private:
-  explicit Versions(std::string path) : path_(std::move(path)) {}
+  explicit Versions(std::string directory)
+      : path_(std::move(directory)),
+        parts_{{Temporary(path_), Temporary(path("old")), Temporary(path("new"))}} {}
   std::string path_;
+  std::array<Temporary, 3> parts_;  // that Ctrl-C takes away
 };
 
 /// Takes a file's bytes until one of the first is zero.

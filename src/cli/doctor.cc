@@ -3,10 +3,14 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "api/client/admin.h"
+#include "base/names.h"
 #include "cli/commands.h"
 #include "cli/doctor_checks.h"
 #include "cli/output.h"
@@ -35,29 +39,50 @@ std::string default_store() {
   return access((of_the_service + "/FORMAT").c_str(), F_OK) == 0 ? of_the_service : "/var/lib/pfs";
 }
 
-void ask_daemon(Session& session, std::vector<Finding>& findings) {
+/// What mends a daemon that cannot be connected to.
+std::string mend_connection(const Session& session, const std::string& store, const Error& error) {
+  const auto endpoint = session.endpoint();
+  if (error.code == Code::kDenied) return "pfs doctor as root, or as the user that pfsd runs as";
+  if (!endpoint || error.code != Code::kUnavailable)
+    return "pfs doctor --address ADDRESS; then: pfs config update context --pachd-address ADDRESS";
+  if (endpoint->socket_path.empty())
+    return fmt::format("on {}: pfs doctor", printable(endpoint->host.host));
+  return fmt::format("systemctl restart pfsd, or by hand: pfsd --store {} --mount DIR",
+                     printable(store));
+}
+
+/// Shape: whether it has a container engine that works.
+bool ask_daemon(Session& session, const std::string& store, std::vector<Finding>& findings) {
   session.set_default_timeout(kPatience);
   const auto connection = session.connection();
   if (!connection) {
-    findings.push_back({Verdict::kError, "daemon", connection.error().message, ""});
-    return;
+    const auto& error = connection.error();
+    findings.push_back({Verdict::kError, "daemon", error.message, mend_connection(session, store, error)});
+    return false;
   }
   const auto status = client::Admin(**connection).status();
   if (!status) {
-    findings.push_back({Verdict::kError, "daemon", status.error().message, ""});
-    return;
+    findings.push_back({Verdict::kError, "daemon", status.error().message,
+                        "journalctl -u pfsd (by hand: STORE/pfsd.log) tells why; then: systemctl restart pfsd"});
+    return false;
   }
   findings.push_back(
       {Verdict::kOk, "daemon", fmt::format("pfsd {} answers", status->version), ""});
   findings.push_back(judge_space("daemon's disk", status->free_bytes, status->total_bytes));
   const auto containers = client::Admin(**connection).probe_containers();
   if (!containers) {
-    findings.push_back({Verdict::kError, "daemon's containers", containers.error().message, ""});
-  } else if (containers->empty()) {
-    findings.push_back({Verdict::kWarning, "daemon's containers", "this daemon runs no pipelines", ""});
-  } else {
-    findings.push_back({Verdict::kOk, "daemon's containers", *containers, ""});
+    findings.push_back({Verdict::kError, "daemon's containers", containers.error().message,
+                        "as pfsd's user: podman run --rm docker.io/library/busybox true; another engine: pfsd "
+                        "--container-engine docker"});
+    return false;
   }
+  if (containers->empty()) {
+    findings.push_back({Verdict::kWarning, "daemon's containers", "this daemon runs no pipelines",
+                        "pfsd --store DIR --mount DIR, which runs them"});
+    return false;
+  }
+  findings.push_back({Verdict::kOk, "daemon's containers", *containers, ""});
+  return true;
 }
 
 Cell word_of(Verdict verdict) {
@@ -70,11 +95,12 @@ Cell word_of(Verdict verdict) {
 }
 
 Result<void> doctor(Session& session, const Arguments& arguments) {
-  auto findings = check_machine();
-  for (auto& finding :
-       check_store(arguments.store.empty() ? default_store() : arguments.store))
-    findings.push_back(std::move(finding));
-  ask_daemon(session, findings);
+  const auto store = arguments.store.empty() ? default_store() : arguments.store;
+  std::vector<Finding> of_daemon;
+  const bool runs_containers = ask_daemon(session, store, of_daemon);
+  auto findings = check_machine(runs_containers);
+  for (auto& finding : check_store(store)) findings.push_back(std::move(finding));
+  for (auto& finding : of_daemon) findings.push_back(std::move(finding));
   std::size_t errors = 0;
   {
     Listing listing(arguments.output, session.terminal(), {"STATE", "WHAT", "FOUND", "MEND WITH"});

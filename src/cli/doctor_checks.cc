@@ -3,11 +3,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/timex.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -50,6 +51,14 @@ std::optional<std::string> program(const std::string& name) {
   return std::nullopt;
 }
 
+/// A file of the kernel's, whose size is 0 whatever is in it.
+std::string text_of_proc(const std::string& path) {
+  const std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 Finding fuse_device() {
   const UniqueFd fd(open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (fd) return {Verdict::kOk, "/dev/fuse", "can be opened", ""};
@@ -62,7 +71,7 @@ Finding fuse_device() {
 Finding fusermount() {
   const auto found = program("fusermount3");
   if (is_root()) {
-    const auto status = read_file("/proc/self/status").value_or("");
+    const auto status = text_of_proc("/proc/self/status");
     const auto at = status.find("CapEff:");
     const auto capabilities =
         at == status.npos ? ~0ULL : std::strtoull(status.c_str() + at + 7, nullptr, 16);
@@ -96,12 +105,20 @@ Finding allow_other() {
           "echo user_allow_other >>/etc/fuse.conf"};
 }
 
-Finding container_engine() {
-  if (const auto podman = program("podman")) {
-    const bool runs = program("runc") || program("crun");
-    if (runs) return {Verdict::kOk, "containers", *podman, ""};
+Finding container_engine(bool daemon_has_one) {
+  const auto podman = program("podman");
+  if (podman && (program("runc") || program("crun")))
+    return {Verdict::kOk, "containers", *podman, ""};
+  // pfsd may have another PATH, another engine, or another machine
+  if (daemon_has_one)
+    return {Verdict::kOk, "containers", "podman cannot be used here; the daemon has an engine", ""};
+  if (podman) {
     return {Verdict::kError, "containers", "podman has neither runc nor crun",
             "apt-get install runc"};
+  }
+  if (program("docker")) {
+    return {Verdict::kWarning, "containers", "podman is not installed, docker is",
+            "pfsd --container-engine docker"};
   }
   return {Verdict::kError, "containers", "podman is not installed, so no pipeline can run",
           "apt-get install podman runc"};
@@ -158,13 +175,38 @@ Finding processes() {
           fmt::format("ulimit -u {0} (a service: LimitNPROC={0})", 8 * kEnoughProcesses)};
 }
 
+/// Whether somebody has a file's flock, by the kernel's list of them: a lock that we took to find out would refuse a pfsd
+/// that starts at that moment. Shape: the process that took it; empty: nobody.
+/// Source: proc_locks(5), `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`.
+std::string holder_of_lock(const std::string& path, const std::string& named) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return {};
+  const auto place = fmt::format("{:02x}:{:02x}:{}", major(found.st_dev), minor(found.st_dev), found.st_ino);
+  const auto inode = fmt::format(":{}", found.st_ino);
+  std::istringstream lines(text_of_proc("/proc/locks"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string how;
+    std::string access_mode;
+    std::string process;
+    std::string where;
+    words >> number >> kind >> how >> access_mode >> process >> where;
+    if (kind != "FLOCK") continue;
+    // some file systems tell stat(2) of another device than they have here
+    if (where == place || (where.ends_with(inode) && process == named)) return process;
+  }
+  return {};
+}
+
 Finding holder_of(const std::string& path) {
   const auto lock = path + "/LOCK";
-  const UniqueFd fd(open(lock.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return {Verdict::kOk, path, "nobody has it open", ""};
-  if (flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return {Verdict::kOk, path, "nobody has it open", ""};
-  const auto text = printable(read_file(lock).value_or("?"));
-  return {Verdict::kOk, path, "is open in process " + text.substr(0, text.find("\\n")), ""};
+  const auto text = read_file(lock).value_or("");
+  const auto holder = holder_of_lock(lock, text.substr(0, text.find(' ')));
+  if (holder.empty()) return {Verdict::kOk, path, "nobody has it open", ""};
+  const auto line = text.empty() ? holder : printable(text.substr(0, text.find('\n')));
+  return {Verdict::kOk, path, "is open in process " + line, ""};
 }
 
 Finding format_of(const std::string& path) {
@@ -206,8 +248,8 @@ Finding judge_space(const std::string& object, std::uint64_t free_bytes,
   return {Verdict::kOk, object, found, ""};
 }
 
-std::vector<Finding> check_machine() {
-  return {fuse_device(), fusermount(), allow_other(), container_engine(),
+std::vector<Finding> check_machine(bool daemon_runs_containers) {
+  return {fuse_device(), fusermount(), allow_other(), container_engine(daemon_runs_containers),
           port(),        clock(),      open_files(),  processes()};
 }
 

@@ -16,7 +16,8 @@ struct Finding {
 };
 
 /// Of this machine and this process's user: FUSE, mounting for others, podman, the port, the clock, limits.
-std::vector<Finding> check_machine();
+/// `daemon_runs_containers`: it has an engine that works, so that one is not missed here.
+std::vector<Finding> check_machine(bool daemon_runs_containers);
 
 /// Of a store's directory, without opening it: format, who has it, permissions, room for bytes and
 /// for files. Shape: one finding where there is no store.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -42,13 +43,17 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& path) 
 /// Files one behind the other, to a path or to stdout.
 class FileWriter final : public client::FileSink {
  public:
-  /// An empty path: stdout. `go_on`: behind what a local file holds.
-  FileWriter(std::string path, bool go_on, Progress& progress)
-      : path_(std::move(path)), go_on_(go_on), progress_(progress) {}
+  /// An empty path: stdout. `go_on`: behind what a local file holds. `offset`: where the first file begins.
+  FileWriter(std::string path, bool go_on, std::uint64_t offset, Progress& progress)
+      : path_(std::move(path)), go_on_(go_on), offset_(offset), progress_(progress) {}
 
   bool begun() const { return begun_; }
   Result<void> begin(const client::FileInfo& file) override {
+    PFS_TRY(end_file());
     progress_.expect(file.size);
+    name_ = file.path;
+    const auto skipped = std::min(std::exchange(offset_, 0), file.size);
+    missing_ = file.kind == client::FileKind::kFile ? file.size - skipped : 0;
     if (!std::exchange(begun_, true) && !path_.empty()) {
       const int flags = O_WRONLY | O_CREAT | (go_on_ ? O_APPEND : O_TRUNC);
       PFS_TRY_ASSIGN(file_, File::open(path_, flags, file.mode & 0777));
@@ -57,16 +62,28 @@ class FileWriter final : public client::FileSink {
   }
   Result<void> data(std::string_view bytes) override {
     progress_.add(bytes.size());
+    missing_ -= std::min<std::uint64_t>(missing_, bytes.size());
     return path_.empty() ? write_all(STDOUT_FILENO, bytes, "stdout")
                          : write_all(file_.fd(), bytes, path_);
+  }
+  /// The last file is whole. Errors: kConflict.
+  Result<void> end_file() const {
+    if (missing_ == 0) return {};
+    return Error{Code::kConflict,
+                 fmt::format("{}: has been made shorter while it was read, the last {} bytes are "
+                             "missing; get it again, or from a commit",
+                             printable(name_), missing_)};
   }
 
  private:
   const std::string path_;
   const bool go_on_;
+  std::uint64_t offset_;
   Progress& progress_;
   bool begun_ = false;
   File file_;
+  std::string name_;           // of the file that began last
+  std::uint64_t missing_ = 0;  // bytes of it that have not come yet
 };
 
 /// A directory and what is below it, under a local directory.
@@ -177,7 +194,7 @@ Result<void> get_matches(const client::Files& files, const Arguments& arguments,
   };
   PFS_TRY(files.glob(commit, arguments.file.path.str(), take));
   PFS_TRY(flush());
-  if (found) return {};
+  if (found) return writer.end_file();
   return Error{Code::kNotFound, fmt::format("{}:{}: no such file, and none matches it as a pattern",
                                             commit.str(), printable(arguments.file.path.str()))};
 }
@@ -212,7 +229,7 @@ Result<bool> get_mounted(const client::Connection& connection, const Arguments& 
     const auto got = pread(source.get(), buffer.get(), wanted, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return error_from_errno(errno, fmt::format("{}:{}", commit.str(), printable(path.str())));
-    if (got == 0) break;  // cut off meanwhile
+    if (got == 0) break;  // cut off meanwhile, which the writer tells
     PFS_TRY(writer.data({buffer.get(), static_cast<std::size_t>(got)}));
     offset += static_cast<std::uint64_t>(got);
   }
@@ -231,18 +248,18 @@ Result<void> get(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Files files(*connection);
   Progress progress("get", arguments.progress);
-  FileWriter writer(output, arguments.retry, progress);
   const auto offset = arguments.retry ? size_so_far(output) : arguments.offset;
+  FileWriter writer(output, arguments.retry, offset, progress);
   if (!arguments.recursive) {
     PFS_TRY_ASSIGN(const bool done, get_mounted(*connection, arguments, offset, writer));
-    if (done) return {};
+    if (done) return writer.end_file();
   }
   auto got = arguments.recursive ? get_tree(files, commit, path, output, progress)
                                  : files.get(commit, path, offset, writer);
   // a name is taken as it is where there is such a file; else it may be a pattern
   if (!got && got.error().code == Code::kNotFound && !writer.begun() && may_be_pattern(path))
     return get_matches(files, arguments, writer, progress);
-  return got;
+  return got ? writer.end_file() : got;
 }
 
 }  // namespace

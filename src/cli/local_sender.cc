@@ -54,6 +54,10 @@ Result<void> LocalSender::send(const std::string& source, const RepoPath& target
     fail(error_from_errno(errno, source));
     return {};
   }
+  if (S_ISFIFO(found.st_mode)) {
+    // without a writer yet it reads as empty; one that is named is waited for, but not in vain
+    return failures_.empty() ? open_and_send(source, target, 0) : Result<void>();
+  }
   if (!S_ISDIR(found.st_mode)) return send_file(source, target);
   if (options_.recursive) return send_directory(source, target);
   fail({Code::kIsDirectory, fmt::format("{}: is a directory; put it with -r", source)});
@@ -61,7 +65,13 @@ Result<void> LocalSender::send(const std::string& source, const RepoPath& target
 }
 
 Result<void> LocalSender::send_file(const std::string& source, const RepoPath& target) {
-  auto file = File::open(source, O_RDONLY | O_NONBLOCK);  // a fifo must not stop us here
+  // a device, or what has become a fifo since it was looked at, must not stop us here
+  return open_and_send(source, target, O_NONBLOCK);
+}
+
+Result<void> LocalSender::open_and_send(const std::string& source, const RepoPath& target,
+                                        int flags) {
+  auto file = File::open(source, O_RDONLY | flags);
   struct stat found {};
   if (!file) {
     fail(std::move(file).error());

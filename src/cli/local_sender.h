@@ -2,8 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/client/files.h"
@@ -40,6 +43,8 @@ class LocalSender {
  private:
   using Data = std::function<Result<void>(std::string_view)>;
 
+  /// `flags`: for open(2), besides O_RDONLY.
+  Result<void> open_and_send(const std::string& source, const RepoPath& target, int flags);
   Result<void> send_open(int fd, const std::string& source, const RepoPath& target,
                          const client::Upload::Attributes& attributes);
   Result<void> send_url(const std::string& url, const RepoPath& target);

@@ -16,6 +16,12 @@ Result<LocalWalk> LocalWalk::begin(const std::string& directory) {
   return walk;
 }
 
+LocalWalk LocalWalk::nothing() {
+  LocalWalk walk;
+  walk.at_end_ = true;
+  return walk;
+}
+
 Result<void> LocalWalk::next() {
   if (current_.is_directory()) PFS_TRY(descend(current_.path));
   return advance();

@@ -31,6 +31,8 @@ class LocalWalk {
  public:
   /// Stands at the first entry. Errors: by errno.
   static Result<LocalWalk> begin(const std::string& directory);
+  /// As of an empty directory.
+  static LocalWalk nothing();
 
   /// nullptr: behind the last one.
   const LocalEntry* current() const { return at_end_ ? nullptr : &current_; }

@@ -144,6 +144,7 @@ Result<void> remove(Session& session, const Arguments& arguments) {
   if (arguments.all == arguments.only.has_value()) {
     return Error{Code::kInvalid, "delete pipeline: name a pipeline, or say --all"};
   }
+  PFS_TRY(session.refuse_in_transaction("delete pipeline"));
   const auto what = arguments.all ? std::string("all pipelines") : "pipeline " + arguments.only->str();
   const auto with = arguments.keep_repo ? "with jobs and logs; output repos stay"
                                         : "with jobs, logs and output repos";
@@ -154,11 +155,13 @@ Result<void> remove(Session& session, const Arguments& arguments) {
 }
 
 Result<void> stop(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("stop pipeline"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Pipelines(*connection).stop(arguments.name);
 }
 
 Result<void> start(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("start pipeline"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Pipelines(*connection).start(arguments.name);
 }
@@ -176,6 +179,7 @@ Result<std::pair<std::string, std::string>> pin_of(const std::string& text) {
 }
 
 Result<void> run_by_hand(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("run pipeline"));
   std::vector<std::pair<std::string, std::string>> commits;
   for (const auto& text : arguments.pins) {
     PFS_TRY_ASSIGN(auto pin, pin_of(text));

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "api/client/files.h"
+#include "api/client/transactions.h"
+#include "base/names.h"
 #include "cli/commands.h"
 #include "cli/file_ref.h"
 #include "cli/local_sender.h"
@@ -66,6 +68,29 @@ Source described(const std::string& source) {
   return {source, stat(source.c_str(), &found) == 0 && S_ISDIR(found.st_mode)};
 }
 
+/// What a transaction puts is listed only when it is finished: the numbers behind it are not known before.
+Result<void> refuse_behind_unseen(const client::Connection& connection,
+                                  const std::string& transaction, const FileRef& target) {
+  if (transaction.empty()) return {};
+  PFS_TRY_ASSIGN(const auto found, client::Transactions(connection).inspect(transaction));
+  const auto branch = "put file " + target.commit.str();
+  const auto path = branch + ":" + printable(target.path.str());
+  const auto below = target.path.is_root() ? path : path + "/";
+  for (const auto& request : found.requests) {
+    // of several files it is not said where they are
+    const bool may_be_there =
+        request == path || request.starts_with(below) || request.starts_with(branch + " (");
+    if (!may_be_there) continue;
+    return Error{Code::kUnsupported,
+                 fmt::format("{}:{}: transaction {} has '{}' already, and --split --append cannot "
+                             "number its files behind that; finish the transaction first, or leave "
+                             "it with: pfs stop transaction",
+                             target.commit.str(), printable(target.path.str()), transaction,
+                             request)};
+  }
+  return {};
+}
+
 /// The number behind those of the files that an earlier split left in a directory.
 Result<std::uint64_t> next_split(const client::Files& files, const FileRef& target) {
   std::uint64_t next = 0;
@@ -83,7 +108,8 @@ Result<std::uint64_t> next_split(const client::Files& files, const FileRef& targ
 
 Result<LocalSender::Options> sender_options(const Arguments& arguments,
                                             const std::vector<std::string>& sources,
-                                            const client::Files& files) {
+                                            const client::Connection& connection,
+                                            const std::string& transaction) {
   LocalSender::Options options;
   options.recursive = arguments.recursive;
   if (arguments.recursive && std::find(sources.begin(), sources.end(), "-") != sources.end())
@@ -103,13 +129,15 @@ Result<LocalSender::Options> sender_options(const Arguments& arguments,
   if (sources.size() > 1 || !arguments.target.has_path)
     return Error{Code::kInvalid,
                  "--split with --append: takes one source, and a path to put it at"};
-  PFS_TRY_ASSIGN(options.first_split, next_split(files, arguments.target));
+  PFS_TRY(refuse_behind_unseen(connection, transaction, arguments.target));
+  PFS_TRY_ASSIGN(options.first_split, next_split(client::Files(connection), arguments.target));
   return options;
 }
 
 Result<void> send(const Arguments& arguments, const BranchRef& branch,
-                  const std::vector<std::string>& sources, const client::Connection& connection) {
-  PFS_TRY_ASSIGN(auto options, sender_options(arguments, sources, client::Files(connection)));
+                  const std::vector<std::string>& sources, const client::Connection& connection,
+                  const std::string& transaction) {
+  PFS_TRY_ASSIGN(auto options, sender_options(arguments, sources, connection, transaction));
   const bool replaces_split = options.split && !arguments.append;
   client::Upload upload(connection, branch, {arguments.append, false});
   Progress progress("put", arguments.progress);
@@ -134,8 +162,9 @@ Result<void> put(Session& session, const Arguments& arguments) {
   }
   PFS_TRY_ASSIGN(const auto branch, arguments.target.branch());
   PFS_TRY_ASSIGN(const auto sources, sources_of(arguments));
+  PFS_TRY_ASSIGN(const auto transaction, session.transaction());
   return session.change([&](const client::Connection& connection) {
-    return send(arguments, branch, sources, connection);
+    return send(arguments, branch, sources, connection, transaction);
   });
 }
 }  // namespace

@@ -36,6 +36,7 @@ Result<std::string> manifest_in(const std::string& source) {
 }
 
 Result<void> create(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("create secret"));
   PFS_TRY_ASSIGN(const auto manifest, manifest_in(arguments.source));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY(client::Secrets(*connection).create(manifest));
@@ -71,6 +72,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("delete secret"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Secrets(*connection).remove(arguments.name);
 }

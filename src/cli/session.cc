@@ -98,8 +98,8 @@ Result<void> Session::refuse_in_transaction(const std::string& command) const {
   PFS_TRY_ASSIGN(const auto id, transaction());
   if (id.empty()) return {};
   return Error{Code::kUnsupported,
-               fmt::format("{}: cannot be a part of transaction {}; finish that first, or leave it "
-                           "with: pfs stop transaction",
+               fmt::format("{}: cannot be a part of transaction {}; finish or delete that first, or "
+                           "leave it with: pfs stop transaction",
                            command, id)};
 }
 

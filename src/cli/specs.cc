@@ -91,6 +91,7 @@ void print_remarks(const std::vector<client::SpecPlan>& plans, bool unchanged_to
 
 Result<void> put(Session& session, const Arguments& arguments, bool update) {
   PFS_TRY(refuse_images(arguments));
+  if (!arguments.dry_run) PFS_TRY(session.refuse_in_transaction(update ? "update pipeline" : "create pipeline"));
   PFS_TRY_ASSIGN(const auto specs, specs_of(arguments, &read_specs));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto plans, client::Pipelines(*connection)
@@ -101,6 +102,7 @@ Result<void> put(Session& session, const Arguments& arguments, bool update) {
 }
 
 Result<void> apply(Session& session, const Arguments& arguments) {
+  if (!arguments.dry_run) PFS_TRY(session.refuse_in_transaction("apply"));
   PFS_TRY_ASSIGN(const auto specs, specs_of(arguments, &read_specs_in));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto plans, client::Pipelines(*connection)
@@ -143,6 +145,7 @@ class Draft {
 };
 
 Result<void> edit(Session& session, const Arguments& arguments) {
+  PFS_TRY(session.refuse_in_transaction("edit pipeline"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Pipelines pipelines(*connection);
   PFS_TRY_ASSIGN(const auto pipeline, pipelines.inspect(arguments.name));

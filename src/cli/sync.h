@@ -29,9 +29,10 @@ Result<SyncCounts> sync_up(const client::Connection& connection, const std::stri
                            const CommitRef& ref, const RepoPath& path, const SyncOptions& options,
                            Progress& progress);
 
-/// The local directory gets what the branch or commit has. A file is seen under its name when all
+/// The local directory gets what the branch or commit has; of a branch with nothing to commit that is HEAD as it is when
+/// this begins. A file is seen under its name when all
 /// of it is there; an interrupted run leaves old or new files, never parts.
-Result<SyncCounts> sync_down(const client::Connection& connection, const CommitRef& ref,
+Result<SyncCounts> sync_down(const client::Connection& connection, const CommitRef& named,
                              const RepoPath& path, const std::string& directory,
                              const SyncOptions& options, Progress& progress);
 

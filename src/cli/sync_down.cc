@@ -8,9 +8,12 @@
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
+#include "api/client/admin.h"
+#include "api/client/commits.h"
 #include "base/file.h"
 #include "cli/local_walk.h"
 #include "cli/sync.h"
+#include "cli/temporaries.h"
 
 namespace pfs::cli {
 namespace {
@@ -45,6 +48,7 @@ class FileReplacer final : public client::FileSink {
     for (const auto& part : parts_below(top_, path.parent())) directory += "/" + part;
     path_ = directory + "/" + path.name();
     temporary_ = directory + "/.pfs-sync-" + std::to_string(getpid());
+    on_interrupt_ = Temporary(temporary_);
     PFS_TRY_ASSIGN(file_, File::open(temporary_, O_WRONLY | O_CREAT | O_TRUNC, 0600));
     info_ = info;
     written_ = 0;
@@ -63,6 +67,7 @@ class FileReplacer final : public client::FileSink {
       return error_from_errno(errno, temporary_);
     PFS_TRY(set_time(temporary_, info_.modified));
     if (rename(temporary_.c_str(), path_.c_str()) != 0) return error_from_errno(errno, path_);
+    on_interrupt_ = Temporary();
     file_ = File();
     return {};
   }
@@ -75,6 +80,7 @@ class FileReplacer final : public client::FileSink {
   FileInfo info_;
   std::string path_;
   std::string temporary_;
+  Temporary on_interrupt_;
   std::uint64_t written_ = 0;
 };
 
@@ -241,20 +247,49 @@ Result<void> DownSync::get_waiting() {
   return writer_.end_file();
 }
 
+/// One state for all calls: the commit that is HEAD; what is not committed yet has no other name than the branch's.
+CommitRef pinned(const client::Connection& connection, const CommitRef& named) {
+  if (!named.branch) return named;
+  if (named.ancestry.direction == Ancestry::Direction::kNone) {
+    const auto status = client::Admin(connection).status();
+    if (!status) return named;
+    const auto branch = named.branch->str();
+    for (const auto& open : status->open_commits) {
+      if (open.repo == named.repo.str() && open.branch == branch) return named;
+    }
+  }
+  const auto commit = client::Commits(connection).inspect(named);
+  if (!commit || !commit->finished) return named;  // whatever is wrong, listing it will tell
+  const auto id = CommitId::from_hex(commit->id);
+  if (!id) return named;
+  CommitRef head;
+  head.repo = named.repo;
+  head.id = *id;
+  return head;
+}
+
+/// Of the directory, which is made where it is to be filled.
+Result<LocalWalk> walk_of(const std::string& directory, bool dry_run) {
+  if (dry_run && access(directory.c_str(), F_OK) != 0 && errno == ENOENT)
+    return LocalWalk::nothing();
+  if (!dry_run && mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
+    return error_from_errno(errno, directory);
+  return LocalWalk::begin(directory);
+}
+
 }  // namespace
 
-Result<SyncCounts> sync_down(const client::Connection& connection, const CommitRef& ref,
+Result<SyncCounts> sync_down(const client::Connection& connection, const CommitRef& named,
                              const RepoPath& path, const std::string& directory,
                              const SyncOptions& options, Progress& progress) {
   const client::Files files(connection);
+  const auto ref = pinned(connection, named);
   PFS_TRY_ASSIGN(const auto top, files.inspect(ref, path));
   if (top.kind != FileKind::kDirectory) {
-    return Error{Code::kNotDirectory, fmt::format("{}:{}: is no directory; use get file", ref.str(),
-                                                  printable(path.str()))};
+    return Error{Code::kNotDirectory, fmt::format("{}:{}: is no directory; use get file",
+                                                  named.str(), printable(path.str()))};
   }
-  if (mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
-    return error_from_errno(errno, directory);
-  PFS_TRY_ASSIGN(auto walk, LocalWalk::begin(directory));
+  PFS_TRY_ASSIGN(auto walk, walk_of(directory, options.dry_run));
   DownSync sync(files, ref, path, directory, options, std::move(walk), progress);
   const auto depth =
       options.checksum ? client::ListDepth::kAllWithChecksums : client::ListDepth::kAll;

@@ -28,10 +28,11 @@ bool same_kind(const LocalEntry& local, const FileInfo& remote) {
   return false;
 }
 
+/// A directory's time follows from what comes and goes in it: by itself it is no difference.
 bool same_attributes(const LocalEntry& local, const FileInfo& remote) {
   const bool same_mode = local.is_symlink() ||
                          (local.found.st_mode & kPermissionBits) == (remote.mode & kPermissionBits);
-  return same_mode && local.modified() == remote.modified;
+  return same_mode && (local.is_directory() || local.modified() == remote.modified);
 }
 
 /// Goes along the branch's listing and the local directory, which have the same order, and sends
@@ -182,10 +183,8 @@ Result<void> UpSync::put(const LocalEntry& local, bool replaces) {
 
 Result<void> UpSync::change(const LocalEntry& local) {
   const auto path = target_of(local);
-  // a directory's time follows from what comes and goes in it
-  const bool counts = !local.is_directory();
-  if (counts) ++counts_.changed;
-  if (counts) say('.', path);
+  ++counts_.changed;
+  say('.', path);
   if (options_.dry_run) return {};
   PFS_TRY(send_open());
   return local.is_directory() ? Result<void>() : upload().keep(path, attributes_of(local.found));

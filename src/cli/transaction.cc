@@ -124,7 +124,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto transaction, client::Transactions(*connection).inspect(id));
   if (arguments.output.json()) {
-    print_json(json_of(transaction));
+    print_object(arguments.output, json_of(transaction));
     return {};
   }
   std::vector<std::pair<std::string, std::string>> lines{

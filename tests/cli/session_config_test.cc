@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "cli/pfs_session.h"
+#include "cli/recorded_pipelines.h"
 
 namespace pfs::test {
 namespace {
@@ -34,6 +35,19 @@ TEST_CASE("a context says where the daemon is", "[cli][session][config]") {
         std::string::npos);
   session.ok({"config", "delete", "context", "far"});
   CHECK(session.pfs({"config", "get", "context", "far"}).status == 1);
+}
+
+TEST_CASE("the first context is the active one at once, and a second is not", "[cli][session][config]") {
+  PfsSession session;
+  move_in(session);
+  const auto home = R"({"pachd_address": "unix:)" + session.socket() + R"("})";
+  const auto first = session.pfs({"config", "set", "context", "default", "--overwrite"}, home);
+  CHECK(first.status == 0);
+  CHECK(first.err == "context default: is the active one now, as there was none\n");
+  session.ok({"create", "repo", "data"});
+  CHECK(session.pfs({"config", "set", "context", "far"}, R"({"pachd_address": "far:7"})").err.empty());
+  CHECK(session.ok({"config", "get", "active-context"}) == "default\n");
+  CHECK(session.ok({"list", "repo"}).find("data") != std::string::npos);
 }
 
 TEST_CASE("what is no context or no address is refused, and nothing is changed",
@@ -94,6 +108,17 @@ TEST_CASE("the doctor has a line for each thing, and its status says whether one
   const auto stopped = session.pfs({"doctor", "-o", "json", "--store", store});
   CHECK(stopped.status == 1);
   CHECK_THAT(stopped.out, Catch::Contains("\"state\": \"error\",\n  \"what\": \"daemon\""));
+  CHECK_THAT(stopped.out, Catch::Contains("systemctl restart pfsd"));
+  CHECK_THAT(stopped.out, Catch::Contains("nobody has it open"));
+}
+
+TEST_CASE("podman is not missed where the daemon has an engine that works", "[cli][session][doctor]") {
+  RecordedPipelines pipelines;
+  PfsSession session(&pipelines);
+  session.environment = {"PFS_ADDRESS=unix:" + session.socket(), "PATH=" + session.path("nowhere")};
+  const auto said = session.pfs({"doctor", "--store", session.path("store"), "-o", "json"});
+  CHECK_THAT(said.out, Catch::Contains("\"state\": \"ok\",\n  \"what\": \"containers\""));
+  CHECK_THAT(said.out, !Catch::Contains("apt-get install podman"));
 }
 
 TEST_CASE("bash completes names by asking the daemon", "[cli][session][completion]") {

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <memory>
@@ -66,6 +67,30 @@ class Stranger {
   UniqueFd fd_;
   std::thread thread_;
 };
+
+TEST_CASE("a daemon that takes no connections is waited for as long as --timeout says", "[cli][session]") {
+  PfsSession session;
+  const auto path = session.path("full.sock");
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  REQUIRE(path.size() < sizeof at.sun_path);
+  path.copy(at.sun_path, path.size());
+  const auto* address = reinterpret_cast<const sockaddr*>(&at);
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::bind(listener.get(), address, sizeof at) == 0);
+  REQUIRE(::listen(listener.get(), 0) == 0);
+  std::vector<UniqueFd> waiting;
+  int connected = 0;
+  while (connected == 0) {
+    REQUIRE(waiting.size() < 100);
+    waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    connected = ::connect(waiting.back().get(), address, sizeof at);
+  }
+  session.environment = {"PFS_ADDRESS=unix:" + path};
+  const auto said = session.pfs({"list", "repo", "--timeout", "200ms"});
+  CHECK(said.status == 1);
+  CHECK(said.err.find("takes no connections") != said.err.npos);
+}
 
 void listen(PfsSession& session, const Certificates* certificates, bool check_clients) {
   session.stop();

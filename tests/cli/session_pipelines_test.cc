@@ -304,8 +304,11 @@ TEST_CASE("a commit shows how the jobs downstream of it went", "[cli][session]")
   first.inputs.front().commit = head;
   first.output_commit = new_commit_id();
   auto second = job(kFailedJob, trigger::JobState::kRunning);
+  second.pipeline = *RepoName::parse("next");
   second.inputs.front().commit = first.output_commit;
-  pipelines.recorded_jobs = {second, first};
+  auto failed = job(std::string(32, '2'), trigger::JobState::kFailure);  // before it was done again
+  failed.inputs = first.inputs;
+  pipelines.recorded_jobs = {second, first, failed};
   CHECK(session.ok({"list", "commit", "images"}).find("▇▇▇▇░░░░") != std::string::npos);
 }
 
@@ -322,6 +325,11 @@ TEST_CASE("logs are printed as they were written, or as JSON", "[cli][session]")
   CHECK(std::count(raw.begin(), raw.end(), '\n') == 2);
   CHECK(session.pfs({"logs"}).status == 1);
   CHECK(session.pfs({"logs", "-p", "nothing"}).status == 1);
+  session.ok({"logs", "-j", kJob, "--datum", std::string(64, 'a')});
+  CHECK(pipelines.asked.datum == std::string(64, 'a'));
+  const auto path = session.pfs({"logs", "-j", kJob, "--datum", "/picture"});
+  CHECK(path.status == 1);
+  CHECK(path.err.find("for files use --inputs") != path.err.npos);
 }
 
 TEST_CASE("jobs are stopped, deleted, and listed by their states", "[cli][session]") {

@@ -1,4 +1,5 @@
 // What `pfs put file` takes, and what it refuses whole.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,6 +51,29 @@ TEST_CASE("records of a source become files of a directory", "[cli][session]") {
   CHECK(session.pfs({"put", "file", target, "--split", "json"}, "{").status == 1);
   CHECK(session.pfs({"put", "file", target, "--header-records", "1"}, "x").status == 2);
   CHECK(list(session, target) == "/lines/0000000000000000 ");
+}
+
+TEST_CASE("a fifo that is named is waited for until somebody has written it", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto fifo = session.path("fifo");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  bool written = false;
+  std::thread writer([&] {
+    // until somebody reads, but not for ever: pfs may have failed
+    for (int i = 0; i < 1000 && !written; ++i) {
+      ::usleep(10'000);
+      const int fd = ::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+      if (fd < 0) continue;
+      written = ::write(fd, "late", 4) == 4;
+      ::close(fd);
+    }
+  });
+  const auto said = session.pfs({"put", "file", "data@master:/f", "-f", fifo});
+  writer.join();
+  CHECK(said.status == 0);
+  CHECK(written);
+  CHECK(session.ok({"get", "file", "data@master:/f"}) == "late");
 }
 
 TEST_CASE("nothing is put when a source cannot be read, and all of them are told",

@@ -101,7 +101,7 @@ TEST_CASE("a branch goes to a directory with modes, times and links, and extra f
 
   CHECK(session.ok({"sync", "-n", "data@master", out}).find("would be: 7 put") !=
         std::string::npos);
-  CHECK_FALSE(fs::exists(out + "/a"));
+  CHECK_FALSE(fs::exists(out));
   session.ok({"sync", "data@master", out});
   CHECK(text_of_file(out + "/sub/c") == "ccc");
   CHECK(text_of_file(out + "/link") == "bbb");
@@ -124,6 +124,45 @@ TEST_CASE("a branch goes to a directory with modes, times and links, and extra f
   CHECK_FALSE(fs::exists(out + "/extra.d"));
   CHECK(session.ok({"sync", "--checksum", "data@master", out}) ==
         "0 put, 0 changed in mode or time, 0 deleted\n");
+}
+
+TEST_CASE("a directory's time is no change by itself, and its mode is one", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto top = session.path("top");
+  plant(top);
+  session.ok({"sync", top, "data@master:/t"});
+  const timespec old[] = {{1'000'000'000, 5}, {1'000'000'000, 5}};
+  REQUIRE(::utimensat(AT_FDCWD, (top + "/sub").c_str(), old, 0) == 0);
+  CHECK(session.ok({"sync", top, "data@master:/t"}) ==
+        "0 put, 0 changed in mode or time, 0 deleted\n");
+  CHECK(commits_of(session, "data@master") == 1);
+
+  REQUIRE(::chmod((top + "/sub").c_str(), 0700) == 0);
+  CHECK(session.ok({"sync", "-n", top, "data@master:/t"}) ==
+        ". /t/sub\nwould be: 0 put, 1 changed in mode or time, 0 deleted\n");
+  CHECK(session.ok({"sync", top, "data@master:/t"})
+            .starts_with("0 put, 1 changed in mode or time, 0 deleted; commit "));
+  CHECK(commits_of(session, "data@master") == 2);
+  CHECK(session.ok({"sync", top, "data@master:/t"}) ==
+        "0 put, 0 changed in mode or time, 0 deleted\n");
+}
+
+TEST_CASE("a directory gets what is not committed yet, and what an ancestor has", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/f"}, "1");
+  session.ok({"put", "file", "data@master:/f"}, "22");
+  session.ok({"start", "commit", "data@master"});
+  session.ok({"put", "file", "data@master:/f"}, "333");
+  const auto out = session.path("out");
+  session.ok({"sync", "data@master", out});
+  CHECK(text_of_file(out + "/f") == "333");
+  session.ok({"sync", "data@master^", out});
+  CHECK(text_of_file(out + "/f") == "1");
+  session.ok({"finish", "commit", "data@master"});
+  session.ok({"sync", "data@master", out});
+  CHECK(text_of_file(out + "/f") == "333");
 }
 
 TEST_CASE("by checksum a change is seen that size and time do not show", "[cli][session]") {

@@ -17,15 +17,22 @@
 namespace pfs::test {
 namespace {
 
-/// Runs `pfs` on a terminal of its own; returns what is on the screen, without carriage returns.
-std::string on_terminal(const PfsSession& session, std::vector<std::string> arguments,
-                        std::vector<std::string> variables = {}) {
+struct Shown {
+  std::string screen;  ///< without carriage returns
+  int status = -1;
+};
+
+/// Runs `pfs` on a terminal of its own, which controls nobody, with what was `typed` there before. `error_path`: stderr.
+Shown shown_on_terminal(const PfsSession& session, std::vector<std::string> arguments,
+                        std::vector<std::string> variables, const std::string& typed,
+                        const std::string& error_path) {
   const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
   REQUIRE(::grantpt(master.get()) == 0);
   REQUIRE(::unlockpt(master.get()) == 0);
   std::array<char, 64> name{};
   REQUIRE(::ptsname_r(master.get(), name.data(), name.size()) == 0);
   UniqueFd slave(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(::write(master.get(), typed.data(), typed.size()) == static_cast<ssize_t>(typed.size()));
 
   arguments.insert(arguments.begin(), PFS_BINARY);
   variables.push_back("PFS_ADDRESS=unix:" + session.socket());
@@ -42,18 +49,30 @@ std::string on_terminal(const PfsSession& session, std::vector<std::string> argu
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   for (int fd = 0; fd < 3; ++fd) ::posix_spawn_file_actions_adddup2(&actions, slave.get(), fd);
+  if (!error_path.empty())
+    ::posix_spawn_file_actions_addopen(&actions, 2, error_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
   pid_t pid = 0;
-  REQUIRE(::posix_spawn(&pid, PFS_BINARY, &actions, nullptr, pointers_of(arguments).data(),
+  REQUIRE(::posix_spawn(&pid, PFS_BINARY, &actions, &attributes, pointers_of(arguments).data(),
                         pointers_of(variables).data()) == 0);
+  ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   slave.reset();
   std::string screen;
   std::array<char, 4096> buffer{};
   for (ssize_t got = 0; (got = ::read(master.get(), buffer.data(), buffer.size())) > 0;)
     screen.append(buffer.data(), static_cast<std::size_t>(got));
-  ::waitpid(pid, nullptr, 0);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
   screen.erase(std::remove(screen.begin(), screen.end(), '\r'), screen.end());
-  return screen;
+  return {std::move(screen), WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
+}
+
+std::string on_terminal(const PfsSession& session, std::vector<std::string> arguments,
+                        std::vector<std::string> variables = {}) {
+  return shown_on_terminal(session, std::move(arguments), std::move(variables), "", "").screen;
 }
 
 std::size_t times(const std::string& text, const std::string& part) {
@@ -80,6 +99,25 @@ TEST_CASE("the header comes again every 50 rows on a terminal only", "[cli][sess
     REQUIRE(session.store().catalog().create_repo(*RepoName::parse("r" + std::to_string(i)), ""));
   CHECK(times(on_terminal(session, {"list", "repo", "--no-pager"}), "SIZE (MASTER)") == 3);
   CHECK(times(session.ok({"list", "repo"}), "SIZE (MASTER)") == 1);
+}
+
+TEST_CASE("a person is asked before a repo is deleted, and no changes nothing", "[cli][session][terminal]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto answered = [&](const std::string& typed, const std::string& error_path) {
+    return shown_on_terminal(session, {"delete", "repo", "--all"}, {}, typed, error_path);
+  };
+  const auto no = answered("n\n", "");
+  CHECK(no.status == 1);
+  CHECK(no.screen.find("Are you sure?") != no.screen.npos);
+  CHECK(no.screen.find("nothing is changed") != no.screen.npos);
+  // nowhere to ask: stderr is a file, and no terminal controls the session
+  const auto unasked = answered("y\n", session.path("errors"));
+  CHECK(unasked.status == 1);
+  CHECK(text_of_file(session.path("errors")).find("add --yes") != std::string::npos);
+  session.ok({"inspect", "repo", "data"});
+  CHECK(answered("y\n", "").status == 0);
+  CHECK(session.pfs({"inspect", "repo", "data"}).status == 1);
 }
 
 TEST_CASE("lists are YAML with -o yaml, one document or one for each object",

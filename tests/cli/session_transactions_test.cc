@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "cli/pfs_session.h"
+#include "cli/recorded_pipelines.h"
 
 namespace pfs::test {
 namespace {
@@ -183,6 +184,65 @@ TEST_CASE("files are not put in a transaction where a commit is open since befor
   CHECK(session.ok({"get", "file", "data@master:/f"}) == "x");
   started(session);
   CHECK(session.pfs({"sync", "/etc", "data@master:/etc"}).status == 1);
+}
+
+TEST_CASE("what is no part of transactions is refused while one is active", "[cli][session]") {
+  RecordedPipelines pipelines;
+  PfsSession session(&pipelines);
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "branch", "data@master"});
+  const auto id = started(session);
+  make_file(session.path("spec.json"), "{}");
+  const auto spec = session.path("spec.json");
+  const std::vector<std::vector<std::string>> refused = {
+      {"create", "pipeline", "-f", spec},
+      {"update", "pipeline", "-f", spec},
+      {"apply", "-f", spec},
+      {"edit", "pipeline", "edges"},
+      {"start", "pipeline", "edges"},
+      {"stop", "pipeline", "edges"},
+      {"run", "pipeline", "edges"},
+      {"delete", "pipeline", "edges"},
+      {"create", "secret", "-f", spec},
+      {"delete", "secret", "access"},
+      {"update", "branch", "data@master", "--commit", "manual"}};
+  for (const auto& command : refused) {
+    CAPTURE(command);
+    const auto said = session.pfs(command);
+    CHECK(said.status == 1);
+    CHECK(said.err.find("cannot be a part of transaction " + id) != said.err.npos);
+  }
+  CHECK(pipelines.created.empty());
+  session.ok({"apply", "--dry-run", "-f", spec});
+  session.ok({"stop", "transaction"});
+  session.ok({"create", "pipeline", "-f", spec});
+}
+
+TEST_CASE("a transaction is shown as YAML", "[cli][session]") {
+  PfsSession session;
+  const auto id = started(session);
+  CHECK(session.ok({"inspect", "transaction", "-o", "yaml"}).starts_with("id: "));
+  CHECK(session.ok({"inspect", "transaction", "-o", "yaml"}).find(id) != std::string::npos);
+}
+
+TEST_CASE("a second split behind what a transaction has put is refused, as it is not seen yet",
+          "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const std::string target = "data@master:/lines";
+  const std::vector<std::string> split = {"put", "file", target, "-a", "--split", "line"};
+  session.ok(split, "1\n");
+  for (const auto* lines : {"2\n", "2\n3\n"}) {
+    started(session);
+    session.ok(split, lines);
+    const auto said = session.pfs(split, "4\n");
+    CHECK(said.status == 1);
+    CHECK(said.err.find("finish the transaction first") != said.err.npos);
+    session.ok({"put", "file", "data@other:/lines", "-a", "--split", "line"}, "5\n");
+    session.ok({"finish", "transaction"});
+  }
+  session.ok(split, "4\n");
+  CHECK(session.ok({"get", "file", target + "/*"}) == "1\n2\n2\n3\n4\n");
 }
 
 TEST_CASE("a transaction that is gone can be left", "[cli][session]") {
