@@ -45,7 +45,7 @@ std::optional<std::string> program(const std::string& name) {
   const char* path = std::getenv("PATH");
   std::istringstream directories(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
   for (std::string directory; std::getline(directories, directory, ':');) {
-    auto candidate = directory + "/" + name;
+    auto candidate = fmt::format("{}/{}", directory, name);
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return std::nullopt;

@@ -74,7 +74,7 @@ CLI::App& Grammar::verb(const std::string& name) {
       next->fallthrough();
       // of two words: help says what may follow the first
       const auto known = verb->get_description();
-      if (verb != &app_) verb->description(known.empty() ? word : known + ", " + word);
+      if (verb != &app_) verb->description(known.empty() ? word : fmt::format("{}, {}", known, word));
     }
     verb = next;
     begin = end + 1;
@@ -143,7 +143,7 @@ void Grammar::modernise(Words& arguments) const {
     if (verb == nullptr) return;
     for (const auto& known : names_of_subcommands(*verb)) {
       if (noun != known && noun != plural_of(known)) continue;
-      hint(program, old_form, verb_name + " " + known);
+      hint(program, old_form, fmt::format("{} {}", verb_name, known));
       arguments[at] = verb_name;
       arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1, known);
       return;

@@ -30,7 +30,7 @@ std::string words_of(const CLI::App& command) {
   std::string words = command.get_name();
   for (const auto* above = command.get_parent(); above != nullptr && above->get_parent() != nullptr;
        above = above->get_parent())
-    words = above->get_name() + " " + words;
+    words.insert(0, above->get_name() + " ");
   return words;
 }
 

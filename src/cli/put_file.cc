@@ -137,11 +137,11 @@ Result<LocalSender::Options> sender_options(const Arguments& arguments,
 Result<void> send(const Arguments& arguments, const BranchRef& branch,
                   const std::vector<std::string>& sources, const client::Connection& connection,
                   const std::string& transaction) {
-  PFS_TRY_ASSIGN(auto options, sender_options(arguments, sources, connection, transaction));
+  PFS_TRY_ASSIGN(const auto options, sender_options(arguments, sources, connection, transaction));
   const bool replaces_split = options.split && !arguments.append;
   client::Upload upload(connection, branch, {arguments.append, false});
   Progress progress("put", arguments.progress);
-  LocalSender sender(upload, std::move(options), progress);
+  LocalSender sender(upload, options, progress);
   for (const auto& source : sources) {
     PFS_TRY_ASSIGN(const auto target,
                    destination(arguments.target, described(source), sources.size() > 1));

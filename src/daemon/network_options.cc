@@ -7,31 +7,31 @@
 namespace pfs::daemon {
 namespace {
 
-Error refused(const std::string& what) { return Error{Code::kInvalid, what}; }
+Error network_refused(const std::string& what) { return Error{Code::kInvalid, what}; }
 
 Result<void> check_protection(const NetworkWords& words) {
   if (words.certificate.empty() != words.key.empty()) {
-    return refused(words.certificate.empty() ? "--tls-key: needs --tls-cert, the certificate"
+    return network_refused(words.certificate.empty() ? "--tls-key: needs --tls-cert, the certificate"
                                              : "--tls-cert: needs --tls-key, the certificate's key");
   }
   if (!words.client_ca.empty() && words.certificate.empty())
-    return refused("--tls-client-ca: needs --tls-cert and --tls-key, the daemon's own certificate");
+    return network_refused("--tls-client-ca: needs --tls-cert and --tls-key, the daemon's own certificate");
   const bool complete = !words.client_ca.empty();
   if (words.listen.empty()) {
     if (!words.certificate.empty())
-      return refused("--tls-cert: nothing is listened on over the network; add --listen HOST:PORT");
+      return network_refused("--tls-cert: nothing is listened on over the network; add --listen HOST:PORT");
     if (words.insecure)
-      return refused("--insecure: nothing is listened on over the network; add --listen HOST:PORT");
+      return network_refused("--insecure: nothing is listened on over the network; add --listen HOST:PORT");
     return {};
   }
   if (complete && words.insecure)
-    return refused("--insecure: contradicts --tls-client-ca; leave one of them out");
+    return network_refused("--insecure: contradicts --tls-client-ca; leave one of them out");
   if (complete || words.insecure) return {};
   const auto* const missing = words.certificate.empty()
                                   ? "--tls-cert, --tls-key and --tls-client-ca"
                                   : "--tls-client-ca";
   const auto* const who = words.certificate.empty() ? "anybody, not encrypted" : "anybody";
-  return refused(fmt::format("--listen {}: needs {}, so that only clients with a certificate get "
+  return network_refused(fmt::format("--listen {}: needs {}, so that only clients with a certificate get "
                              "in; --insecure serves {}",
                              words.listen.front(), missing, who));
 }

@@ -8,7 +8,7 @@
 namespace pfs::client {
 namespace {
 
-std::string word_of(v1::DatumState state) {
+std::string word_of_datum(v1::DatumState state) {
   switch (state) {
     case v1::DATUM_STATE_UNSPECIFIED: return "-";
     case v1::DATUM_STATE_STARTING: return "starting";
@@ -26,7 +26,7 @@ Datum datum_of(const v1::DatumInfo& info) {
   Datum datum;
   datum.id = info.id();
   datum.job = info.job();
-  datum.state = word_of(info.state());
+  datum.state = word_of_datum(info.state());
   for (const auto& file : info.files())
     datum.files.push_back({file.repo(), file.branch(), file.commit(), file.name(), file.path(), file.size()});
   datum.input_bytes = info.input_bytes();

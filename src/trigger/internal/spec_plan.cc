@@ -32,7 +32,7 @@ void compare(const json* before, const json* after, const std::string& path, std
     for (const auto& member : before->items()) names.insert(member.key());
     for (const auto& member : after->items()) names.insert(member.key());
     for (const std::string& name : names) {
-      compare(find(*before, name), find(*after, name), path.empty() ? name : path + "." + name, lines);
+      compare(find(*before, name), find(*after, name), path.empty() ? name : fmt::format("{}.{}", path, name), lines);
     }
     return;
   }
