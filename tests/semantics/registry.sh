@@ -16,7 +16,7 @@ fi
 
 program=$(command -v docker-registry || true)
 if [ -z "$program" ]; then
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/pfs/docker-registry
+  cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/pfs/docker-registry
   program=$cache/docker-registry
   if [ ! -x "$program" ]; then
     work=$(mktemp -d)
