@@ -91,6 +91,6 @@ install: release
 clean:
 	rm -rf build
 
-test-dev test-asan test-tsan test-clang: | build
+test-dev test-asan test-tsan test-clang tidy: | build
 build:
 	@mkdir -p build
