@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace pfs::store;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 15) {
+  switch (data[0] % 21) {
     case 0:
       if (const auto leaf = LeafNode::decode(bytes)) {
         const auto again = LeafNode::decode(leaf->encode());
@@ -75,6 +75,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 13: (void)HotRows::decode(bytes); break;
     case 14:
       if (const auto row = PackRow::decode(bytes)) require(row->encode() == bytes);
+      break;
+    case 15:
+      if (const auto location = Location::decode(bytes)) require(location->encode() == bytes);
+      break;
+    case 16:
+      if (const auto id = decode_object_key(bytes)) require(object_key(*id) == bytes);
+      break;
+    case 17:
+      if (const auto next = decode_next_number(bytes)) require(decode_next_number(encode_next_number(*next)).value() == *next);
+      break;
+    case 18:
+      if (const auto key = parse_delta_key(bytes)) require(delta_key(key->directory, key->name, key->epoch) == bytes);
+      break;
+    case 19: (void)parse_numbered_key(bytes); break;
+    case 20:
+      if (const auto ref = parse_branch_row_key(bytes)) require(parse_branch_row_key(branch_row_key(*ref)).has_value());
       break;
   }
   return 0;

@@ -79,7 +79,13 @@ std::vector<std::string> good_records() {
           row.encode(),
           snapshot.encode().front(),
           HotRows(clock).encode(7, "an object"),
-          PackRow{PackKind::kMeta, PackState::kSealed, 4096, sha256("pack"), Timestamp{5}}.encode()};
+          PackRow{PackKind::kMeta, PackState::kSealed, 4096, sha256("pack"), Timestamp{5}}.encode(),
+          Location{PackNumber(3), 4096, 500, 64, 100}.encode(),
+          object_key(id),
+          encode_next_number(77),
+          delta_key(DirId(7), "a name", Epoch(3)),
+          file_key(FileId(7), Epoch(3)),
+          branch_row_key(ref)};
 }
 
 TEST_CASE("damaged records are refused, never believed and never fatal", "[store][fuzz]") {

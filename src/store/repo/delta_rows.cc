@@ -87,8 +87,9 @@ Result<DeltaKey> parse_delta_key(std::string_view key) {
   DeltaKey parsed;
   parsed.directory = DirId(in.u64());
   parsed.name = in.raw(key.size() - 8 - kTail);
-  in.u8();
+  if (in.u8() != 0) in.fail();
   parsed.epoch = Epoch(~in.u64());
+  PFS_TRY(in.finish("delta row's key"));
   return parsed;
 }
 
@@ -173,7 +174,10 @@ Result<BranchRow> BranchRow::decode(std::string_view value) {
 }
 
 std::string branch_row_key(const BranchRef& ref) { return "R" + ref.str(); }
-Result<BranchRef> parse_branch_row_key(std::string_view key) { return BranchRef::parse(key.substr(1)); }
+Result<BranchRef> parse_branch_row_key(std::string_view key) {
+  if (key.empty()) return Error{Code::kCorrupt, "branch row: damaged key"};
+  return BranchRef::parse(key.substr(1));
+}
 std::string counters_key() { return "C"; }
 
 }  // namespace pfs::store
