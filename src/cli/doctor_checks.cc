@@ -101,7 +101,7 @@ Finding allow_other() {
   }
   if (is_root()) return {Verdict::kOk, "/etc/fuse.conf", "root's mount is for all users", ""};
   return {Verdict::kWarning, "/etc/fuse.conf",
-          "user_allow_other is not set: neither others nor containers can enter your mount",
+          "user_allow_other is not set: others, root too, and containers that run as others cannot enter your mount",
           "echo user_allow_other >>/etc/fuse.conf"};
 }
 

@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <sstream>
 
 #include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
+#include "store/format_file.h"
 #include "store/pack/dir_blob_store.h"
 #include "store/pack/objects.h"
 #include "store/pack/packer.h"
@@ -32,51 +32,6 @@ namespace pfs::store {
 namespace {
 
 constexpr std::uint32_t kRootMode = 0777;
-constexpr std::string_view kFormatVersion = "1";
-
-// FORMAT: lines of `name value`. Features that this version does not know decide whether it may open the store.
-struct Format {
-  std::string version{kFormatVersion};
-  std::string id;
-  std::string compatible;
-  std::string read_only_compatible;
-  std::string incompatible;
-
-  std::string text() const {
-    return fmt::format(
-        "pfs-store {}\nid {}\nfeatures-compatible {}\nfeatures-read-only-compatible {}\nfeatures-incompatible {}\n"
-        "chunker 1\ndomain 0 store\n",
-        version, id, compatible, read_only_compatible, incompatible);
-  }
-};
-
-Result<Format> parse_format(const std::string& path, const std::string& text) {
-  Format format;
-  format.version.clear();
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const auto space = line.find(' ');
-    const auto name = line.substr(0, space);
-    const auto value = space == std::string::npos ? "" : line.substr(space + 1);
-    if (name == "pfs-store") format.version = value;
-    if (name == "id") format.id = value;
-    if (name == "features-read-only-compatible") format.read_only_compatible = value;
-    if (name == "features-incompatible") format.incompatible = value;
-  }
-  if (format.version.empty() || !CommitId::from_hex(format.id)) {
-    return Error{Code::kCorrupt, fmt::format("{}: not the FORMAT file of a store; put it back from a backup, or choose another directory", path)};
-  }
-  if (format.version != kFormatVersion) {
-    return Error{Code::kUnsupported, fmt::format("{}: the store has format {}, and this version of pfs knows {}; open it with the version that made it",
-                                                 path, printable(format.version), kFormatVersion)};
-  }
-  for (const auto& features : {format.incompatible, format.read_only_compatible}) {
-    if (features.empty()) continue;
-    return Error{Code::kUnsupported, fmt::format("{}: the store needs '{}', which this version of pfs does not know; open it with the version that made it",
-                                                 path, printable(features))};
-  }
-  return format;
-}
 
 // A directory that holds something of its own must not be taken for a store that is to be made, and a store that has lost
 // its FORMAT not for a new one. What a start that was killed before FORMAT was written has left is made use of.
@@ -128,10 +83,11 @@ class LocalStore final : public Store {
 
   Result<void> start() {
     boost::system::error_code error;
-    boost::filesystem::create_directories(options_.path, error);
+    const bool made = boost::filesystem::create_directories(options_.path, error);
     if (error.value() == EEXIST || error.value() == ENOTDIR) {
       return Error{Code::kNotDirectory, fmt::format("{}: not a directory; choose one for the store", options_.path)};
     }
+    if (made) boost::filesystem::permissions(options_.path, boost::filesystem::owner_all, error);  // what a mount refuses is in here
     if (error) return error_from_errno(error.value(), "make " + options_.path);
     // a store that is not ours to open stays as it is, so this comes before anything is made
     PFS_TRY(read_format());
@@ -230,7 +186,7 @@ class LocalStore final : public Store {
     const std::string path = options_.path + "/FORMAT";
     if (::access(path.c_str(), F_OK) != 0) return check_makes_a_store(options_.path);
     PFS_TRY_ASSIGN(const auto text, read_file(path));
-    PFS_TRY_ASSIGN(format_, parse_format(path, text));
+    PFS_TRY_ASSIGN(format_, FormatFile::parse(path, text));
     return {};
   }
 
@@ -299,7 +255,7 @@ class LocalStore final : public Store {
   const StoreOptions options_;
   // in the order of opening: what is below is closed last
   File lock_;
-  Format format_;
+  FormatFile format_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<RocksDatabase> database_;
   std::unique_ptr<RocksLocalDb> local_;

@@ -51,6 +51,8 @@ TEST_CASE("a store of a newer format, or with a feature that is not known, is re
       {with("pfs-store 1", "pfs-store 2"), Code::kUnsupported, "format 2, and this version of pfs knows 1; open it with"},
       {with("features-incompatible ", "features-incompatible braids"), Code::kUnsupported, "needs 'braids', which this version"},
       {with("features-read-only-compatible ", "features-read-only-compatible ribbons"), Code::kUnsupported, "needs 'ribbons'"},
+      {with("chunker 1", "chunker 2"), Code::kUnsupported, "needs 'chunker 2'"},
+      {with("domain 0 store", "domain 0 branch"), Code::kUnsupported, "needs 'domain 0 branch'"},
       {"not a FORMAT\n", Code::kCorrupt, "not the FORMAT file of a store; put it back"},
       {"", Code::kCorrupt, "not the FORMAT file of a store; put it back"},
   }));

@@ -1,14 +1,11 @@
 #include <catch2/catch.hpp>
 
-#include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "fuzz/damage.h"
 #include "trigger/internal/records.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace pfs::trigger {
 namespace {
@@ -40,24 +37,7 @@ std::vector<std::string> good_records() {
 TEST_CASE("damaged records of pipelines and jobs are refused, never believed and never fatal", "[trigger][fuzz]") {
   const std::uint64_t seed = std::random_device{}();
   INFO("seed " << seed);
-  std::mt19937_64 random(seed);
-  const auto records = good_records();
-  const int rounds = std::getenv("PFS_SOAK") != nullptr ? 20'000'000 : 100'000;
-  for (int round = 0; round < rounds; ++round) {
-    const auto kind = random() % records.size();
-    std::string input(1, static_cast<char>(kind));
-    input += records[kind];
-    for (auto changes = random() % 4; changes > 0; --changes) {
-      const auto at = 1 + random() % (input.size() - 1);
-      switch (random() % 4) {
-        case 0: input[at] = static_cast<char>(random()); break;
-        case 1: input[at] = static_cast<char>(input[at] ^ (1 << random() % 8)); break;
-        case 2: input.resize(std::max<std::size_t>(2, at)); break;
-        default: input.insert(at, 1, static_cast<char>(random())); break;
-      }
-    }
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
-  }
+  test::feed_damaged(good_records(), 100'000, seed);
   SUCCEED("nothing was believed that could not be written again");
 }
 

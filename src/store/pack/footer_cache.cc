@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 namespace pfs::store {
 
 std::optional<Location> FooterCache::find(const ObjectId& id) {
@@ -34,6 +36,11 @@ Result<void> FooterCache::hit(PackNumber pack) {
   auto entries = packs_.footer(pack);
   // a repack has removed it since its number was read: the index names another one now
   if (!entries && entries.error().code == Code::kNotFound) return {};
+  if (!entries && entries.error().code == Code::kCorrupt) {
+    // the index has said where the object lies: without the footer others are only found more slowly
+    spdlog::warn("{}; its objects are looked up one by one", entries.error().message);
+    entries = std::optional(std::vector<FooterEntry>());  // remembered, so that this is said once
+  }
   if (!entries) return std::move(entries).error();
   if (!*entries) return {};
   Footer footer{pack, std::make_shared<const std::vector<FooterEntry>>(std::move(**entries))};

@@ -30,7 +30,7 @@ std::uint64_t frame_checksum(std::string_view header_fields, std::string_view st
 
 Error damaged(std::string_view what) { return Error{Code::kCorrupt, fmt::format("pack: damaged {}", what)}; }
 
-bool is_object_kind(std::uint8_t kind) { return kind >= 1 && kind <= 7; }
+bool is_object_kind(std::uint8_t kind) { return (kind >= 1 && kind <= 5) || kind == 7; }
 
 ZSTD_CCtx* compression_context() {
   struct Free {

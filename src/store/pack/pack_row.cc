@@ -8,6 +8,16 @@ namespace {
 
 constexpr std::uint8_t kRowVersion = 1;
 
+std::string encode_number(std::uint64_t number) { return Encoder().u8(kRowVersion).u64(number).str(); }
+
+Result<std::uint64_t> decode_number(std::string_view value, std::string_view what) {
+  Decoder in(value);
+  if (in.u8() != kRowVersion) in.fail();
+  const auto number = in.u64();
+  PFS_TRY(in.finish(what));
+  return number;
+}
+
 }  // namespace
 
 std::string PackRow::encode() const {
@@ -34,15 +44,10 @@ Result<PackRow> PackRow::decode(std::string_view value) {
 
 std::string pack_key(PackNumber number) { return Encoder().u64(number.value()).str(); }
 
-std::string encode_next_number(std::uint64_t next) { return Encoder().u8(kRowVersion).u64(next).str(); }
+std::string encode_next_number(std::uint64_t next) { return encode_number(next); }
+Result<std::uint64_t> decode_next_number(std::string_view value) { return decode_number(value, "next pack number"); }
 
-Result<std::uint64_t> decode_next_number(std::string_view value) {
-  Decoder in(value);
-  const auto version = in.u8();
-  const auto next = in.u64();
-  PFS_TRY(in.finish("next pack number"));
-  if (version != kRowVersion) return Error{Code::kCorrupt, "next pack number: damaged record"};
-  return next;
-}
+std::string encode_snapshot_until(std::uint64_t until) { return encode_number(until); }
+Result<std::uint64_t> decode_snapshot_until(std::string_view value) { return decode_number(value, "row of the refs' snapshot"); }
 
 }  // namespace pfs::store

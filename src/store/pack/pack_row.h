@@ -30,4 +30,8 @@ std::string pack_key(PackNumber number);
 std::string encode_next_number(std::uint64_t next);
 Result<std::uint64_t> decode_next_number(std::string_view value);
 
+/// The row that says up to which transaction the refs lie in packs, as its number.
+std::string encode_snapshot_until(std::uint64_t until);
+Result<std::uint64_t> decode_snapshot_until(std::string_view value);
+
 }  // namespace pfs::store

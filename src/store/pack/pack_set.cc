@@ -69,7 +69,7 @@ Result<void> PackSet::load_rows() {
       next_number_ = std::max(next_number_, pack.value() + 1);
       if (row->state == PackState::kCondemned) condemned.emplace_back(pack, row->blob);
       else if (row->state != PackState::kOpen) sealed_[pack] = Sealed{row->blob, row->kind, row->size, {}};
-      else opened_.emplace(pack, row->when);
+      else opened_.emplace(pack, *row);
       return true;
     }));
   }
@@ -85,6 +85,17 @@ Result<void> PackSet::load_rows() {
   return local_.write(gone);
 }
 
+// Whether a whole frame lies there.
+Result<bool> PackSet::is_frame(const File& file, std::uint64_t offset) {
+  std::string frame(kFrameHeaderSize, '\0');
+  PFS_TRY_ASSIGN(const auto got, file.read_at(offset, std::as_writable_bytes(std::span(frame))));
+  const auto header = decode_frame_header(std::string_view(frame).substr(0, got));
+  if (!header) return false;
+  frame.resize(header->frame_length());
+  PFS_TRY_ASSIGN(const auto length, file.read_at(offset, std::as_writable_bytes(std::span(frame))));
+  return decode_frame({nullptr, std::string_view(frame).substr(0, length)}, false).has_value();
+}
+
 Result<void> PackSet::recover(const std::string& file_name) {
   const std::string path = open_directory_ + "/" + file_name;
   std::uint64_t value = 0;
@@ -94,18 +105,25 @@ Result<void> PackSet::recover(const std::string& file_name) {
   PFS_TRY_ASSIGN(const auto size, file.size());
   std::string head(kPackHeaderSize, '\0');
   PFS_TRY_ASSIGN(const auto got, file.read_at(0, std::as_writable_bytes(std::span(head))));
-  const auto kind = check_pack_header(std::string_view(head).substr(0, got), number);
+  auto kind = check_pack_header(std::string_view(head).substr(0, got), number);
   Lock lock(mutex_);
   next_number_ = std::max(next_number_, value + 1);
   if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second.blob, path);
-  if (!kind) {
-    // made and never written: nothing can refer to it
+  const auto opened = opened_.find(number);
+  if (!kind && kind.error().code == Code::kUnsupported) return Error(kind.error()).within(path);
+  if (!kind && (size <= kPackHeaderSize || opened == opened_.end())) {
+    // its header is synced before its row, and its row before its first frame
     spdlog::warn("pack {}: {}; removed, nothing refers to it", path, kind.error().message);
     ::unlink(path.c_str());
     return {};
   }
-  const auto opened = opened_.find(number);
-  auto pack = std::make_shared<OpenPack>(number, *kind, opened != opened_.end() ? opened->second : clock_.now(), std::move(file));
+  if (!kind) {
+    spdlog::error("pack {}: {}; made anew from its row", path, kind.error().message);
+    kind = opened->second.kind;
+    head = encode_pack_header(number, *kind);
+    PFS_TRY(file.write_at(0, head, {}));
+  }
+  auto pack = std::make_shared<OpenPack>(number, *kind, opened != opened_.end() ? opened->second.when : clock_.now(), std::move(file));
   pack->note(head);
   LocalBatch missing;
   while (pack->size_ + kFrameHeaderSize <= size) {
@@ -116,7 +134,14 @@ Result<void> PackSet::recover(const std::string& file_name) {
     frame.resize(header->frame_length());
     PFS_TRY(pack->file_.read_exactly(pack->size_, std::as_writable_bytes(std::span(frame))));
     const auto decoded = decode_frame({nullptr, frame}, false);
-    if (!decoded) break;
+    if (!decoded) {
+      // a torn tail has nothing behind it; else only what lies in this frame is lost
+      PFS_TRY_ASSIGN(const bool goes_on, is_frame(pack->file_, pack->size_ + frame.size()));
+      if (!goes_on) break;
+      spdlog::error("pack {}: {} at {}; its objects cannot be read", path, decoded.error().message, pack->size_);
+      pack->note(frame);
+      continue;
+    }
     sequence_ = std::max(sequence_.load(), header->sequence + 1);
     // The rows of a frame are put in its order. So from its end on, the first that leads here says that none before it is
     // missing, and a start asks the index for a few objects of each frame, not for all that a pack of 64 MiB can hold.
@@ -318,9 +343,12 @@ Result<SharedBytes> PackSet::read_range(PackNumber number, std::uint64_t offset,
     PFS_TRY(pack->file_.read_exactly(offset, room.span()));
     return std::move(room).share();
   }
-  PFS_TRY_ASSIGN(const auto got, blobs_.get(blob, offset, room.span()));
-  if (got != length) {
-    return Error{Code::kCorrupt, fmt::format("pack {}: ends inside a frame at {}", number.value(), offset)};
+  auto got = blobs_.get(blob, offset, room.span());
+  // kInvalid: the place lies behind its end
+  if (!got && got.error().code != Code::kInvalid) return std::move(got).error().within(fmt::format("pack {}", number.value()));
+  if (!got || *got != length) {
+    return Error{Code::kCorrupt, fmt::format("pack {}: damaged: it ends before {}, where the index says that an object lies",
+                                             number.value(), offset + length)};
   }
   return std::move(room).share();
 }

@@ -15,6 +15,7 @@
 #include "store/blob_store.h"
 #include "store/local_db.h"
 #include "store/pack/pack_format.h"
+#include "store/pack/pack_row.h"
 
 namespace pfs::store {
 
@@ -104,6 +105,7 @@ class PackSet {
   PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock);
 
   Result<void> load_rows();
+  static Result<bool> is_frame(const File& file, std::uint64_t offset);
   Result<void> recover(const std::string& file_name);
   Result<void> seal_left_over();
   Result<OpenPackPtr> create(PackKind kind, bool repacked = false);
@@ -124,7 +126,7 @@ class PackSet {
 
   mutable Mutex mutex_{LockRank::kStorage};
   std::uint64_t next_number_ PFS_GUARDED_BY(mutex_) = 1;
-  std::unordered_map<PackNumber, Timestamp> opened_ PFS_GUARDED_BY(mutex_);  // what rows say of packs left open
+  std::unordered_map<PackNumber, PackRow> opened_ PFS_GUARDED_BY(mutex_);  // what rows say of packs left open
   std::map<PackKind, OpenPackPtr> current_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<PackNumber, OpenPackPtr> open_ PFS_GUARDED_BY(mutex_);      // current ones, and those being sealed
   std::map<PackNumber, Sealed> sealed_ PFS_GUARDED_BY(mutex_);

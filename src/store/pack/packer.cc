@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "base/codec.h"
 #include "base/fault.h"
 #include "store/pack/object_digest.h"
+#include "store/pack/pack_row.h"
 
 namespace pfs::store {
 
@@ -30,7 +30,6 @@ constexpr std::size_t kMaxCandidates = std::size_t{512} << 10U;
 constexpr auto kAfterFailure = std::chrono::seconds(30);
 // Beside the packs' rows in the family `pack`: version u8, Seq u64 that snapshots of refs have told until.
 constexpr std::string_view kSnapshotKey = "R";
-constexpr std::uint8_t kSnapshotVersion = 1;
 
 }  // namespace
 
@@ -265,10 +264,8 @@ Result<Packer::RefObjects> Packer::refs_since_last() const {
   Seq since;
   PFS_TRY_ASSIGN(const auto row, parts_.local->get(Family::kPack, kSnapshotKey));
   if (row) {
-    Decoder in(*row);
-    in.u8();
-    since = Seq(in.u64());
-    PFS_TRY(in.finish("row of the refs' snapshot"));
+    PFS_TRY_ASSIGN(const auto until, decode_snapshot_until(*row));
+    since = Seq(until);
   }
   PFS_TRY_ASSIGN(auto refs, parts_.refs(since));
   if (refs.until == since) refs.objects.clear();
@@ -285,7 +282,7 @@ Result<void> Packer::write_snapshot(const RefObjects& refs) {
   }
   for (const auto& pack : packs) PFS_TRY(PackSet::sync(pack));
   PFS_FAULT_POINT("store.packer.snapshot");
-  rows.put(Family::kPack, std::string(kSnapshotKey), Encoder().u8(kSnapshotVersion).u64(refs.until.value()).str());
+  rows.put(Family::kPack, std::string(kSnapshotKey), encode_snapshot_until(refs.until.value()));
   return parts_.local->write(rows);
 }
 

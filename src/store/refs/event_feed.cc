@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "base/codec.h"
 #include "base/sync.h"
 #include "store/events.h"
 #include "store/refs/records.h"
@@ -37,14 +36,11 @@ class Feed final : public EventFeed {
     PFS_TRY_ASSIGN(const auto row, refs_.get(key_));
     Seq at;
     if (row) {
-      Decoder in(row->value);
-      if (in.u8() != 1) in.fail();
-      at = Seq(in.u64());
-      PFS_TRY(in.finish("the position of " + key_));
+      PFS_TRY_ASSIGN(at, decode_cursor(row->value));
     } else if (from == EventStart::kNow) {
       // a transaction of our own is later than all there are
       RefTxn txn;
-      txn.put.push_back({key_, encoded(Seq())});
+      txn.put.push_back({key_, encode_cursor(Seq())});
       PFS_TRY_ASSIGN(at, refs_.commit(std::move(txn)));
     }
     {
@@ -63,13 +59,11 @@ class Feed final : public EventFeed {
   }
 
  private:
-  static std::string encoded(Seq at) { return Encoder().u8(1).u64(at.value()).str(); }
-
   Result<void> save() {
     const Seq at = position();
     if (at == saved_) return {};
     RefTxn txn;
-    txn.put.push_back({key_, encoded(at)});
+    txn.put.push_back({key_, encode_cursor(at)});
     PFS_TRY(refs_.commit(std::move(txn)));
     saved_ = at;
     return {};

@@ -273,6 +273,15 @@ Result<LogEntry> decode_log_entry(std::string_view value) {
   return entry;
 }
 
+std::string encode_cursor(Seq at) { return Encoder().u8(kVersion).u64(at.value()).str(); }
+
+Result<Seq> decode_cursor(std::string_view value) {
+  Decoder in = open_record(value);
+  const Seq at(in.u64());
+  PFS_TRY(in.finish("how far a listener of events has come"));
+  return at;
+}
+
 ReadRef read_from(const RefDb& refs) {
   return [&refs](const std::string& key) -> Result<std::optional<std::string>> {
     PFS_TRY_ASSIGN(auto row, refs.get(key));

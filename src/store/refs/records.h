@@ -35,6 +35,10 @@ Result<Branch> decode_branch(std::string_view value);
 Result<Commit> decode_commit(std::string_view value);
 Result<LogEntry> decode_log_entry(std::string_view value);
 
+/// How far a listener of events has come.
+std::string encode_cursor(Seq at);
+Result<Seq> decode_cursor(std::string_view value);
+
 /// Where records are read from: the database as it is, or a transaction that has written some of them itself.
 using ReadRef = std::function<Result<std::optional<std::string>>(const std::string& key)>;
 ReadRef read_from(const RefDb& refs);

@@ -7,9 +7,9 @@
 #include <rocksdb/iterator.h>
 #include <rocksdb/write_batch.h>
 
-#include "base/codec.h"
 #include "base/fault.h"
 #include "store/refs/key_range.h"
+#include "store/refs/ref_rows.h"
 #include "store/refs/rocks_db.h"
 
 namespace pfs::store {
@@ -21,57 +21,10 @@ constexpr char kSeqRow = 'S';         // -> seq u64: the newest transaction's
 constexpr char kNumberedTxnRow = 'N'; // seq u64 -> id: which transaction to forget
 constexpr char kTxnRow = 'T';         // id -> seq u64
 constexpr char kValueRow = 'V';       // key -> version u8, seq u64, value
-constexpr std::uint8_t kValueVersion = 1;
-constexpr std::uint8_t kEventVersion = 1;
 
 std::string row_key(char kind, std::string_view name) {
   std::string key(1, kind);
   return key.append(name);
-}
-
-std::string seq_bytes(Seq seq) { return Encoder().u64(seq.value()).str(); }
-
-Result<Seq> decode_seq(std::string_view bytes) {
-  Decoder decoder(bytes);
-  const Seq seq(decoder.u64());
-  PFS_TRY(decoder.finish("a transaction's number"));
-  return seq;
-}
-
-Result<RefValue> decode_value(std::string_view key, std::string_view row) {
-  Decoder decoder(row);
-  const auto version = decoder.u8();
-  RefValue value;
-  value.version = Seq(decoder.u64());
-  value.value = decoder.raw(decoder.left());
-  PFS_TRY(decoder.finish(fmt::format("ref {}", key)));
-  if (version != kValueVersion) {
-    return Error{Code::kUnsupported, fmt::format("ref {}: of version {}; a newer pfs wrote it", key, version)};
-  }
-  return value;
-}
-
-std::string event_key(Seq seq, std::size_t number) {
-  return Encoder().u64(seq.value()).u32(static_cast<std::uint32_t>(number)).str();
-}
-
-Result<RefEvent> decode_event(std::string_view key, std::string_view row) {
-  Decoder key_decoder(key);
-  RefEvent event;
-  event.seq = Seq(key_decoder.u64());
-  key_decoder.u32();
-  PFS_TRY(key_decoder.finish("an event's key"));
-
-  Decoder decoder(row);
-  const auto version = decoder.u8();
-  event.kind = decoder.bytes();
-  event.key = decoder.bytes();
-  event.value = decoder.bytes();
-  PFS_TRY(decoder.finish(fmt::format("event {}", event.seq.value())));
-  if (version != kEventVersion) {
-    return Error{Code::kUnsupported, fmt::format("event {}: of version {}; a newer pfs wrote it", event.seq.value(), version)};
-  }
-  return event;
 }
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -168,15 +121,13 @@ Result<Seq> RocksRefDb::write_unsynced(const RefTxn& txn) {
   const Seq seq = written_;
   auto* const refs = database_.family(RocksFamily::kRef);
   rocksdb::WriteBatch batch;
-  batch.Put(refs, row_key(kSeqRow, {}), seq_bytes(seq));
+  batch.Put(refs, row_key(kSeqRow, {}), encode_seq(seq));
   for (const auto& key : txn.erase) batch.Delete(refs, row_key(kValueRow, key));
   for (const auto& put : txn.put) {
-    batch.Put(refs, row_key(kValueRow, put.key), Encoder().u8(kValueVersion).u64(seq.value()).raw(put.value).str());
+    batch.Put(refs, row_key(kValueRow, put.key), encode_value(seq, put.value));
   }
   for (std::size_t number = 0; number < txn.events.size(); ++number) {
-    const auto& event = txn.events[number];
-    batch.Put(database_.family(RocksFamily::kEvent), event_key(seq, number),
-              Encoder().u8(kEventVersion).bytes(event.kind).bytes(event.key).bytes(event.value).str());
+    batch.Put(database_.family(RocksFamily::kEvent), event_key(seq, number), encode_event(txn.events[number]));
   }
   PFS_TRY(remember(txn, seq, batch));
   PFS_TRY(database_.write(batch));
@@ -201,12 +152,12 @@ Result<void> RocksRefDb::check(const RefTxn& txn) const {
 Result<void> RocksRefDb::remember(const RefTxn& txn, Seq seq, rocksdb::WriteBatch& batch) const {
   auto* const refs = database_.family(RocksFamily::kRef);
   if (!txn.id.empty()) {
-    batch.Put(refs, row_key(kTxnRow, txn.id), seq_bytes(seq));
-    batch.Put(refs, row_key(kNumberedTxnRow, seq_bytes(seq)), txn.id);
+    batch.Put(refs, row_key(kTxnRow, txn.id), encode_seq(seq));
+    batch.Put(refs, row_key(kNumberedTxnRow, encode_seq(seq)), txn.id);
   }
   // One in, one out, each by its key: never a scan over the tombstones that this leaves.
   if (seq.value() <= kTransactionsKept) return {};
-  const auto numbered = row_key(kNumberedTxnRow, seq_bytes(Seq(seq.value() - kTransactionsKept)));
+  const auto numbered = row_key(kNumberedTxnRow, encode_seq(Seq(seq.value() - kTransactionsKept)));
   PFS_TRY_ASSIGN(const auto forgotten, read(numbered));
   if (forgotten) {
     batch.Delete(refs, row_key(kTxnRow, *forgotten));

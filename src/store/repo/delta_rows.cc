@@ -178,6 +178,19 @@ Result<BranchRef> parse_branch_row_key(std::string_view key) {
   if (key.empty()) return Error{Code::kCorrupt, "branch row: damaged key"};
   return BranchRef::parse(key.substr(1));
 }
+
+std::string CountersRow::encode() const { return Encoder().u8(kRowVersion).u64(epoch.value()).u64(next_id).str(); }
+
+Result<CountersRow> CountersRow::decode(std::string_view value) {
+  Decoder in(value);
+  CountersRow row;
+  if (in.u8() != kRowVersion) in.fail();
+  row.epoch = Epoch(in.u64());
+  row.next_id = in.u64();
+  PFS_TRY(in.finish("counters row"));
+  return row;
+}
+
 std::string counters_key() { return "C"; }
 
 }  // namespace pfs::store

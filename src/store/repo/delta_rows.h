@@ -84,7 +84,14 @@ struct BranchRow {
 };
 std::string branch_row_key(const BranchRef& ref);
 Result<BranchRef> parse_branch_row_key(std::string_view key);
-/// Counters that are never used again: the epoch, the next directory's, file's and tree's number.
+/// Numbers that are never used again.
+struct CountersRow {
+  Epoch epoch{1};
+  std::uint64_t next_id = 1;  ///< of directories, files and trees
+
+  std::string encode() const;
+  static Result<CountersRow> decode(std::string_view value);
+};
 std::string counters_key();
 
 }  // namespace pfs::store

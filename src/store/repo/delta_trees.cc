@@ -18,13 +18,6 @@ constexpr std::uint64_t kReserve = 4096;
 
 std::string first_scratch_key(std::string_view prefix) { return Encoder().raw(prefix).u64(kScratchBit).str(); }
 
-struct Counters {
-  Epoch epoch{1};
-  std::uint64_t next_id = 1;
-
-  std::string encode() const { return Encoder().u8(1).u64(epoch.value()).u64(next_id).str(); }
-};
-
 }  // namespace
 
 Result<std::unique_ptr<DeltaTrees>> DeltaTrees::open(Parts parts) {
@@ -70,11 +63,9 @@ Result<void> DeltaTrees::load() {
   {
     Lock lock(mutex_);
     if (row) {
-      Decoder in(*row);
-      in.u8();
-      epoch_ = in.u64();
-      next_id_ = reserved_id_ = in.u64();
-      PFS_TRY(in.finish("counters row"));
+      PFS_TRY_ASSIGN(const auto counters, CountersRow::decode(*row));
+      epoch_ = counters.epoch.value();
+      next_id_ = reserved_id_ = counters.next_id;
     }
     PFS_TRY(local.scan(Family::kInode, "R", "S", [&](std::string_view key, std::string_view value) PFS_NO_ANALYSIS {
       auto ref = parse_branch_row_key(key);
@@ -197,7 +188,7 @@ Result<std::uint64_t> DeltaTrees::new_id(TreeInfo& info) {
   if (info.of == TreeInfo::Of::kScratch) return info.first_id + ++info.next_id;
   if (next_id_ >= reserved_id_) {
     LocalBatch batch;
-    batch.put(Family::kInode, counters_key(), Counters{Epoch(epoch_), next_id_ + kReserve}.encode());
+    batch.put(Family::kInode, counters_key(), CountersRow{Epoch(epoch_), next_id_ + kReserve}.encode());
     PFS_TRY(parts_.local->write(batch));
     reserved_id_ = next_id_ + kReserve;
   }

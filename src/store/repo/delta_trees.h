@@ -7,7 +7,6 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -154,21 +153,7 @@ class DeltaTrees final : public LiveTrees {
   /// While it is there, whoever would change one of the branches waits, and then finds the tree that there is. Files that are
   /// open for writing and have been written in this epoch already do not wait: a branch that is to be still must not be
   /// changed() once it is held. One holder of a branch at a time, which its claim sees to.
-  class Hold {
-   public:
-    Hold() = default;
-    Hold(Hold&& other) noexcept : trees_(std::exchange(other.trees_, nullptr)), roots_(std::move(other.roots_)) {}
-    Hold& operator=(Hold&& other) noexcept;
-    ~Hold() { release(); }
-    explicit operator bool() const { return trees_ != nullptr; }
-
-   private:
-    friend class DeltaTrees;
-    void release();
-
-    DeltaTrees* trees_ = nullptr;
-    std::vector<NodePtr> roots_;
-  };
+  using Hold = std::shared_ptr<const void>;
   /// Of those branches that there are.
   Result<Hold> hold(const std::set<BranchRef>& refs);
 
@@ -455,6 +440,7 @@ class DeltaTrees final : public LiveTrees {
   Result<void> drop_outdated_rows();
   void rename_row(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
   void rename_in_joined(const BranchRef& from, const BranchRef& to, LocalBatch& batch) PFS_REQUIRES(mutex_);
+  void let_go(const std::vector<NodePtr>& held) PFS_EXCLUDES(mutex_);
   Result<Replaced> detach_root(const NodePtr& root) PFS_REQUIRES(mutex_);
   std::vector<NodePtr> loaded_below(const NodePtr& root) const PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "base/codec.h"
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
 #include "store/tree/link_index.h"
@@ -112,7 +111,7 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezi
   FoldingFiles putting;
   PFS_TRY_ASSIGN(const auto left_out, leave_out(frozen, putting, change));
   auto& batch = change.batch;
-  batch.put(Family::kInode, counters_key(), Encoder().u8(1).u64(epoch.value() + 1).u64(reserved_id_).str());
+  batch.put(Family::kInode, counters_key(), CountersRow{Epoch(epoch.value() + 1), reserved_id_}.encode());
   std::vector<std::shared_ptr<TreeInfo>> infos;
   for (const auto& [ref, one] : frozen) {
     PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));

@@ -58,6 +58,7 @@ Result<void> DeltaTrees::put_link(LiveNode& node, const OpenLink& link, const st
   {
     Lock lock(node.mutex);
     names_too = node.marked.value() != epoch_;
+    node.rows_unsynced = true;
     change.batch.put(Family::kInode, file_key(link.file, Epoch(epoch_)), node.state.encode());
   }
   if (!names_too) return {};

@@ -114,36 +114,25 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch, std
   return {};
 }
 
-DeltaTrees::Hold& DeltaTrees::Hold::operator=(Hold&& other) noexcept {
-  release();
-  trees_ = std::exchange(other.trees_, nullptr);
-  roots_ = std::move(other.roots_);
-  return *this;
-}
-
-void DeltaTrees::Hold::release() {
-  if (trees_ == nullptr) return;
-  {
-    Lock lock(trees_->mutex_);
-    for (const auto& root : roots_) root->info->held = false;
-  }
-  trees_->released_.notify_all();
-  trees_ = nullptr;
-  roots_.clear();
-}
-
 Result<DeltaTrees::Hold> DeltaTrees::hold(const std::set<BranchRef>& refs) {
   Lock lock(mutex_);
-  Hold hold;
+  std::vector<NodePtr> roots;
   for (const auto& ref : refs) {
     auto root = branch_root_locked(ref);
     if (!root && root.error().code == Code::kNotFound) continue;  // it is about to be made
     if (!root) return std::move(root).error();
-    hold.roots_.push_back(*std::move(root));
+    roots.push_back(*std::move(root));
   }
-  for (const auto& root : hold.roots_) root->info->held = true;
-  hold.trees_ = this;
-  return hold;
+  for (const auto& root : roots) root->info->held = true;
+  return Hold(this, [this, roots = std::move(roots)](const void*) { let_go(roots); });
+}
+
+void DeltaTrees::let_go(const std::vector<NodePtr>& held) {
+  {
+    Lock lock(mutex_);
+    for (const auto& root : held) root->info->held = false;
+  }
+  released_.notify_all();
 }
 
 void DeltaTrees::wait_while_held(LiveNode& node) {
@@ -155,8 +144,13 @@ Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const Branc
   Lock lock(mutex_);
   if (!branches_.contains(ref) && !branch_rows_.contains(ref)) return std::optional<Replaced>{};
   PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));  // rows of a branch that nobody has looked at yet go, too
+  // whoever met a new branch as soon as the transaction was there has loaded it as it is to be, and may have written to it
+  const auto base = begins ? begins->root : head ? head->root : empty_subtree();
+  if (root->info->open == open && root->info->head == (head ? std::optional(head->id) : std::nullopt) && root->base == base) {
+    return std::optional<Replaced>{};
+  }
   PFS_TRY_ASSIGN(auto replaced, detach_root(root));
-  root->base = begins ? begins->root : head ? head->root : empty_subtree();
+  root->base = base;
   root->info->head = head ? std::optional(head->id) : std::nullopt;
   root->info->links = begins ? begins->links : head ? head->links : empty_subtree().root;
   root->info->open = open;

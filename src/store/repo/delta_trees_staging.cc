@@ -18,6 +18,7 @@ Result<void> DeltaTrees::sync(const NodePtr& node) {
   if (node->is_directory()) return parts_.local->sync();
   bool rows = false;
   bool log = false;
+  const StagingLog::Pin pin(*staging_);  // a spool that gives way to a truncation beside this is synced still
   std::vector<SpoolPtr> spools;
   const auto look = [&]() PFS_REQUIRES(node->mutex) {
     rows = std::exchange(node->rows_unsynced, false) || node->syncs > 0;

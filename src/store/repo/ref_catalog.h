@@ -93,7 +93,7 @@ class RefCatalog final : public Catalog {
   struct Still {
     std::set<BranchRef> refs;
     DeltaTrees::Hold hold;
-    bool missed = false;  ///< something had changed: what was frozen is committed, the steps were not carried out
+    bool missed = false;  ///< something had changed: what was frozen is committed or thawed, the steps were not carried out
   };
 
   // ref_publish.cc
@@ -114,11 +114,11 @@ class RefCatalog final : public Catalog {
     std::vector<StepResult> results;
     RefSteps::Effects effects;
   };
-  Result<Committed> walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+  Result<std::optional<Committed>> walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                     RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still);
   Result<Committed> commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                  const RefSteps::FrozenBranches& frozen);
-  Result<void> follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Outcome& outcome);
+  Result<void> follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still, Outcome& outcome);
   std::set<BranchRef> with_joined(const std::set<BranchRef>& refs) const;
   BranchClaims::Claim claim(const std::set<BranchRef>& refs) const;
   Result<void> wait_for_writers(const BranchRef& ref) const;

@@ -65,20 +65,26 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
   return refs;
 }
 
-// Those whose trees give way to others. A discard, and a deletion that is told to, mean what is not committed, too.
+// Those whose trees give way to others. A deletion that is told to means what is not committed, too, unless a step before it
+// commits that.
 std::set<BranchRef> replaced_by(std::span<const RefStep> steps) {
   std::set<BranchRef> refs;
+  std::set<BranchRef> finished;
   for (const auto& step : steps) {
-    if (const auto moved = moved_by(step)) {
+    if (const auto* finish = std::get_if<FinishCommit>(&step)) {
+      finished.insert(finish->ref);
+    } else if (const auto moved = moved_by(step)) {
       refs.insert(*moved);
+    } else if (const auto* discard = std::get_if<DiscardCommit>(&step)) {
+      refs.insert(discard->ref);  // what a rename brings into it is not the discard's
     } else if (const auto* start = std::get_if<StartCommit>(&step); start != nullptr && start->parent) {
       refs.insert(start->ref);
     } else if (const auto* files = std::get_if<ChangeFiles>(&step)) {
       refs.insert(files->ref);
     } else if (const auto* commit = std::get_if<DeleteCommit>(&step)) {
       refs.insert(commit->branches.begin(), commit->branches.end());
-    } else if (const auto* deletion = std::get_if<DeleteBranch>(&step); deletion != nullptr && !deletion->even_with_content) {
-      refs.insert(deletion->ref);
+    } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
+      if (!deletion->even_with_content || finished.contains(deletion->ref)) refs.insert(deletion->ref);
     }
   }
   return refs;

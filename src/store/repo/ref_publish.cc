@@ -29,6 +29,14 @@ Result<std::optional<Branch>> branch_after(const RefDb& refs, const RefTxn& txn,
   return std::optional(std::move(branch));
 }
 
+// A commit that a step asks for is made with the other steps or not at all.
+bool finish_by_hand(std::span<const RefStep> steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const RefStep& step) {
+    const auto* finish = std::get_if<FinishCommit>(&step);
+    return finish != nullptr && !finish->options.automatic;
+  });
+}
+
 }  // namespace
 
 // Called with nothing held.
@@ -108,7 +116,7 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span
   for (;;) {
     auto results = run_still(steps, extend, claimed, still, outcome);
     if (!results || !still.missed) return results;
-    // what has come since the walk is little: others wait while that is walked, too
+    // what has come since the walk is little: writers wait while that is walked, too
     still.missed = false;
     PFS_TRY_ASSIGN(still.hold, parts_.trees->hold(still.refs));
   }
@@ -160,19 +168,21 @@ Result<std::vector<StepResult>> RefCatalog::publish(std::span<const RefStep> ste
   if (!committed && committed.error().code == Code::kNoSpace && parts_.make_room && parts_.make_room()) {
     committed = walk_and_commit(steps, extend, frozen, epoch, still);
   }
-  if (!committed) {
-    const bool alone = steps.empty() || (steps.size() == 1 && std::holds_alternative<FinishCommit>(steps.front()));
-    if (alone && committed.error().code == Code::kNoSpace) return std::move(committed).error();
-    for (const auto& [ref, one] : frozen) {
-      if (auto thawed = parts_.trees->thaw(ref, true); !thawed) spdlog::error("{}", thawed.error().message);
-    }
-    return std::move(committed).error();
+  if (committed && *committed) {
+    PFS_TRY(follow((*committed)->effects, frozen, epoch, still, outcome));
+    return std::move((*committed)->results);
   }
-  PFS_TRY(follow(committed->effects, frozen, epoch, outcome));
-  return std::move(committed->results);
+  const bool alone = steps.empty() || (steps.size() == 1 && std::holds_alternative<FinishCommit>(steps.front()));
+  if (!committed && alone && committed.error().code == Code::kNoSpace) return std::move(committed).error();
+  for (const auto& [ref, one] : frozen) {
+    if (auto thawed = parts_.trees->thaw(ref, true); !thawed) spdlog::error("{}", thawed.error().message);
+  }
+  if (!committed) return std::move(committed).error();
+  return std::vector<StepResult>();
 }
 
-Result<RefCatalog::Committed> RefCatalog::walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
+// Nothing when changes were missed and what is frozen must not be committed without the steps.
+Result<std::optional<RefCatalog::Committed>> RefCatalog::walk_and_commit(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                           RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still) {
   ObjectWriter writer(*parts_.objects);
   for (auto& [ref, one] : frozen) {
@@ -182,14 +192,16 @@ Result<RefCatalog::Committed> RefCatalog::walk_and_commit(std::span<const RefSte
   }
   if (!frozen.empty()) PFS_FAULT_POINT("store.finish.walked");
   PFS_TRY(hold_still(still));
-  return still.missed ? commit_steps({}, nullptr, frozen) : commit_steps(steps, extend, frozen);
+  if (still.missed && finish_by_hand(steps)) return std::optional<Committed>();
+  PFS_TRY_ASSIGN(auto committed, still.missed ? commit_steps({}, nullptr, frozen) : commit_steps(steps, extend, frozen));
+  return std::optional(std::move(committed));
 }
 
 Result<void> RefCatalog::hold_still(Still& still) const {
   if (still.refs.empty() || still.hold) return {};
   PFS_TRY_ASSIGN(still.hold, parts_.trees->hold(still.refs));
   still.missed = std::any_of(still.refs.begin(), still.refs.end(), [&](const BranchRef& ref) { return parts_.trees->changed(ref); });
-  if (still.missed) still.hold = {};
+  if (still.missed) still.hold.reset();
   return {};
 }
 
@@ -228,25 +240,35 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
 }
 
 // The live trees follow the transaction. A crash in here is made good at the next start: rows say which commit they go with.
-Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Outcome& outcome) {
+// So is a failure, at the next operation on the branch; it keeps no other branch from following.
+Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still,
+                                Outcome& outcome) {
   if (!done.published.empty()) PFS_FAULT_POINT("store.finish.published");
+  Result<void> failure;
+  std::set<BranchRef> behind;
+  const auto note = [&](const BranchRef& ref, Result<void> followed) {
+    if (followed) return;
+    behind.insert(ref);
+    spdlog::error("branch {}: {}; its files follow what was committed at the next operation", ref.str(), followed.error().message);
+    if (failure) failure = std::move(followed);
+  };
   for (const auto& [ref, one] : frozen) {
-    if (done.published.contains(ref)) {
-      PFS_TRY(parts_.trees->fold(ref, one.walked.root, one.walked.links, epoch, one.under.commit));
-    } else {
-      PFS_TRY(parts_.trees->thaw(ref, false));
-    }
+    note(ref, done.published.contains(ref) ? parts_.trees->fold(ref, one.walked.root, one.walked.links, epoch, one.under.commit)
+                                           : parts_.trees->thaw(ref, false));
   }
   if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.published");
   for (const auto& change : done.trees) {
+    if (behind.contains(change.ref)) continue;
     if (change.renamed_to) {
-      PFS_TRY(parts_.trees->rename_branch(change.ref, *change.renamed_to));
+      note(change.ref, parts_.trees->rename_branch(change.ref, *change.renamed_to));
       continue;
     }
-    PFS_TRY_ASSIGN(auto replaced, change.deleted ? parts_.trees->drop_branch(change.ref)
-                                                 : parts_.trees->replace_root(change.ref, change.head, change.open, change.begins));
-    if (replaced) outcome.replaced.push_back(std::move(*replaced));
+    auto replaced = change.deleted ? parts_.trees->drop_branch(change.ref)
+                                   : parts_.trees->replace_root(change.ref, change.head, change.open, change.begins);
+    if (!replaced) note(change.ref, std::move(replaced).error());
+    else if (*replaced) outcome.replaced.push_back(std::move(**replaced));
   }
+  still.hold.reset();
   for (const auto& [ref, had, files] : done.emptied) {
     spdlog::warn("branch {}: all of its {} files were removed and that is committed; they are in its commit {} still: `ln -s {}@{} {}` brings them back",
                  ref.str(), files, had.hex(), ref.repo.str(), had.hex(), ref.str());
@@ -255,7 +277,8 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
   outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
   outcome.discarded.insert(outcome.discarded.end(), done.discarded.begin(), done.discarded.end());
-  return parts_.trees->release_staging();
+  auto released = parts_.trees->release_staging();
+  return failure ? std::move(released) : std::move(failure);
 }
 
 bool RefCatalog::write_back(const BranchRef& ref) const {
@@ -286,6 +309,10 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
       PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*parts_.refs), ref));
       if (branch.head && branch.head != member.under.commit) {
         PFS_TRY_ASSIGN(const auto head, load_commit(read_from(*parts_.refs), *branch.head));
+        PFS_TRY_ASSIGN(const auto hold, parts_.trees->hold({ref}));
+        if (parts_.trees->changed(ref)) {
+          spdlog::error("branch {}: what was written since it was moved to {} and could not follow is given up", ref.str(), branch.head->hex());
+        }
         PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open, branch.open_tree));
         if (replaced) outcome.replaced.push_back(std::move(*replaced));
       }

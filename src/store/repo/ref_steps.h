@@ -72,12 +72,12 @@ class RefSteps {
   /// Publishes the frozen branches that no step has asked for.
   Result<void> publish_frozen();
 
-  /// What follows once the transaction is durable.
   struct Emptied {
     BranchRef ref;
     CommitId had;  ///< the commit before, with this many files
     std::uint64_t files = 0;
   };
+  /// What follows once the transaction is durable.
   struct Effects {
     std::vector<HeadMove> moves;
     std::vector<Commit> commits;     ///< that were made

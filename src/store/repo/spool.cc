@@ -258,7 +258,10 @@ void Spools::keep_open(Spool& spool, std::shared_ptr<const File> file) {
 
 void Spools::claim(std::uint64_t number, std::uint64_t claims) {
   Lock lock(mutex_);
-  if (const auto found = spools_.find(number); found != spools_.end()) found->second->claims_ += claims;
+  const auto found = spools_.find(number);
+  if (found == spools_.end()) return;
+  found->second->claims_ += claims;
+  found->second->condemned_ = 0;
 }
 
 void Spools::release(std::uint64_t number, std::uint64_t claims) {
@@ -281,11 +284,14 @@ std::vector<std::uint64_t> Spools::unclaimed() const {
   return numbers;
 }
 
-void Spools::remove(const std::vector<std::uint64_t>& numbers) {
+void Spools::remove(const std::vector<std::uint64_t>& numbers, std::uint64_t generation, std::uint64_t oldest_reader) {
   for (const auto number : numbers) {
     Lock lock(mutex_);
     const auto found = spools_.find(number);
     if (found == spools_.end() || found->second->claims_ > 0) continue;
+    auto& condemned = found->second->condemned_;
+    if (condemned == 0) condemned = generation;
+    if (oldest_reader <= condemned) continue;
     open_.remove(found->second.get());
     found->second->file_.reset();
     spools_.erase(found);

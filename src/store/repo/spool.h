@@ -82,6 +82,7 @@ class Spool {
   Condition synced_;
   // guarded by Spools::mutex_
   std::uint64_t claims_ = 0;
+  std::uint64_t condemned_ = 0;  // the generation in which nobody claimed it any more; 0: not seen yet
   std::shared_ptr<const File> file_;
 };
 
@@ -106,8 +107,9 @@ class Spools {
   void release(std::uint64_t number, std::uint64_t claims);
   /// Those that nobody claims.
   std::vector<std::uint64_t> unclaimed() const;
-  /// Deletes those of `numbers` that still nobody claims.
-  void remove(const std::vector<std::uint64_t>& numbers);
+  /// Deletes those of `numbers` that still nobody claims; where readers began when that was first seen or before, by their
+  /// generations, they are only condemned.
+  void remove(const std::vector<std::uint64_t>& numbers, std::uint64_t generation, std::uint64_t oldest_reader);
   /// Nobody may write those any more that are claimed more than once.
   void seal_shared();
   /// Syncs those that replace something durable.

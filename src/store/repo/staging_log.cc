@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 
@@ -11,52 +10,52 @@
 #include <spdlog/spdlog.h>
 
 #include "base/bug.h"
-#include "base/codec.h"
 #include "base/fault.h"
 
 namespace pfs::store {
 
 namespace {
 
-constexpr std::string_view kSegmentMagic = "pfsstage";
-constexpr std::size_t kSegmentHeaderSize = 64;
-constexpr std::uint32_t kRecordMagic = 0x70667372;  // "pfsr"
-constexpr std::size_t kRecordHeaderSize = 68;
 constexpr std::uint64_t kWorthRolling = 64;  // a segment begun costs a sync of its directory: not for less than this part of one
-
-std::string encode_segment_header(std::uint32_t number) {
-  // version 1, cipher 0, domain 0, key id 0, nonce base 0: as a pack's header
-  Encoder out;
-  out.raw(kSegmentMagic).u8(1).u8(0).u16(0).u32(0).u64(number).u64(0).raw(std::string(24, '\0'));
-  out.u64(XXH3_64bits(out.str().data(), out.size()));
-  return std::move(out).str();
-}
-
-std::string encode_record_fields(const StagingRecord& record) {
-  Encoder out;
-  out.u32(kRecordMagic).u8(static_cast<std::uint8_t>(record.kind)).u24(0).u32(record.length);
-  out.u64(record.file.value()).u64(record.epoch.value()).u64(record.offset).u64(record.size_after);
-  out.u64(static_cast<std::uint64_t>(record.mtime.nanoseconds)).u64(record.sequence);
-  return std::move(out).str();
-}
-
-std::uint64_t record_checksum(std::string_view fields, std::span<const std::byte> bytes) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), XXH3_64bits(fields.data(), fields.size()));
-}
 
 }  // namespace
 
 struct StagingLog::Segment {
   Segment(std::uint32_t segment_number, File segment_file) : number(segment_number), file(std::move(segment_file)) {}
 
+  /// What lies somewhere in the segment.
+  struct Found {
+    StagingRecord record;
+    std::uint64_t length = 0;  ///< header and bytes; 0: no record's header
+    bool proved = false;       ///< by its checksum
+  };
+  Result<Found> record_at(std::uint64_t offset, std::uint64_t end) const;
+
   const std::uint32_t number;
   const File file;
   // guarded by StagingLog::mutex_
   std::uint64_t size = 0;
   std::uint64_t claimed = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> damaged;  ///< bytes of records that failed their checksum: from, to
+  std::uint64_t condemned = 0;  ///< the generation in which nobody claimed a byte any more; 0: not seen yet
   bool miscounted = false;  ///< stays until the next start, which counts anew
   std::uint64_t synced_size = 0;
 };
+
+Result<StagingLog::Segment::Found> StagingLog::Segment::record_at(std::uint64_t offset, std::uint64_t end) const {
+  Found found;
+  if (offset + kRecordHeaderSize > end) return found;
+  std::string fields(kRecordHeaderSize, '\0');
+  PFS_TRY(file.read_exactly(offset, std::as_writable_bytes(std::span(fields))));
+  const auto decoded = decode_record_header(fields);
+  if (!decoded || decoded->record.length > end - offset - kRecordHeaderSize) return found;
+  std::string bytes(decoded->record.length, '\0');
+  PFS_TRY(file.read_exactly(offset + kRecordHeaderSize, std::as_writable_bytes(std::span(bytes))));
+  found.record = decoded->record;
+  found.length = kRecordHeaderSize + bytes.size();
+  found.proved = proves(fields, decoded->checksum, as_bytes(bytes));
+  return found;
+}
 
 Result<std::unique_ptr<StagingLog>> StagingLog::open(const Options& options) {
   std::unique_ptr<StagingLog> log(new StagingLog(options));
@@ -104,37 +103,38 @@ Result<void> StagingLog::scan(std::uint32_t number, const std::function<void(con
   }
   const auto& path = segment->file.path();
   PFS_TRY_ASSIGN(const auto size, segment->file.size());
+  if (size > kSegmentHeaderSize) {
+    std::string header(kSegmentHeaderSize, '\0');
+    PFS_TRY(segment->file.read_exactly(0, std::as_writable_bytes(std::span(header))));
+    if (const auto checked = check_segment_header(header, number); !checked) {
+      if (checked.error().code == Code::kUnsupported) return checked;
+      // after a power cut it may not have reached the disk; what follows it is proved record by record
+      spdlog::warn("{}: {}", path, checked.error().message);
+    }
+  }
   std::uint64_t last_sequence = 0;
   std::uint64_t at = kSegmentHeaderSize;
-  std::string fields(kRecordHeaderSize, '\0');
-  std::string bytes;
-  while (at + kRecordHeaderSize <= size) {
-    PFS_TRY(segment->file.read_exactly(at, std::as_writable_bytes(std::span(fields))));
-    Decoder in(fields);
-    StagingRecord record;
-    const auto magic = in.u32();
-    record.kind = static_cast<StagingRecord::Kind>(in.u8());
-    in.u24();
-    record.length = in.u32();
-    record.file = FileId(in.u64());
-    record.epoch = Epoch(in.u64());
-    record.offset = in.u64();
-    record.size_after = in.u64();
-    record.mtime.nanoseconds = static_cast<std::int64_t>(in.u64());
-    record.sequence = in.u64();
-    const auto checksum = in.u64();
-    if (magic != kRecordMagic || at + kRecordHeaderSize + record.length > size) break;
-    bytes.resize(record.length);
-    PFS_TRY(segment->file.read_exactly(at + kRecordHeaderSize, std::as_writable_bytes(std::span(bytes))));
-    if (record_checksum(std::string_view(fields).substr(0, kRecordHeaderSize - 8), as_bytes(bytes)) != checksum) break;
-    record.at = {number, at + kRecordHeaderSize};
-    at += kRecordHeaderSize + record.length;
-    last_sequence = record.sequence;
-    if (record.kind != StagingRecord::Kind::kMoved) visit(record);
+  decltype(Segment::damaged) damaged;
+  while (true) {
+    PFS_TRY_ASSIGN(auto found, segment->record_at(at, size));
+    if (found.length == 0) break;
+    if (!found.proved) {
+      // a torn tail has nothing behind it; else only the bytes of this record are lost
+      PFS_TRY_ASSIGN(const auto next, segment->record_at(at + found.length, size));
+      if (!next.proved) break;
+      spdlog::error("staging segment {}: the record at {} is damaged; its {} bytes are left out", path, at, found.record.length);
+      damaged.emplace_back(at + kRecordHeaderSize, at + found.length);
+    } else {
+      found.record.at = {number, at + kRecordHeaderSize};
+      last_sequence = found.record.sequence;
+      if (found.record.kind != StagingRecord::Kind::kMoved) visit(found.record);
+    }
+    at += found.length;
   }
   if (at < size) spdlog::warn("staging segment {}: a torn tail of {} bytes was never acknowledged", path, size - at);
   Lock lock(mutex_);
   segment->size = at;
+  segment->damaged = std::move(damaged);
   next_sequence_ = std::max(next_sequence_, last_sequence + 1);
   return {};
 }
@@ -174,8 +174,7 @@ Result<void> StagingLog::append(StagingRecord& record, std::span<const std::byte
   if (!active_ || active_->size + bytes.size() > options_.limits.segment_bytes) PFS_TRY(roll_locked());
   record.length = static_cast<std::uint32_t>(bytes.size());
   record.sequence = next_sequence_;
-  std::string header = encode_record_fields(record);
-  header = Encoder().raw(header).u64(record_checksum(header, bytes)).str();
+  const std::string header = encode_record_header(record, bytes);
   // one record after the other, so that whoever scans the log after a kill meets no hole
   if (auto wrote = active_->file.write_at(active_->size, header, as_text(bytes)); !wrote) {
     // what was written of it is overwritten by the next record, or fails its checksum
@@ -213,7 +212,9 @@ bool StagingLog::has(const StagedAt& at, std::uint64_t bytes) const {
   }
   Lock lock(mutex_);
   const auto found = segments_.find(at.segment);
-  return found != segments_.end() && at.offset <= found->second->size && bytes <= found->second->size - at.offset;
+  if (found == segments_.end() || at.offset > found->second->size || bytes > found->second->size - at.offset) return false;
+  return std::none_of(found->second->damaged.begin(), found->second->damaged.end(),
+                      [&](const auto& range) { return range.first < at.offset + bytes && at.offset < range.second; });
 }
 
 void StagingLog::note_used(std::uint64_t sequence) {
@@ -258,13 +259,12 @@ Result<void> StagingLog::sync() {
 }
 
 void StagingLog::claim(const StagedAt& at, std::uint64_t bytes) {
-  {
-    Lock lock(mutex_);
-    condemned_.erase(at.segment);
-  }
   if (at.is_in_spool()) return spools_->claim(at.spool(), bytes);
   Lock lock(mutex_);
-  if (const auto found = segments_.find(at.segment); found != segments_.end()) found->second->claimed += bytes;
+  const auto found = segments_.find(at.segment);
+  if (found == segments_.end()) return;
+  found->second->claimed += bytes;
+  found->second->condemned = 0;
 }
 
 void StagingLog::release(const StagedAt& at, std::uint64_t bytes) {
@@ -312,25 +312,27 @@ std::vector<StagedAt> StagingLog::unclaimed() {
 void StagingLog::remove(const std::vector<StagedAt>& places) {
   std::vector<SegmentPtr> gone;
   std::vector<std::uint64_t> spools;
+  std::uint64_t generation = 0;
+  std::uint64_t oldest_reader = 0;
   {
     Lock lock(mutex_);
-    const std::uint64_t generation = generation_++;
+    generation = generation_++;
+    oldest_reader = pins_.empty() ? generation_ : pins_.begin()->first;
     for (const auto& at : places) {
-      // readers that began before it was condemned may be there
-      const auto condemned = condemned_.emplace(at.segment, generation).first;
-      if (!pins_.empty() && pins_.begin()->first <= condemned->second) continue;
-      condemned_.erase(condemned);
       if (at.is_in_spool()) {
         spools.push_back(at.spool());
         continue;
       }
       const auto found = segments_.find(at.segment);
       if (found == segments_.end() || found->second->claimed > 0 || found->second == active_) continue;
+      auto& condemned = found->second->condemned;
+      if (condemned == 0) condemned = generation;
+      if (oldest_reader <= condemned) continue;  // it may still read it
       gone.push_back(found->second);
       segments_.erase(found);
     }
   }
-  spools_->remove(spools);
+  spools_->remove(spools, generation, oldest_reader);
   for (const auto& segment : gone) ::unlink(segment->file.path().c_str());
   if (options_.admission != nullptr) options_.admission->ask_again();
 }
@@ -338,13 +340,15 @@ void StagingLog::remove(const std::vector<StagedAt>& places) {
 std::vector<std::uint64_t> StagingLog::sparse_segments() const {
   Lock lock(mutex_);
   std::vector<std::pair<double, const Segment*>> by_live;
+  std::uint64_t dead = 0;
   for (const auto& [number, segment] : segments_) {
+    if (segment->claimed == 0) dead += segment->size;  // goes as soon as nobody reads it
     if (segment == active_ || segment->claimed == 0) continue;
     by_live.emplace_back(static_cast<double>(segment->claimed) / static_cast<double>(segment->size), segment.get());
   }
   std::sort(by_live.begin(), by_live.end());
   const auto usage = log_usage_locked();
-  std::uint64_t staged = usage.bytes;
+  std::uint64_t staged = usage.bytes - dead;
   std::vector<std::uint64_t> sparse;
   for (const auto& [live, segment] : by_live) {
     constexpr double kSparse = 0.25;

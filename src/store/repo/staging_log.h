@@ -15,39 +15,11 @@
 #include "base/sync.h"
 #include "store/repo/admission.h"
 #include "store/repo/spool.h"
+#include "store/repo/staging_format.h"
 #include "store/staging_limits.h"
 #include "store/types.h"
 
 namespace pfs::store {
-
-/// Where staged bytes are: in which segment of the log or spool, and the offset in its file.
-struct StagedAt {
-  static constexpr std::uint64_t kSpoolBit = std::uint64_t{1} << 63U;
-
-  std::uint64_t segment = 0;  ///< its number; a spool's with the top bit
-  std::uint64_t offset = 0;
-
-  static StagedAt in_spool(std::uint64_t number, std::uint64_t offset) { return {number | kSpoolBit, offset}; }
-  bool is_in_spool() const { return (segment & kSpoolBit) != 0; }
-  std::uint64_t spool() const { return segment & ~kSpoolBit; }
-
-  bool operator==(const StagedAt&) const = default;
-};
-
-/// A record of the log, as replay tells it.
-struct StagingRecord {
-  /// kMoved: a copy of bytes that lay in another segment; rows alone refer to it, so replay has nothing to do for it.
-  enum class Kind : std::uint8_t { kWrite = 1, kTruncate = 2, kMoved = 3 };
-  Kind kind = Kind::kWrite;
-  FileId file;
-  Epoch epoch;
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;
-  std::uint64_t size_after = 0;
-  Timestamp mtime;
-  std::uint64_t sequence = 0;
-  StagedAt at;  ///< of the bytes
-};
 
 /// New bytes of files until they are cut into chunks: an append-only log in segments, each record describing itself, so
 /// that fsync(2) of a file is one fdatasync and a killed process loses nothing that was written. Big and often
@@ -146,7 +118,6 @@ class StagingLog {
   std::uint64_t next_sequence_ PFS_GUARDED_BY(mutex_) = 1;
   std::uint64_t generation_ PFS_GUARDED_BY(mutex_) = 1;  // counts the times when something was condemned
   std::map<std::uint64_t, int> pins_ PFS_GUARDED_BY(mutex_);  // by the generation in which they began
-  std::map<std::uint64_t, std::uint64_t> condemned_ PFS_GUARDED_BY(mutex_);  // what nobody claims, by its number; since when
   // Calls of sync() are numbered; one that starts when `calls_` is n serves calls 1 to n.
   Condition synced_;
   std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/codec.h"
 #include "store/chunk/chunker.h"
 #include "store/chunk/sha256.h"
 
@@ -13,10 +12,6 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::uint8_t kListVersion = 1;
-constexpr std::string_view kListTag = "pfs.list.1";
-constexpr std::size_t kMinItems = 16;
-constexpr std::size_t kMaxItems = 256;
 // So much of a file's new chunks is hashed where it is cut: below it another thread would cost more than it brings.
 constexpr std::uint64_t kHashedHere = std::uint64_t{1} << 20U;
 // What is handed to the pool at once.
@@ -30,16 +25,6 @@ bool ends(const Digest& digest) {
 }
 
 }  // namespace
-
-struct ContentReader::ListNode {
-  unsigned level = 0;
-  struct Item {
-    Digest digest;
-    std::uint64_t length = 0;
-    std::uint64_t repeat = 1;
-  };
-  std::vector<Item> items;
-};
 
 Result<void> ContentBuilder::add_chunk(std::string_view bytes) {
   if (size_ == 0 && bytes.size() <= Content::kMaxInline) {
@@ -96,7 +81,7 @@ Result<void> ContentBuilder::take(const ChunkRun& run) {
     return {};
   }
   if (last_) {
-    const Item item{last_->digest, last_->length, last_->repeat};
+    const ListNode::Item item{last_->digest, last_->length, last_->repeat};
     PFS_TRY(push(0, item));
   }
   last_ = run;
@@ -125,10 +110,10 @@ Result<void> ContentBuilder::add_part(const ContentReader& reader, const Content
         if (node.begin + node.bytes >= to || (first && last_)) return false;
         if (last_) {
           const auto last = *std::exchange(last_, std::nullopt);
-          PFS_TRY(push(0, Item{last.digest, last.length, last.repeat}));
+          PFS_TRY(push(0, ListNode::Item{last.digest, last.length, last.repeat}));
         }
         if (!stands_between_nodes(node.level)) return false;
-        PFS_TRY(push(node.level + 1, Item{node.digest, node.bytes, 1}));
+        PFS_TRY(push(node.level + 1, ListNode::Item{node.digest, node.bytes, 1}));
         runs_ += 2;  // a node is never all there is
         first = false;
         return true;
@@ -139,25 +124,21 @@ Result<void> ContentBuilder::add_part(const ContentReader& reader, const Content
       });
 }
 
-Result<void> ContentBuilder::push(std::size_t level, Item item) {
+Result<void> ContentBuilder::push(std::size_t level, ListNode::Item item) {
   if (levels_.size() <= level) levels_.resize(level + 1);
   levels_[level].push_back(item);
   const auto count = levels_[level].size();
-  return count >= kMaxItems || (count >= kMinItems && ends(item.digest)) ? close_node(level) : Result<void>{};
+  return count >= ListNode::kMaxItems || (count >= ListNode::kMinItems && ends(item.digest)) ? close_node(level) : Result<void>{};
 }
 
 Result<void> ContentBuilder::close_node(std::size_t level) {
-  auto items = std::exchange(levels_[level], {});
-  Encoder out;
-  out.u8(kListVersion).u8(static_cast<std::uint8_t>(level)).varint(items.size());
+  const ListNode node{static_cast<unsigned>(level), std::exchange(levels_[level], {})};
   std::uint64_t bytes = 0;
-  for (const auto& item : items) {
-    out.raw(item.digest.bytes()).varint(item.length).varint(item.repeat);
-    bytes += item.length * item.repeat;
-  }
-  const Digest digest = sha256_tagged(kListTag, out.str());
-  PFS_TRY(writer_.add({ObjectKind::kList, digest}, std::move(out).str(), owner_));
-  return push(level + 1, Item{digest, bytes, 1});
+  for (const auto& item : node.items) bytes += item.bytes();
+  auto encoded = node.encode();
+  const Digest digest = ListNode::digest_of(encoded);
+  PFS_TRY(writer_.add({ObjectKind::kList, digest}, std::move(encoded), owner_));
+  return push(level + 1, ListNode::Item{digest, bytes, 1});
 }
 
 Result<Content> ContentBuilder::finish() {
@@ -173,7 +154,7 @@ Result<Content> ContentBuilder::finish() {
     content.digest = last_->digest;
     return content;
   }
-  PFS_TRY(push(0, Item{last_->digest, last_->length, last_->repeat}));
+  PFS_TRY(push(0, ListNode::Item{last_->digest, last_->length, last_->repeat}));
   // close what is open from the bottom up, until one node stands alone at the top
   for (std::size_t level = 0;; ++level) {
     const bool top = level + 1 == levels_.size();
@@ -197,35 +178,22 @@ Result<ContentReader::ListRef> ContentReader::load(const Digest& digest) const {
     }
   }
   PFS_TRY_ASSIGN(const auto object, objects_.read({ObjectKind::kList, digest}));
-  if (sha256_tagged(kListTag, object.bytes) != digest) {
+  if (ListNode::digest_of(object.bytes) != digest) {
     return Error{Code::kCorrupt, fmt::format("list node {}: its bytes have another digest", digest.hex())};
   }
-  Decoder in(object.bytes);
-  auto node = std::make_shared<ListNode>();
-  if (in.u8() != kListVersion) in.fail();
-  node->level = in.u8();
-  const auto count = in.varint();
-  if (count == 0 || count > kMaxItems || node->level > 16) in.fail();
-  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    ListNode::Item item;
-    const auto bytes = in.raw(Digest::kSize);
-    if (in.ok()) item.digest = Digest::from_bytes(bytes);
-    item.length = in.varint();
-    item.repeat = in.varint();
-    node->items.push_back(item);
-  }
-  PFS_TRY(in.finish("list node"));
+  PFS_TRY_ASSIGN(auto decoded, ListNode::decode(object.bytes));
+  const auto node = std::make_shared<const ListNode>(std::move(decoded));
   Lock lock(mutex_);
   recent_.emplace_front(digest, node);
   if (recent_.size() > kNodes) recent_.pop_back();
-  return ListRef(node);
+  return node;
 }
 
 Result<bool> ContentReader::visit_node(const Digest& digest, std::uint64_t base, std::uint64_t from,
                                        const std::function<bool(std::uint64_t, const ChunkRun&)>& visit) const {
   PFS_TRY_ASSIGN(const auto node, load(digest));
   for (const auto& item : node->items) {
-    const std::uint64_t bytes = item.length * item.repeat;
+    const std::uint64_t bytes = item.bytes();
     if (base + bytes > from) {
       if (node->level > 0) {
         PFS_TRY_ASSIGN(const bool go_on, visit_node(item.digest, base, from, visit));
@@ -266,7 +234,7 @@ struct ContentReader::Walk {
 Result<void> ContentReader::walk_node(const Walk& walk, const Digest& digest, std::uint64_t base) const {
   PFS_TRY_ASSIGN(const auto node, load(digest));
   for (const auto& item : node->items) {
-    const std::uint64_t bytes = item.length * item.repeat;
+    const std::uint64_t bytes = item.bytes();
     const std::uint64_t end = base + bytes;
     if (base >= walk.to) return {};
     if (end > walk.from && node->level == 0 && item.length > 0) {

@@ -11,6 +11,7 @@
 
 #include "base/sync.h"
 #include "store/pack/object_writer.h"
+#include "store/tree/list_node.h"
 #include "store/tree/read_ahead.h"
 #include "store/types.h"
 
@@ -47,11 +48,6 @@ class ContentBuilder {
   std::uint64_t size() const { return size_; }
 
  private:
-  struct Item {
-    Digest digest;
-    std::uint64_t length = 0;  // of one chunk, or of everything below an inner item
-    std::uint64_t repeat = 1;
-  };
   struct Waiting {
     ObjectWriter::BatchPtr batch;
     std::vector<std::uint32_t> lengths;
@@ -60,12 +56,12 @@ class ContentBuilder {
   Result<void> take_hashed(bool all);
   Result<void> take(const ChunkRun& run);
   bool stands_between_nodes(std::size_t level) const;
-  Result<void> push(std::size_t level, Item item);
+  Result<void> push(std::size_t level, ListNode::Item item);
   Result<void> close_node(std::size_t level);
 
   ObjectWriter& writer_;
   const Owner owner_;
-  std::vector<std::vector<Item>> levels_;
+  std::vector<std::vector<ListNode::Item>> levels_;
   std::optional<ChunkRun> last_;  // held back: the next chunk may be equal to it
   std::string first_bytes_;       // of a file that may stay inline
   std::uint64_t size_ = 0;
@@ -105,7 +101,6 @@ class ContentReader {
                     const std::function<Result<void>(const ChunkRun&)>& run) const;
 
  private:
-  struct ListNode;
   using ListRef = std::shared_ptr<const ListNode>;
 
   Result<ListRef> load(const Digest& digest) const;

@@ -17,6 +17,26 @@ constexpr std::size_t kMaxSet = std::size_t{1} << 20U;
 
 }  // namespace
 
+std::string encode_xattr_set(const Xattrs& all) {
+  Encoder out;
+  out.u8(kVersion).varint(all.size());
+  for (const auto& [name, value] : all) out.bytes(name).bytes(value);
+  return std::move(out).str();
+}
+
+Result<Xattrs> decode_xattr_set(std::string_view bytes) {
+  Decoder in(bytes);
+  if (in.u8() != kVersion) in.fail();
+  Xattrs all;
+  for (auto count = in.varint(); count > 0 && in.ok(); --count) {
+    const std::string name(in.bytes());
+    if (name.empty() || (!all.empty() && name <= all.rbegin()->first)) in.fail();
+    all.emplace_hint(all.end(), name, in.bytes());
+  }
+  PFS_TRY(in.finish("extended attributes"));
+  return all;
+}
+
 Result<Xattrs> load_xattrs(const Objects& objects, const Xattrs& kept) {
   const auto reference = kept.find("");
   if (reference == kept.end()) return kept;
@@ -25,15 +45,7 @@ Result<Xattrs> load_xattrs(const Objects& objects, const Xattrs& kept) {
   const auto digest = Digest::from_bytes(reference->second);
   PFS_TRY_ASSIGN(const auto object, objects.read({ObjectKind::kXattrs, digest}));
   if (sha256_tagged(kTag, object.bytes) != digest) return damaged();
-  Decoder in(object.bytes);
-  if (in.u8() != kVersion) in.fail();
-  Xattrs all;
-  for (auto count = in.varint(); count > 0 && in.ok(); --count) {
-    std::string name(in.bytes());
-    all[std::move(name)] = std::string(in.bytes());
-  }
-  PFS_TRY(in.finish("extended attributes"));
-  return all;
+  return decode_xattr_set(object.bytes);
 }
 
 Result<Xattrs> keep_xattrs(ObjectWriter& writer, const Xattrs& all) {
@@ -50,11 +62,9 @@ Result<Xattrs> keep_xattrs(ObjectWriter& writer, const Xattrs& all) {
     return Error{Code::kNoSpace, fmt::format("extended attributes of {} bytes; a file keeps {}, and {} of names", bytes, kMaxSet, kMaxNames)};
   }
   if (bytes <= kMaxInlineXattrs) return all;
-  Encoder out;
-  out.u8(kVersion).varint(all.size());
-  for (const auto& [name, value] : all) out.bytes(name).bytes(value);
-  const auto digest = sha256_tagged(kTag, out.str());
-  PFS_TRY(writer.add({ObjectKind::kXattrs, digest}, std::move(out).str()));
+  auto encoded = encode_xattr_set(all);
+  const auto digest = sha256_tagged(kTag, encoded);
+  PFS_TRY(writer.add({ObjectKind::kXattrs, digest}, std::move(encoded)));
   return Xattrs{{"", std::string(digest.bytes())}};
 }
 

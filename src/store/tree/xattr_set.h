@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "store/pack/object_writer.h"
 #include "store/types.h"
 
@@ -18,5 +21,9 @@ Result<Xattrs> load_xattrs(const Objects& objects, const Xattrs& kept);
 /// Errors: kTooLarge (a value over 64 KiB: XATTR_SIZE_MAX), kNoSpace (names over 64 KiB: XATTR_LIST_MAX; 1 MiB in all).
 /// Source: xattr(7), linux/limits.h.
 Result<Xattrs> keep_xattrs(ObjectWriter& writer, const Xattrs& all);
+
+/// The bytes of such an object, and what they hold. Errors: kCorrupt.
+std::string encode_xattr_set(const Xattrs& all);
+Result<Xattrs> decode_xattr_set(std::string_view bytes);
 
 }  // namespace pfs::store

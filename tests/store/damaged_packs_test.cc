@@ -1,0 +1,167 @@
+// What damaged packs cost: what was damaged, and nothing else.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <string>
+#include <vector>
+
+#include <boost/filesystem.hpp>
+#include <catch2/catch.hpp>
+
+#include "base/file.h"
+#include "store/chunk/sha256.h"
+#include "store/pack/pack_row.h"
+#include "support/must.h"
+#include "support/object_store.h"
+
+using namespace pfs;
+using namespace pfs::store;
+using namespace pfs::test;
+
+namespace {
+
+constexpr std::size_t kFrames = 5;
+
+std::string bytes_of(std::size_t frame) { return "object " + std::to_string(frame) + std::string(3000, 'x'); }
+ObjectId id_of(std::size_t frame) { return {ObjectKind::kChunk, sha256(bytes_of(frame))}; }
+
+/// A store whose one pack has a frame for each object.
+class World {
+ public:
+  World() {
+    for (std::size_t frame = 0; frame < kFrames; ++frame) {
+      const auto appended = must(store_.packs().append(PackKind::kData, {{id_of(frame), bytes_of(frame)}}, 1));
+      places_.push_back(appended.locations.front());
+      LocalBatch rows;
+      rows.put(Family::kIndex, object_key(id_of(frame)), places_.back().encode());
+      REQUIRE(store_.local().write(rows));
+    }
+  }
+
+  void seal() { REQUIRE(store_.packs().seal_opened_until(Timestamp{std::numeric_limits<std::int64_t>::max()})); }
+  void restart() { store_.open_packs(); }
+  void damage(std::uint64_t offset) const {
+    const auto file = must(File::open(path(), O_RDWR));
+    std::string byte(1, '\0');
+    REQUIRE(file.read_exactly(offset, std::as_writable_bytes(std::span(byte))));
+    byte[0] = static_cast<char>(byte[0] ^ 0x55);
+    REQUIRE(file.write_at(offset, byte, {}));
+  }
+  void truncate(std::uint64_t size) const { boost::filesystem::resize_file(path(), size); }
+  std::uint64_t size() const { return boost::filesystem::file_size(path()); }
+  const Location& place(std::size_t frame) const { return places_[frame]; }
+
+  /// Which objects can be read; the others are kCorrupt.
+  std::vector<std::size_t> readable() {
+    std::vector<std::size_t> found;
+    for (std::size_t frame = 0; frame < kFrames; ++frame) {
+      const auto object = store_.objects().read(id_of(frame));
+      if (object) {
+        CHECK(object->bytes == bytes_of(frame));
+        found.push_back(frame);
+      } else {
+        CHECK(object.error().code == Code::kCorrupt);
+        CHECK_THAT(object.error().message, Catch::Matchers::Contains("pack"));
+      }
+    }
+    return found;
+  }
+  ObjectStore& store() { return store_; }
+
+ private:
+  std::string path() const {
+    for (const auto* directory : {"open", "packs"}) {
+      for (boost::filesystem::recursive_directory_iterator entry(store_.directory() / directory), end; entry != end; ++entry) {
+        if (boost::filesystem::is_regular_file(entry->path())) {
+          ::chmod(entry->path().c_str(), 0600);
+          return entry->path().string();
+        }
+      }
+    }
+    throw std::runtime_error("no pack");
+  }
+
+  ObjectStore store_;
+  std::vector<Location> places_;
+};
+
+using Frames = std::vector<std::size_t>;
+
+}  // namespace
+
+TEST_CASE("a damaged frame of a pack that was left open takes no other frame with it", "[store]") {
+  World world;
+  world.damage(world.place(1).frame_offset + kFrameHeaderSize + 40);
+  world.restart();
+  CHECK(world.readable() == Frames{0, 2, 3, 4});
+  world.seal();
+  world.restart();
+  CHECK(world.readable() == Frames{0, 2, 3, 4});
+}
+
+TEST_CASE("a torn last frame is cut off, and the pack goes on behind the others", "[store]") {
+  World world;
+  world.truncate(world.size() - 10);
+  world.restart();
+  CHECK(world.size() == world.place(kFrames - 1).frame_offset);
+  const std::string more = "more";
+  const auto appended = must(world.store().packs().append(PackKind::kData, {{{ObjectKind::kChunk, sha256(more)}, more}}, 1));
+  CHECK(appended.locations.front().frame_offset == world.place(kFrames - 1).frame_offset);
+}
+
+TEST_CASE("a damaged header of a pack that was left open is made anew", "[store]") {
+  World world;
+  world.damage(GENERATE(0, 9, 20, 63));
+  world.restart();
+  CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
+  world.restart();
+  CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("a pack that was made and never written is removed", "[store]") {
+  World world;
+  world.truncate(GENERATE(0, 10, 64));
+  if (world.size() == kPackHeaderSize) world.damage(0);
+  world.restart();
+  CHECK(world.store().packs().sealed_packs().empty());
+  CHECK(world.readable().empty());
+}
+
+TEST_CASE("a damaged footer keeps nobody from finding, reading and storing", "[store]") {
+  World world;
+  world.seal();
+  world.damage(world.size() - GENERATE(1, 10, 30, 300));
+  world.restart();
+  CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
+  for (std::size_t frame = 0; frame < kFrames; ++frame) CHECK(must(world.store().objects().contains(id_of(frame))));
+}
+
+TEST_CASE("what a sealed pack has lost is named, and the rest is read", "[store]") {
+  World world;
+  world.seal();
+  world.truncate(world.place(3).frame_offset + 10);
+  world.restart();
+  CHECK(world.readable() == Frames{0, 1, 2});
+  for (std::size_t frame = 0; frame < kFrames; ++frame) CHECK(must(world.store().objects().contains(id_of(frame))));
+}
+
+TEST_CASE("a damaged row of the index or of a pack is refused by name", "[store]") {
+  World world;
+  LocalBatch rows;
+  SECTION("index") {
+    rows.put(Family::kIndex, object_key(id_of(2)), "short");
+    REQUIRE(world.store().local().write(rows));
+    const auto object = world.store().objects().read(id_of(2));
+    REQUIRE_FALSE(object);
+    CHECK(object.error().code == Code::kCorrupt);
+  }
+  SECTION("pack") {
+    world.seal();
+    rows.put(Family::kPack, pack_key(world.place(0).pack), "short");
+    REQUIRE(world.store().local().write(rows));
+    const auto packs = PackSet::open(world.store().directory() / "open", world.store().local(),
+                                     *must(DirBlobStore::open(world.store().directory() / "packs")), world.store().clock());
+    REQUIRE_FALSE(packs);
+    CHECK(packs.error().code == Code::kCorrupt);
+  }
+}
