@@ -56,6 +56,7 @@ soak:
 
 # The peers that are installed, in small sizes, and the mount.
 bench: store_rows
+	@command -v python3 >/dev/null || { . scripts/packages.sh && install_missing bench python3; }
 	@$(STORE_BENCH) --quick $(BENCH_ARGS)
 	@bench/mount_bench.sh $(CURDIR)/build/bin
 	@bench/mount_latencies.py $(CURDIR)/build/bin

@@ -3,15 +3,18 @@
 # Usage: scripts/run.sh          start (says so when it is running already)
 #        scripts/run.sh --stop   finish what is open, unmount and end
 #
-# As root it serves /pfs from /var/lib/pfs; as a user ~/pfs from the directories of the XDG specification. Elsewhere:
-# set PFS_STORE, PFS_MOUNT, PFS_SOCKET, in the environment or behind `make run`.
+# As root it serves /pfs from /var/lib/pfs/store, as the service does; as a user ~/pfs from the directories of the XDG
+# specification. Elsewhere: set PFS_STORE, PFS_MOUNT, PFS_SOCKET, in the environment or behind `make run`.
 #
 # On a new store it ends with the example of the README, examples/edges, run in containers; PFS_EXAMPLE=no leaves that out.
 set -eu
 cd "$(dirname "$0")/.."
 
 if [ "$(id -u)" -eq 0 ]; then
-  store=${PFS_STORE:-/var/lib/pfs}
+  store=/var/lib/pfs/store
+  # a store may be the directory itself; inside of it nobody shall make another
+  [ ! -e /var/lib/pfs/FORMAT ] || store=/var/lib/pfs
+  store=${PFS_STORE:-$store}
   mount=${PFS_MOUNT:-/pfs}
   socket=${PFS_SOCKET:-/run/pfs/pfsd.sock}
 else
@@ -43,10 +46,11 @@ HINTS
   [ "$socket" = /run/pfs/pfsd.sock ] || echo "  export PFS_ADDRESS=unix:$socket"
   [ "$mount" = /pfs ] || echo "  export PFS_MOUNT=$mount"
   cat <<HINTS
-  mkdir $mount/data@master
-  cp README.md $mount/data@master/
-  pfs list commit data@master
-  pfs get file data@master:/README.md
+  mkdir -p $mount/hello@master
+  cp README.md $mount/hello@master/
+  echo "the first file" > $mount/hello@master/.pfs/commit
+  pfs list commit hello@master
+  pfs get file hello@master:/README.md
 HINTS
 }
 
