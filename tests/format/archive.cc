@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include <zstd.h>
 
 #include <fmt/format.h>
 
 #include "store/chunk/sha256.h"
+#include "store/refs/records.h"
 #include "support/must.h"
 
 namespace pfs::test {
@@ -19,6 +22,8 @@ namespace {
 
 using store::Kind;
 using store::NodePtr;
+
+constexpr std::size_t kLongXattr = 128;  // from there on its sum is enough
 
 char letter(Kind kind) { return "?fdlpsbc"[static_cast<std::size_t>(kind)]; }
 
@@ -56,7 +61,11 @@ void add_entries(store::LiveTrees& trees, const NodePtr& directory, const std::s
     if (about.kind == Kind::kFile) line += " " + sum_of(trees, node, stat.size);
     if (about.kind == Kind::kSymlink) line += " -> " + printable(must(trees.read_link(node)));
     if (about.rdev != 0) line += fmt::format(" rdev {}", about.rdev);
-    for (const auto& [name, value] : must(trees.xattrs(node))) line += fmt::format(" {}={}", name, printable(value));
+    if (stat.links > 1) line += fmt::format(" link {:x} of {}", stat.link_id, stat.links);
+    for (const auto& [name, value] : must(trees.xattrs(node))) {
+      line += value.size() <= kLongXattr ? fmt::format(" {}={}", name, printable(value))
+                                         : fmt::format(" {}: {} bytes {}", name, value.size(), store::sha256(value).hex());
+    }
     lines.push_back(std::move(line));
     if (about.kind == Kind::kDirectory) add_entries(trees, node, below, lines);
   }
@@ -79,6 +88,8 @@ void add_commit(store::Store& store, const store::Commit& commit, Known& known, 
                               commit.root.totals.bytes));
   for (const auto& cause : commit.provenance)
     lines.push_back(fmt::format("  made from {} {}", cause.branch.str(), cause.commit.hex()));
+  if (commit.root.totals.links != 0)
+    lines.push_back(fmt::format("  links {} side tree {}", commit.root.totals.links, commit.links.hex()));
   if (const auto found = known.find(commit.root.root); found != known.end()) {
     lines.push_back("  as in commit " + found->second.commit);
     return;
@@ -90,11 +101,35 @@ void add_commit(store::Store& store, const store::Commit& commit, Known& known, 
   lines.insert(lines.end(), written.lines.begin(), written.lines.end());
 }
 
+/// What somebody has said of the branch; empty where nobody has said anything.
+std::string settings_of(store::Store& store, const store::Branch& branch) {
+  std::string line;
+  if (branch.policy.when) line += fmt::format(" commit {}", name_of(*branch.policy.when));
+  if (branch.policy.after) line += fmt::format(" after {} ms", branch.policy.after->count());
+  if (branch.policy.max) line += fmt::format(" max {} ms", branch.policy.max->count());
+  if (branch.owner) {
+    auto& trees = store.trees();
+    const auto root = must(trees.stat(trees.root(must(trees.branch(branch.ref))))).attributes;
+    line += fmt::format(" owner {}:{} root {}:{}", branch.owner->uid, branch.owner->gid, root.uid, root.gid);
+  }
+  if (branch.trigger) line += fmt::format(" trigger '{}'", branch.trigger->str());
+  for (const auto& upstream : branch.provenance) line += " made from " + upstream.str();
+  return line;
+}
+
 void add_branch(store::Store& store, const store::Branch& branch, const Known& known, std::vector<std::string>& lines) {
   lines.push_back(fmt::format("branch {} head {} open {} by hand {} '{}' output of '{}' log {} created {}",
                               branch.ref.str(), id_or_dash(branch.head), branch.open.hex(),
                               branch.opened_by_hand, printable(branch.open_description), branch.output_of,
                               branch.log_length, time_of(branch.created)));
+  const auto settings = settings_of(store, branch);
+  if (!settings.empty()) lines.push_back("  settings" + settings);
+  if (branch.open_tree) {
+    const auto& [root, links] = *branch.open_tree;
+    lines.push_back(fmt::format("  opened {} with root {} data {} files {} bytes {} links {} side tree {}",
+                                time_of(branch.opened), root.root.hex(), root.data_digest.hex(), root.totals.files,
+                                root.totals.bytes, root.totals.links, links.hex()));
+  }
   for (const auto& entry : must(store.catalog().log(branch.ref, 1000))) {
     lines.push_back(fmt::format("  log {} {} -> {} {} {}", entry.number, id_or_dash(entry.old_head), entry.new_head.hex(),
                                 time_of(entry.when), entry.why));
@@ -105,6 +140,29 @@ void add_branch(store::Store& store, const store::Branch& branch, const Known& k
   if (branch.head && live == known.at(must(store.catalog().commit(*branch.head)).root.root).lines)
     live = {"  as in HEAD " + branch.head->hex()};
   lines.insert(lines.end(), live.begin(), live.end());
+}
+
+void add_listeners(store::Store& store, std::vector<std::string>& lines) {
+  constexpr std::string_view kCursors = "cursor/";
+  std::optional<store::Seq> first;
+  must(store.refs().scan(kCursors, "", [&](std::string_view key, const store::RefValue& row) {
+    const auto at = must(store::decode_cursor(row.value));
+    lines.push_back(fmt::format("cursor {} {}", key.substr(kCursors.size()), at.value()));
+    first = std::min(first.value_or(at), at);
+    return true;
+  }));
+  if (!first) return;
+  const auto events = must(store.refs().events(*first, 100'000, std::chrono::milliseconds(0)));
+  for (const auto& event : events) lines.push_back(line_of(event));
+}
+
+void add_transactions(store::Store& store, std::vector<std::string>& lines) {
+  constexpr std::string_view kTransactions = "transaction/";
+  must(store.refs().scan(kTransactions, "", [&](std::string_view key, const store::RefValue& row) {
+    lines.push_back(fmt::format("transaction {} {} bytes {}", key.substr(kTransactions.size()), row.value.size(),
+                                store::sha256(row.value).hex()));
+    return true;
+  }));
 }
 
 using File = std::unique_ptr<FILE, int (*)(FILE*)>;
@@ -133,6 +191,28 @@ std::size_t checked_size(std::size_t size) {
 
 }  // namespace
 
+std::string noise(std::string_view seed, std::size_t size) {
+  std::string out;
+  for (std::uint64_t i = 0; out.size() < size; ++i) {
+    const auto digest = store::sha256(std::string(seed) + std::to_string(i));
+    out.append(digest.bytes());
+  }
+  out.resize(size);
+  return out;
+}
+
+std::string text(std::string_view seed, std::size_t size) {
+  std::string out;
+  for (int line = 0; out.size() < size; ++line)
+    out += fmt::format("{}: line {} of a text that can be compressed, {:x}\n", seed, line, line * 7919 % 1009);
+  out.resize(size);
+  return out;
+}
+
+std::string line_of(const store::RefEvent& event) {
+  return fmt::format("event {} {} {} {}", event.seq.value(), event.kind, printable(event.key), printable(event.value));
+}
+
 std::vector<std::string> describe(store::Store& store) {
   std::vector<std::string> lines;
   auto repos = must(store.catalog().repos());
@@ -147,6 +227,8 @@ std::vector<std::string> describe(store::Store& store) {
     std::sort(branches.begin(), branches.end(), [](const auto& a, const auto& b) { return a.ref < b.ref; });
     for (const auto& branch : branches) add_branch(store, branch, known, lines);
   }
+  add_listeners(store, lines);
+  add_transactions(store, lines);
   return lines;
 }
 

@@ -1,12 +1,18 @@
 // Stores of every version of the format that there has been: they open, hold what their manifests say, and go on.
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <mutex>
+#include <span>
+#include <thread>
 
 #include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 
 #include "format/archive.h"
 #include "format/upper_program.h"
+#include "format/whole_archive.h"
+#include "store/events.h"
 #include "support/pipeline_fixture.h"
 #include "support/temporary_directory.h"
 
@@ -44,6 +50,7 @@ class Archived {
     options.path = directory_ / "store";
     options.clock = &clock;
     options.automatic_commits = false;
+    options.packing.automatic = false;
     auto store = must(store::Store::open(options));
     must(store->resume());
     return store;
@@ -87,6 +94,18 @@ std::string read(store::Store& store, const std::string& commit, const std::stri
   return text;
 }
 
+/// What has become of the commits of a manifest, as difference() tells it. The commit that the first open finished is stamped
+/// with the time of that open, so it is left out.
+std::string change_of_commits(const Archived& archived, store::Store& store) {
+  const auto manifest = archived.manifest(false);
+  auto before = commits_in(manifest, manifest);
+  auto after = commits_in(describe(store), manifest);
+  for (auto* lines : {&before, &after}) {
+    std::erase_if(*lines, [](const auto& line) { return line.find("'being finished'") != std::string::npos; });
+  }
+  return difference(before, after);
+}
+
 /// A file more in every branch of people, and an edit of a file that was cut into chunks long ago; all of it finished.
 void change_all(store::Store& store) {
   auto& trees = store.trees();
@@ -98,13 +117,40 @@ void change_all(store::Store& store) {
     if (const auto text = trees.lookup(root, "text.txt")) must(trees.write(*text, 12'345, as_bytes("*** edited ***")));
     CHECK(must(store.catalog().finish(branch.ref, {})).made);
   }
-  must(store.catalog().retarget(must(BranchRef::parse("data@release")), must(CommitRef::parse("data@frozen"))));
 }
+
+/// Told of events, on another thread.
+class Heard {
+ public:
+  store::EventListener listener() {
+    return [this](std::span<const store::RefEvent> events) -> Result<void> {
+      const std::lock_guard lock(mutex_);
+      for (const auto& event : events) lines_.push_back(line_of(event));
+      return {};
+    };
+  }
+  /// As soon as there are so many, or after a time in which there should have been.
+  std::vector<std::string> wait_for(std::size_t count) {
+    for (int waited = 0; waited < 3000 && lines().size() < count; ++waited) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return lines();
+  }
+
+ private:
+  std::vector<std::string> lines() {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
 
 }  // namespace
 
 TEST_CASE("an archived store opens and holds what its manifest says, twice", "[store][format]") {
-  const Archived archived(GENERATE(as<std::string>(), PFS_ARCHIVED_VERSIONS));
+  const Archived archived(GENERATE(as<std::string>(), PFS_ARCHIVED_VERSIONS, PFS_WHOLE_ARCHIVES));
   const ArchiveClock clock(kArchiveRead);
   for (int times = 0; times < 2; ++times) {
     const auto store = archived.open(clock);
@@ -117,24 +163,59 @@ TEST_CASE("an archived store opens and holds what its manifest says, twice", "[s
 TEST_CASE("an archived store is changed and finished, and what it held stays", "[store][format]") {
   const Archived archived(GENERATE(as<std::string>(), PFS_ARCHIVED_VERSIONS));
   const ArchiveClock clock(kArchiveRead, true);
-  change_all(*archived.open(clock));
+  {
+    const auto store = archived.open(clock);
+    change_all(*store);
+    must(store->catalog().retarget(must(BranchRef::parse("data@release")), must(CommitRef::parse("data@frozen"))));
+  }
 
   const auto store = archived.open(clock);
   CHECK(read(*store, "data@open", "/added") == "added to data@open");
   CHECK(read(*store, "data@open", "/being-written") == "first second");
   CHECK(read(*store, "data@release", "/frozen") == read(*store, "data@frozen", "/frozen"));
   CHECK(read(*store, "data@master", "/text.txt").substr(12'340, 24).find("*** edited ***") != std::string::npos);
-  const auto before = commits_in(archived.manifest(false), archived.manifest(false));
-  auto after = commits_in(describe(*store), archived.manifest(false));
-  // the commit that the first open finished is stamped with the time of that open
-  std::vector<std::string> expected;
-  for (const auto& line : before) {
-    if (line.find("'being finished'") == std::string::npos) expected.push_back(line);
-  }
-  std::erase_if(after, [](const auto& line) { return line.find("'being finished'") != std::string::npos; });
-  const auto differs = difference(expected, after);
+  const auto differs = change_of_commits(archived, *store);
   INFO(differs);
   CHECK(differs.empty());
+}
+
+TEST_CASE("what an archive was made of stays through commits, packing and repacking", "[store][format]") {
+  const Archived archived(GENERATE(as<std::string>(), PFS_WHOLE_ARCHIVES));
+  const ArchiveClock clock(kArchiveRead, true);
+  const std::vector<std::string> nothing;
+  {
+    const auto store = archived.open(clock);
+    CHECK(whole::missing_in(*store) == nothing);
+    const auto by_hand = must(BranchRef::parse("whole@by-hand"));
+    const auto promised = must(store->catalog().branch(by_hand)).open;
+    change_all(*store);
+    CHECK(must(store->catalog().branch(by_hand)).head == promised);
+    CHECK(whole::missing_in(*store) == nothing);
+    must(store->pack());
+    const auto repacked = must(store->repack({}));
+    CHECK(repacked.packs_rewritten > 0);
+    CHECK(repacked.damaged == 0);
+    CHECK(whole::missing_in(*store) == nothing);
+  }
+  const auto store = archived.open(clock);
+  CHECK(whole::missing_in(*store) == nothing);
+  for (const auto& file : whole::staged_files()) CHECK(read(*store, file.branch, file.path) == file.bytes);
+  CHECK(read(*store, "other@derived", "/added") == "added to other@derived");
+  const auto differs = change_of_commits(archived, *store);
+  INFO(differs);
+  CHECK(differs.empty());
+}
+
+TEST_CASE("a listener is told of what its archived cursor has not come to", "[store][format]") {
+  const Archived archived(GENERATE(as<std::string>(), PFS_WHOLE_ARCHIVES));
+  auto expected = archived.manifest(false);
+  std::erase_if(expected, [](const auto& line) { return !line.starts_with("event "); });
+  REQUIRE_FALSE(expected.empty());
+  const ArchiveClock clock(kArchiveRead, true);
+  const auto store = archived.open(clock);
+  Heard heard;
+  const auto feed = must(store::EventFeed::start(store->refs(), whole::kListener, store::EventStart::kNow, heard.listener()));
+  CHECK(heard.wait_for(expected.size()) == expected);
 }
 
 TEST_CASE("an archived store's pipeline goes on, and skips what it has done", "[trigger][format]") {

@@ -1,15 +1,20 @@
-// Makes the archived store of this version of the format: make_archive ARCHIVE MANIFEST. Run by hand when the format
-// changes: the target `format_archive` does. What a store can hold is in it, a commit that was being finished when its
-// process was killed among it; the manifest says what an open must find.
+// Makes the archived stores of this version of the format: make_archive [--whole] ARCHIVE MANIFEST. Run by hand when the format
+// changes: the targets `format_archive` and `format_archive_whole` do. The one has a commit that was being finished when its
+// process was killed, and a pipeline; the other (--whole) what is packed, linked, spooled and queued. The manifest says what an
+// open must find.
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
 #include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
 #include "format/archive.h"
+#include "format/hand.h"
+#include "format/make_whole.h"
 #include "format/upper_program.h"
-#include "store/chunk/sha256.h"
+#include "format/whole_archive.h"
 #include "support/child.h"
 #include "support/pipeline_fixture.h"
 #include "support/temporary_directory.h"
@@ -17,86 +22,10 @@
 namespace pfs::test {
 namespace {
 
-constexpr std::int64_t kBegin = 1'700'000'000;
 constexpr std::uint64_t kSealPackAt = 20'000;  // so that a small store has sealed packs
 
 using store::Kind;
 using store::NodePtr;
-
-/// Bytes without a pattern, the same in every run.
-std::string noise(const std::string& seed, std::size_t size) {
-  std::string out;
-  for (std::uint64_t i = 0; out.size() < size; ++i) {
-    const auto digest = store::sha256(seed + std::to_string(i));
-    out.append(reinterpret_cast<const char*>(digest.bytes().data()), digest.bytes().size());
-  }
-  out.resize(size);
-  return out;
-}
-
-std::string text(const std::string& seed, std::size_t size) {
-  std::string out;
-  for (int line = 0; out.size() < size; ++line)
-    out += fmt::format("{}: line {} of a text that can be compressed, {:x}\n", seed, line, line * 7919 % 1009);
-  out.resize(size);
-  return out;
-}
-
-/// Changes to a store, as somebody at a shell makes them.
-class Hand {
- public:
-  explicit Hand(store::Store& store) : store_(store), trees_(store.trees()) {}
-
-  static BranchRef ref(const std::string& branch) { return must(BranchRef::parse(branch)); }
-  store::Catalog& catalog() { return store_.catalog(); }
-  store::LiveTrees& trees() { return trees_; }
-
-  void branch(const std::string& name, std::optional<CommitId> head = std::nullopt) {
-    must(catalog().create_branch(ref(name), head, true));
-  }
-  CommitId commit(const std::string& branch, const std::string& description = "") {
-    store::FinishOptions options;
-    options.author = "archivist";
-    options.description = description;
-    return must(catalog().finish(ref(branch), options)).commit;
-  }
-  NodePtr root(const std::string& branch) { return trees_.root(must(trees_.branch(ref(branch)))); }
-  NodePtr at(const std::string& branch, const std::string& path) {
-    return must(trees_.walk(root(branch), must(RepoPath::parse(path))));
-  }
-  NodePtr parent(const std::string& branch, const std::string& path) {
-    return must(trees_.walk(root(branch), must(RepoPath::parse(path)).parent()));
-  }
-  static std::string name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-  NodePtr make(const std::string& branch, const std::string& path, store::MakeRequest request) {
-    return must(trees_.make(parent(branch, path), name(path), request));
-  }
-  NodePtr directory(const std::string& branch, const std::string& path) {
-    return make(branch, path, {Kind::kDirectory, 0755, 0, 0, 0, {}, true});
-  }
-  NodePtr file(const std::string& branch, const std::string& path, const std::string& bytes) {
-    const auto made = make(branch, path, {Kind::kFile, 0644, 0, 0, 0, {}, true});
-    write(made, 0, bytes);
-    return made;
-  }
-  void write(const NodePtr& file, std::uint64_t offset, const std::string& bytes, bool released = true) {
-    trees_.opened_for_write(file);
-    if (!bytes.empty()) must(trees_.write(file, offset, as_bytes(bytes)));
-    if (released) trees_.released_for_write(file);
-  }
-  void change(const NodePtr& node, const store::AttributeChange& change) { must(trees_.set_attributes(node, change)); }
-  void remove(const std::string& branch, const std::string& path, bool is_directory) {
-    must(trees_.remove(parent(branch, path), name(path), is_directory));
-  }
-  void rename(const std::string& from, const std::string& path, const std::string& to, const std::string& to_path) {
-    must(trees_.rename(parent(from, path), name(path), parent(to, to_path), name(to_path), store::RenameMode::kReplace));
-  }
-
- private:
-  store::Store& store_;
-  store::LiveTrees& trees_;
-};
 
 void first_commit(Hand& hand) {
   const std::string b = "data@master";
@@ -268,7 +197,7 @@ void run_pipeline(const std::string& directory) {
 
 /// The rest, in a process that is killed while it finishes the branch.
 int finish_frozen(const std::string& directory) {
-  const ArchiveClock clock(kBegin + 30'000, true);
+  const ArchiveClock clock(kArchiveBegin + 30'000, true);
   auto store = must(store::Store::open(options(directory, clock)));
   Hand hand(*store);
   open_changes(hand);
@@ -292,10 +221,22 @@ void write_manifest(const std::string& directory, const std::string& path) {
   must(write_file_atomically(path, lines));
 }
 
+/// What a process leaves in a store and no process reads.
+void remove_traces(const std::string& store) {
+  boost::filesystem::remove(store + "/LOCK");
+  for (const auto& file : boost::filesystem::directory_iterator(store + "/db")) {
+    if (file.path().filename().string().starts_with("LOG")) boost::filesystem::remove(file.path());  // RocksDB's diary
+  }
+}
+
+void print_size(const std::string& archive) {
+  std::printf("%s: %llu bytes\n", archive.c_str(), static_cast<unsigned long long>(boost::filesystem::file_size(archive)));
+}
+
 int make(const std::string& archive, const std::string& manifest) {
   const TemporaryDirectory directory;
   {
-    const ArchiveClock clock(kBegin, true);
+    const ArchiveClock clock(kArchiveBegin, true);
     auto store = must(store::Store::open(options(directory.path(), clock)));
     Hand hand(*store);
     must(hand.catalog().create_repo(must(RepoName::parse("data")), "made for the archive"));
@@ -310,15 +251,42 @@ int make(const std::string& archive, const std::string& manifest) {
   run_pipeline(directory.path());
   const auto end = run_child({"/proc/self/exe", "--finish-frozen", directory.path()}, {"PFS_FAULT=store.finish.walked:kill:4"});
   if (end.signal != SIGKILL) throw std::runtime_error("the process that finishes a commit was not killed in it");
-  boost::filesystem::remove(directory / "store/LOCK");
   boost::filesystem::remove_all(directory / "jobs");
-  // RocksDB's own diary, which nobody reads
-  for (const auto& file : boost::filesystem::directory_iterator(directory / "store/db")) {
-    if (file.path().filename().string().starts_with("LOG")) boost::filesystem::remove(file.path());
-  }
+  remove_traces(directory / "store");
   pack_archive(directory.path(), archive);
   write_manifest(directory.path(), manifest);
-  std::printf("%s: %llu bytes\n", archive.c_str(), static_cast<unsigned long long>(boost::filesystem::file_size(archive)));
+  print_size(archive);
+  return 0;
+}
+
+int make_whole(const std::string& archive, const std::string& manifest) {
+  constexpr std::time_t kSpoolsWritten = kArchiveBegin + 10'000'000;
+  const TemporaryDirectory directory;
+  const auto end = run_child({"/proc/self/exe", "--write-whole", directory.path()});
+  if (end.status != 0) {
+    const auto why = read_file(directory / "error").value_or("it was killed");
+    throw std::runtime_error("the process that writes the store failed: " + why);
+  }
+  // a spool's own time is its file's, and an archive keeps whole seconds of it
+  for (const auto& spool : boost::filesystem::directory_iterator(directory / "store/stage/spool")) {
+    boost::filesystem::last_write_time(spool.path(), kSpoolsWritten);
+  }
+  boost::filesystem::remove(directory / "store/ballast");
+  remove_traces(directory / "store");
+  pack_archive(directory.path(), archive);
+
+  const TemporaryDirectory unpacked;
+  unpack_archive(archive, unpacked.path());
+  const ArchiveClock clock(kArchiveRead);
+  auto opened = options(unpacked.path(), clock);
+  opened.packing.automatic = false;
+  const auto store = must(store::Store::open(opened));
+  must(store->resume());
+  for (const auto& missing : whole::missing_in(*store)) throw std::runtime_error("not in the archive: " + missing);
+  std::string lines;
+  for (const auto& line : describe(*store)) lines += line + "\n";
+  must(write_file_atomically(manifest, lines));
+  print_size(archive);
   return 0;
 }
 
@@ -326,11 +294,13 @@ int make(const std::string& archive, const std::string& manifest) {
 }  // namespace pfs::test
 
 int main(int argc, char** argv) try {
+  if (argc == 4 && std::strcmp(argv[1], "--whole") == 0) return pfs::test::make_whole(argv[2], argv[3]);
   if (argc != 3) {
-    std::fputs("usage: make_archive ARCHIVE MANIFEST\n", stderr);
+    std::fputs("usage: make_archive [--whole] ARCHIVE MANIFEST\n", stderr);
     return 2;
   }
   if (std::strcmp(argv[1], "--finish-frozen") == 0) return pfs::test::finish_frozen(argv[2]);
+  if (std::strcmp(argv[1], "--write-whole") == 0) return pfs::test::write_whole(argv[2]);
   return pfs::test::make(argv[1], argv[2]);
 } catch (const std::exception& e) {
   std::fprintf(stderr, "make_archive: %s\n", e.what());
