@@ -103,6 +103,7 @@ class GrpcServer final : public Server {
     if (!server_) return Error{Code::kUnavailable, "api: gRPC did not start; see the log"};
     for (std::size_t i = 0; i < ports.size(); ++i) {
       tcp_.addresses[i].port = static_cast<std::uint16_t>(ports[i]);
+      probe_idle_clients(tcp_.addresses[i].port);
       spdlog::info("api: listening on {}{}", tcp_.addresses[i].str(), protection());
     }
     accept_loop_.emplace(*listener_, callers_, *server_);

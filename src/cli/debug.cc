@@ -1,9 +1,5 @@
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +8,7 @@
 
 #include "api/client/jobs.h"
 #include "cli/commands.h"
+#include "cli/foreground.h"
 #include "cli/job_id.h"
 
 namespace pfs::cli {
@@ -25,34 +22,12 @@ struct Arguments {
 
 /// At our terminal; its status is told on stderr where it is not 0.
 Result<void> run_here(const std::vector<std::string>& words) {
-  std::vector<char*> raw;
-  for (const auto& word : words) raw.push_back(const_cast<char*>(word.c_str()));
-  raw.push_back(nullptr);
-  // a ctrl-C is for who works in there, not for us, who take the container away afterwards
-  struct sigaction ignore {};
-  struct sigaction before {};
-  ignore.sa_handler = SIG_IGN;
-  ::sigaction(SIGINT, &ignore, &before);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t interrupt;
-  ::sigemptyset(&interrupt);
-  ::sigaddset(&interrupt, SIGINT);
-  ::posix_spawnattr_setsigdefault(&attributes, &interrupt);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  pid_t child = 0;
-  const int failed = ::posix_spawnp(&child, raw[0], nullptr, &attributes, raw.data(), environ);
-  ::posix_spawnattr_destroy(&attributes);
-  int status = 0;
-  if (failed == 0) {
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-  }
-  ::sigaction(SIGINT, &before, nullptr);
-  if (failed != 0) {
+  const auto ended = run_in_foreground(words);
+  if (!ended) {
     return Error{Code::kUnavailable,
                  fmt::format("{}: cannot be started here; run this on pfsd's machine, as its user", words[0])};
   }
+  const int status = *ended;
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
     fmt::print(stderr, "the command ended with status {}\n", WEXITSTATUS(status));
   }

@@ -1,15 +1,12 @@
 #include "cli/editor.h"
 
-#include <spawn.h>
 #include <sys/wait.h>
 
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
-extern char** environ;
+#include "cli/foreground.h"
 
 namespace pfs::cli {
 namespace {
@@ -28,19 +25,7 @@ std::string chosen(const std::string& editor) {
 Result<void> edit_file(const std::string& path, const std::string& editor) {
   const auto command = chosen(editor);
   // the editor may be a command with arguments; the path is one word whatever is in it
-  std::string shell = "sh";
-  std::string flag = "-c";
-  std::string script = command + " \"$1\"";
-  std::string file = path;
-  std::array<char*, 6> arguments = {shell.data(), flag.data(), script.data(), shell.data(), file.data(), nullptr};
-  pid_t pid = -1;
-  if (posix_spawn(&pid, "/bin/sh", nullptr, nullptr, arguments.data(), environ) != 0) {
-    return error_from_errno(errno, "start /bin/sh");
-  }
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return error_from_errno(errno, "wait for the editor");
-  }
+  PFS_TRY_ASSIGN(const int status, run_in_foreground({"/bin/sh", "-c", command + " \"$1\"", "sh", path}));
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return Error{Code::kInvalid, fmt::format("editor '{}': ended badly; nothing is changed. Choose one with --editor or EDITOR", command)};
 }

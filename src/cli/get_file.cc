@@ -67,13 +67,7 @@ class FileWriter final : public client::FileSink {
                          : write_all(file_.fd(), bytes, path_);
   }
   /// The last file is whole. Errors: kConflict.
-  Result<void> end_file() const {
-    if (missing_ == 0) return {};
-    return Error{Code::kConflict,
-                 fmt::format("{}: has been made shorter while it was read, the last {} bytes are "
-                             "missing; get it again, or from a commit",
-                             printable(name_), missing_)};
-  }
+  Result<void> end_file() const { return client::check_whole(name_, missing_); }
 
  private:
   const std::string path_;
@@ -97,6 +91,7 @@ class TreeWriter final : public client::FileSink {
     PFS_TRY(end_file());
     PFS_TRY_ASSIGN(path_, local_path(file.path));
     modified_ = file.modified;
+    missing_ = file.size;
     switch (file.kind) {
       case client::FileKind::kFile: {
         PFS_TRY_ASSIGN(file_, File::open(path_, O_WRONLY | O_CREAT | O_TRUNC, file.mode & 0777));
@@ -119,11 +114,13 @@ class TreeWriter final : public client::FileSink {
   }
   Result<void> data(std::string_view bytes) override {
     progress_.add(bytes.size());
+    missing_ -= std::min<std::uint64_t>(missing_, bytes.size());
     return write_all(file_.fd(), bytes, path_);
   }
   /// The last file is whole: it gets its time.
   Result<void> end_file() {
     if (!file_) return {};
+    PFS_TRY(client::check_whole(path_, missing_));
     const timespec time{modified_.seconds(), modified_.fraction()};
     const timespec times[] = {time, time};
     const bool set = futimens(file_.fd(), times) == 0;
@@ -153,6 +150,7 @@ class TreeWriter final : public client::FileSink {
   Progress& progress_;
   std::string path_;
   Timestamp modified_;
+  std::uint64_t missing_ = 0;  // bytes of the file that have not come yet
   File file_;
 };
 

@@ -63,6 +63,7 @@ class FileReplacer final : public client::FileSink {
   }
   Result<void> end_file() {
     if (!file_) return {};
+    PFS_TRY(client::check_whole(path_, info_.size - std::min(info_.size, written_)));
     if (fchmod(file_.fd(), info_.mode & kPermissionBits) != 0)
       return error_from_errno(errno, temporary_);
     PFS_TRY(set_time(temporary_, info_.modified));

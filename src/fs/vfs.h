@@ -199,6 +199,7 @@ class Vfs final : public store::TreeObserver {
   void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                      const std::vector<store::NodePtr>& orphans) override;
   void branch_changed(const BranchRef& branch) override;
+  void commits_deleted(const RepoName& repo, const std::vector<CommitId>& commits) override;
   bool write_back(const BranchRef& branch) override;
 
  private:

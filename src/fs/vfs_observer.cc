@@ -2,6 +2,7 @@
 #include <future>
 #include <memory>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "fs/vfs.h"
@@ -96,6 +97,12 @@ void Vfs::branch_changed(const BranchRef& branch) {
   // the name of a branch that is there is never dropped: what is mounted or bound below it would go
   if (record || record.error().code != Code::kNotFound) return;
   drop_names(kRootNode, {branch.str()});
+}
+
+void Vfs::commits_deleted(const RepoName& repo, const std::vector<CommitId>& commits) {
+  std::vector<std::string> names;
+  for (const auto& commit : commits) names.push_back(fmt::format("{}@{}", repo.str(), commit.hex()));
+  drop_names(kRootNode, names);
 }
 
 }  // namespace pfs::fs

@@ -224,6 +224,8 @@ class TreeObserver {
                              const std::vector<NodePtr>& orphans) = 0;
   /// A branch was made, deleted or finished a commit: names in the mount's root and `.pfs` may have changed.
   virtual void branch_changed(const BranchRef& branch) = 0;
+  /// Commits were deleted, by themselves or with their repo: what is open of them can be read on, their names lead nowhere.
+  virtual void commits_deleted(const RepoName& repo, const std::vector<CommitId>& commits) = 0;
   /// A commit of the branch was asked for: what programs have stored through shared mappings of its files is to be
   /// written first. Returns false when that could not be done in a few seconds; the commit is made without.
   virtual bool write_back(const BranchRef& branch) = 0;

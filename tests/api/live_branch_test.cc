@@ -23,6 +23,7 @@ class Interrupter final : public store::TreeObserver {
   void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,
                      const std::vector<store::NodePtr>&) override {}
   void branch_changed(const BranchRef&) override {}
+  void commits_deleted(const RepoName&, const std::vector<CommitId>&) override {}
   bool write_back(const BranchRef&) override {
     ++asked;
     if (before) before();
@@ -122,6 +123,47 @@ TEST_CASE("what is put on a branch whose commit was taken and moved away from is
   CHECK(must(other.commit()) == made);
   world.store().set_observer(nullptr);
   CHECK(world.head() == first);
+}
+
+TEST_CASE("what others change after a commit with what was put is left to them", "[api]") {
+  World world;
+  must(world.catalog().set_policy(branch_ref("data@master"), [](store::PolicySettings& settings) {
+    settings.when = store::CommitWhen::kManual;
+  }));
+  auto branch = world.live();
+  world.put(branch, "mine");
+  Interrupter others;
+  CommitId made;
+  const bool starts = GENERATE(false, true);
+  others.before = [&] {
+    if (others.asked != 1) return;
+    made = world.finish();
+    if (starts) must(world.catalog().start_commit(branch_ref("data@master"), "theirs"));
+    world.make(world.root(), "theirs");
+  };
+  world.store().set_observer(&others);
+  CHECK(must(branch.commit()) == made);
+  world.store().set_observer(nullptr);
+  CHECK(world.commits() == 1);
+  CHECK(world.text(world.head_root(), "theirs") == "(none)");
+}
+
+TEST_CASE("a put whose changes somebody discards says that they are not there", "[api]") {
+  World world;
+  world.make(world.root(), "before");
+  world.finish();
+  auto branch = world.live();
+  world.put(branch, "mine");
+  Interrupter others;
+  others.before = [&] {
+    if (others.asked == 1) must(world.catalog().discard(branch_ref("data@master")));
+  };
+  world.store().set_observer(&others);
+  const auto answered = branch.commit();
+  world.store().set_observer(nullptr);
+  REQUIRE_FALSE(answered);
+  CHECK(answered.error().code == Code::kConflict);
+  CHECK(world.commits() == 1);
 }
 
 }  // namespace

@@ -287,6 +287,7 @@ TEST_CASE("the mount is told of every name that changes, without locks", "[cli][
     void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,
                        const std::vector<store::NodePtr>&) override {}
     void branch_changed(const BranchRef&) override {}
+    void commits_deleted(const RepoName&, const std::vector<CommitId>&) override {}
     bool write_back(const BranchRef&) override { return true; }
     std::string told;
 

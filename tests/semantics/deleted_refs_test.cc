@@ -59,6 +59,26 @@ TEST_CASE("after an input repo was deleted by force the daemon starts, and the p
   )sh");
 }
 
+TEST_CASE("the name of a deleted commit leads nowhere, and what is open of it is read on", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master"
+    echo 1 > "$P/data@master/f"; pfs finish commit data@master > /dev/null
+    echo 2 > "$P/data@master/f"; pfs finish commit data@master > /dev/null
+    last=$(readlink "$P/.pfs/heads/data@master"); last=${last##*/}
+    test "$(cat "$P/$last/f")" = 2
+    exec 3< "$P/$last/f"
+    pfs delete commit "$last"
+    test "$(cat <&3)" = 2
+    if cat "$P/$last/f" 2> /dev/null; then exit 1; fi
+    if test -e "$P/$last"; then exit 1; fi
+    first=$(readlink "$P/.pfs/heads/data@master"); first=${first##*/}
+    test "$(cat "$P/$first/f")" = 1
+    pfs delete repo data
+    if test -e "$P/$first/f"; then exit 1; fi
+  )sh");
+}
+
 TEST_CASE("a deleted commit goes with the commits and the jobs that were made of it", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, with_pipelines(R"sh(

@@ -23,7 +23,7 @@ namespace {
 using grpc::experimental::ClientInterceptorFactoryInterface;
 
 // a peer that is gone without a word is noticed, also while neither end has anything to say; the
-// server takes such pings every 10 s
+// server takes such pings every 10 s. Without TLS the connection is ours and has the kernel's.
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 
@@ -66,7 +66,7 @@ std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors(
   return all;
 }
 
-grpc::ChannelArguments arguments_on_network() {
+grpc::ChannelArguments arguments_of_tls() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -87,7 +87,7 @@ std::shared_ptr<grpc::Channel> tls_channel(const Endpoint& endpoint, const std::
   files.pem_cert_chain = endpoint.tls->certificate;
   files.pem_private_key = endpoint.tls->key;
   return grpc::experimental::CreateCustomChannelWithInterceptors(
-      endpoint.host.str(), grpc::SslCredentials(files), arguments_on_network(), interceptors(id));
+      endpoint.host.str(), grpc::SslCredentials(files), arguments_of_tls(), interceptors(id));
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
   } else {
     PFS_TRY(expect_greeting(fd, endpoint, patience));
     const auto arguments =
-        endpoint.socket_path.empty() ? arguments_on_network() : arguments_on_this_machine();
+        endpoint.socket_path.empty() ? grpc::ChannelArguments() : arguments_on_this_machine();
     wire->channel = grpc::experimental::CreateCustomInsecureChannelWithInterceptorsFromFd(
         "pfsd", fd.release(), arguments, interceptors(wire->request_id));
   }

@@ -1,5 +1,7 @@
 #include "api/client/files.h"
 
+#include <fmt/format.h>
+
 #include "api/client/internal/wire.h"
 #include "api/wire/time.h"
 #include "pfs/v1/file.grpc.pb.h"
@@ -55,6 +57,14 @@ Result<void> get_into(const Connection& connection, const v1::GetFilesRequest& r
 }
 
 }  // namespace
+
+Result<void> check_whole(const std::string& name, std::uint64_t missing) {
+  if (missing == 0) return {};
+  return Error{Code::kConflict,
+               fmt::format("{}: has been made shorter while it was read, the last {} bytes are "
+                           "missing; get it again, or from a commit",
+                           printable(name), missing)};
+}
 
 Result<FileInfo> Files::inspect(const CommitRef& ref, const RepoPath& path) const {
   v1::InspectFileRequest request;

@@ -55,6 +55,9 @@ class FileSink {
   virtual Result<void> data(std::string_view bytes) = 0;
 };
 
+/// Whether all of a file has come. Errors: kConflict (`missing` bytes have not: it was made shorter while it was read).
+Result<void> check_whole(const std::string& name, std::uint64_t missing);
+
 class Files {
  public:
   explicit Files(const Connection& connection) : connection_(connection) {}

@@ -128,13 +128,15 @@ Result<CommitId> LiveBranch::commit() {
     PFS_TRY_ASSIGN(const auto row, store_->refs().get(branch_record(ref_)));
     PFS_TRY_ASSIGN(const auto next, catalog.open_commit(ref_));
     const bool committed_since = next.id != found_;
+    // as good as ours; what has come since is others'
+    if (all_in_found && committed_since && next.finishing != found_) return committed(true, next.by_hand);
     if (next.by_hand && (next.changed || !committed_since)) return next.id;
-    if (next.finishing == found_) {
+    if (next.finishing) {
       catalog.await_finish(ref_);
       continue;
     }
     const bool waits = next.policy.when == store::CommitWhen::kManual && next.changed;
-    if (committed_since && (next.by_hand || !waits)) return committed(all_in_found);
+    if (committed_since && (next.by_hand || !waits)) return committed(all_in_found, next.by_hand);
     if (!row) continue;  // deleted meanwhile, which the next attempt is told
     PFS_TRY_ASSIGN(const auto made, commit_at(row->version, !committed_since));
     if (made) return *made;
@@ -145,11 +147,12 @@ Result<CommitId> LiveBranch::commit() {
                            ref_.str())};
 }
 
-Result<CommitId> LiveBranch::committed(bool all_in_found) const {
+Result<CommitId> LiveBranch::committed(bool all_in_found, bool by_hand) const {
   auto& catalog = store_->catalog();
   if (all_in_found && catalog.commit(found_)) return found_;
   PFS_TRY_ASSIGN(const auto branch, catalog.branch(ref_));
-  if (branch.head) return *branch.head;
+  // a transaction that starts a commit by hand gives it the id that it has promised
+  if (branch.head && (!all_in_found || by_hand)) return *branch.head;
   return Error{Code::kConflict,
                fmt::format("branch {}: its changes were dropped while something was put; put it again",
                            ref_.str())};

@@ -54,7 +54,7 @@ class LiveBranch {
         tree_(std::move(tree)) {}
 
   /// What others have made of the changes. `all_in_found`: they are in that commit, and no later one.
-  Result<CommitId> committed(bool all_in_found) const;
+  Result<CommitId> committed(bool all_in_found, bool by_hand) const;
   /// A commit, unless the branch's record is another by then than that of `version`, or nothing has
   /// changed: nullopt.
   Result<std::optional<CommitId>> commit_at(store::Seq version, bool keep_unchanged);

@@ -1,18 +1,22 @@
 #include "api/internal/tcp_port.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
+#include <cstdlib>
 #include <ctime>
 
+#include <boost/filesystem.hpp>
 #include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "api/wire/keepalive.h"
 #include "base/file.h"
 
 namespace pfs::api {
@@ -112,6 +116,25 @@ Result<void> check_free(const HostPort& address) {
                                                "0.0.0.0 is all of them",
                                                address.str())};
     default: return error_from_errno(errno, "listen on " + address.str());
+  }
+}
+
+// gRPC keeps its sockets to itself, so they are looked for. Its own pings would do harm: a client that reads its stdin, or
+// waits for who reads the terminal, does not answer them, but its kernel does.
+void probe_idle_clients(std::uint16_t port) {
+  boost::system::error_code error;
+  for (boost::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end; entry.increment(error)) {
+    const int fd = std::atoi(entry->path().filename().c_str());
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0 || listens == 0) continue;
+    sockaddr_storage address{};
+    length = sizeof address;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
+    const bool v6 = address.ss_family == AF_INET6;
+    if (!v6 && address.ss_family != AF_INET) continue;
+    const auto bound = v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port : reinterpret_cast<const sockaddr_in&>(address).sin_port;
+    if (ntohs(bound) == port) set_keepalive(fd);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include <grpcpp/security/server_credentials.h>
@@ -17,5 +18,9 @@ Result<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const TcpOptions
 /// Whether one could listen there. Errors: kBusy (something listens there already), kInvalid (no
 /// address of this machine), kDenied (a port of root's), kIo.
 Result<void> check_free(const HostPort& address);
+
+/// The kernel asks those that have said nothing for half a minute whether they are there: a client whose machine is gone keeps
+/// no thread of ours. For our sockets that listen on that port, and what they accept from here on.
+void probe_idle_clients(std::uint16_t port);
 
 }  // namespace pfs::api

@@ -86,6 +86,7 @@ class RefCatalog final : public Catalog {
     std::vector<DeltaTrees::Replaced> replaced;
     std::vector<BranchRef> changed;
     std::vector<BranchRef> discarded;
+    std::map<RepoName, std::vector<CommitId>> gone;
   };
 
   // Branches whose trees steps replace: what somebody changes between the walk and then would be in no commit. So they are held

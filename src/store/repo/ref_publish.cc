@@ -44,6 +44,7 @@ void RefCatalog::tell(const Outcome& outcome) const {
   if (TreeObserver* observer = observer_) {
     for (const auto& replaced : outcome.replaced) observer->tree_replaced(replaced.root, replaced.names, replaced.orphans);
     for (const auto& ref : outcome.changed) observer->branch_changed(ref);
+    for (const auto& [repo, commits] : outcome.gone) observer->commits_deleted(repo, commits);
   }
   PublishHook* hook = hook_;
   if (hook == nullptr) return;
@@ -277,6 +278,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());
   outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
   outcome.discarded.insert(outcome.discarded.end(), done.discarded.begin(), done.discarded.end());
+  for (const auto& [repo, commits] : done.gone) outcome.gone[repo].insert(outcome.gone[repo].end(), commits.begin(), commits.end());
   auto released = parts_.trees->release_staging();
   return failure ? std::move(released) : std::move(failure);
 }

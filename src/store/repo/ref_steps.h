@@ -85,7 +85,8 @@ class RefSteps {
     std::set<BranchRef> changed;     ///< branches whose records were written
     std::set<BranchRef> discarded;   ///< a commit that was opened by hand there was dropped
     std::vector<TreeChange> trees;
-    std::vector<CommitId> deleted_commits;
+    std::vector<CommitId> deleted_commits;  ///< each by itself; jobs that work on one are in the way
+    std::map<RepoName, std::vector<CommitId>> gone;  ///< these, and those of deleted repos
     std::map<BranchRef, bool> outputs;  ///< branches that have become a pipeline's, or anybody's
     std::vector<Emptied> emptied;       ///< branches of whose files a commit has none any more
     std::vector<AddRecords> records;    ///< to be added before the transaction is committed

@@ -128,6 +128,7 @@ void RefSteps::erase_commit(const Commit& commit) {
   edit_.erase(repo_commit_key(commit));
   edit_.event("commit", commit.id.hex(), "deleted");
   effects_.deleted_commits.push_back(commit.id);
+  effects_.gone[commit.repo].push_back(commit.id);
 }
 
 // Objects stay for the collection.
@@ -156,6 +157,7 @@ Result<StepResult> RefSteps::apply_one(const DeleteRepo& step) {
     }
     edit_.erase(std::string(key));
     edit_.erase(commit_key(*id));
+    effects_.gone[step.name].push_back(*id);
     return true;
   }));
   PFS_TRY(std::move(outcome));

@@ -17,6 +17,8 @@
 
 #include <fmt/format.h>
 
+#include "api/wire/keepalive.h"
+
 namespace pfs::client {
 namespace {
 
@@ -115,6 +117,7 @@ Result<UniqueFd> connect_to_host(const Endpoint& endpoint, const Patience& patie
     if (error_number != 0) continue;
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    api::set_keepalive(fd.get());
     return fd;
   }
   return no_connection(endpoint, error_number);
@@ -146,10 +149,12 @@ Word first_word(const UniqueFd& fd, milliseconds patience) {
 /// Says hello first: what waits for us then shows what it is.
 Word provoked_word(const Endpoint& endpoint, const Patience& patience) {
   constexpr std::string_view kHello("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+  const auto give_up = std::chrono::steady_clock::now() + patience.greeting;
   const auto fd = connect_to(endpoint, patience);
-  if (!fd) return Word::kEnd;
+  if (!fd) return Word::kNothing;  // the first one was let in, and nobody greets it
   if (send(fd->get(), kHello.data(), kHello.size(), MSG_NOSIGNAL) < 0) return Word::kEnd;
-  return first_word(*fd, patience.greeting);
+  const auto left = std::chrono::duration_cast<milliseconds>(give_up - std::chrono::steady_clock::now());
+  return first_word(*fd, std::max(left, milliseconds(1)));
 }
 
 }  // namespace
