@@ -45,8 +45,9 @@ tidy:
 	@cmake --build --preset tidy -j $(JOBS)
 	@run-clang-tidy -quiet -j $(JOBS) -p build/tidy -checks='-clang-analyzer-*,-bugprone-suspicious-include' \
 	  '$(CURDIR)/build/tidy/(src|mount-helper)/(?!.*pfs_api_proto).*/Unity/.*' '$(CURDIR)/(src|mount-helper)/.*'
-	@cmake --build --preset clang --target pfs_api_proto -j $(JOBS)
-	@run-clang-tidy -quiet -j $(JOBS) -p build/clang -checks='-*,clang-analyzer-*' '$(CURDIR)/(src|mount-helper)/.*'
+	@cmake --preset analyze >build/analyze.configure.log 2>&1 || { cat build/analyze.configure.log; exit 1; }
+	@cmake --build --preset analyze -j $(JOBS)
+	@run-clang-tidy -quiet -j $(JOBS) -p build/analyze -checks='-*,clang-analyzer-*' '$(CURDIR)/(src|mount-helper)/.*'
 
 soak:
 	@scripts/install-deps.sh

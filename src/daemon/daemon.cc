@@ -64,6 +64,12 @@ Result<void> Daemon::open() {
   vfs_options.gid = getegid();
   vfs_options.new_branches = options_.new_branches;
   vfs_options.appearance = options_.appearance;
+  if (auto names = fs::NodeNames::open(options_.store_path + "/nodes")) {
+    node_names_ = *std::move(names);
+    vfs_options.node_names = node_names_.get();
+  } else {
+    spdlog::warn("{}; file handles are not good for longer than the kernel knows their files", names.error().message);
+  }
   vfs_ = std::make_unique<fs::Vfs>(vfs_options);
 
   fs::SessionOptions session_options;

@@ -50,6 +50,7 @@ class Daemon {
   fs::NotifyHelper helper_;
   std::unique_ptr<store::Store> store_;
   fs::Notifier notifier_;
+  std::unique_ptr<fs::NodeNames> node_names_;
   std::unique_ptr<fs::Vfs> vfs_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<fs::Session> session_;

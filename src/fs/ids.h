@@ -11,9 +11,9 @@ namespace pfs::fs {
 struct NodeIdTag;
 struct InodeNumberTag;
 struct HandleIdTag;
-/// What the kernel calls a node by: from a counter, never reused, valid until it is forgotten.
+/// What the kernel calls a node by: its inode number, so that it means the same after a restart.
 using NodeId = Id<NodeIdTag>;
-/// st_ino: stable for a path, never shared by two live nodes, and not the NodeId.
+/// st_ino: stable for a path, never shared by two live nodes.
 using InodeNumber = Id<InodeNumberTag>;
 /// An open file or directory.
 using HandleId = Id<HandleIdTag>;

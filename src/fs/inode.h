@@ -118,6 +118,8 @@ struct Inode {
   /// mode or an attribute is set. atomic: a hint between writers, each of which may look for
   /// itself.
   std::atomic<bool> unprivileged = false;
+  /// Its place is in the NodeNames.
+  std::atomic<bool> noted = false;
 
   bool is_stored() const { return what.node != nullptr; }
 };

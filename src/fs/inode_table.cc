@@ -33,14 +33,31 @@ InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t 
   return inode_number(root, Encoder().u8('/').u64(link_id).str(), salt);
 }
 
-InodeTable::InodeTable(Found root, NodeId last_used) : next_id_(last_used.value() + 1) {
-  numbers_.insert(kRootNumber);
+InodeTable::InodeTable(Found root) {
   slots_[kRootNode] = Slot{std::make_shared<Inode>(kRootNode, kRootNumber, std::move(root)), 1, {}};
 }
 
 InodePtr InodeTable::remember(const Found& found, const Inode& parent, std::string_view name) {
-  const std::string key = found.node ? std::string() : key_of(found, parent, name);
   Lock lock(mutex_);
+  return remember_locked(std::nullopt, found, parent, name);
+}
+
+InodePtr InodeTable::remember_as(NodeId id, const Found& found, const Inode& parent, std::string_view name) {
+  Lock lock(mutex_);
+  return remember_locked(InodeNumber(id.value()), found, parent, name);
+}
+
+Result<InodePtr> InodeTable::find_again(NodeId id) {
+  Lock lock(mutex_);
+  const auto it = slots_.find(id);
+  if (it == slots_.end()) return Error{Code::kStale, fmt::format("node {}: forgotten", id.value())};
+  ++it->second.lookups;
+  return it->second.inode;
+}
+
+InodePtr InodeTable::remember_locked(std::optional<InodeNumber> wanted, const Found& found, const Inode& parent,
+                                     std::string_view name) {
+  const std::string key = found.node ? std::string() : key_of(found, parent, name);
   NodeId known;
   if (found.node) {
     if (auto it = by_node_.find(found.node.get()); it != by_node_.end()) known = it->second;
@@ -52,9 +69,10 @@ InodePtr InodeTable::remember(const Found& found, const Inode& parent, std::stri
     ++slot.lookups;
     return slot.inode;
   }
-  const NodeId id(next_id_++);
-  auto inode = std::make_shared<Inode>(id, free_number(found, parent.number, name), found);
-  numbers_.insert(inode->number);
+  const bool as_wanted = wanted && !slots_.contains(NodeId(wanted->value()));
+  const InodeNumber number = as_wanted ? *wanted : free_number(found, parent.number, name);
+  const NodeId id(number.value());
+  auto inode = std::make_shared<Inode>(id, number, found);
   if (found.node) {
     by_node_[found.node.get()] = id;
   } else {
@@ -68,7 +86,7 @@ InodeNumber InodeTable::free_number(const Found& found, InodeNumber parent, std:
   // a number is taken when its node was renamed away or orphaned, and is still known
   for (std::uint64_t salt = 0;; ++salt) {
     const auto number = found.link_id != 0 ? inode_number(found.context->number, found.link_id, salt) : inode_number(parent, name, salt);
-    if (!numbers_.contains(number)) return number;
+    if (!slots_.contains(NodeId(number.value()))) return number;
   }
 }
 
@@ -92,7 +110,6 @@ void InodeTable::forget(NodeId id, std::uint64_t count) {
   } else {
     by_key_.erase(slot.key);
   }
-  numbers_.erase(slot.inode->number);
   last = std::move(slot.inode);
   slots_.erase(it);
 }

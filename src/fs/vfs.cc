@@ -17,13 +17,6 @@ Found mount_root() {
   return root;
 }
 
-// A file handle that somebody has kept from before a restart (name_to_handle_at(2)) holds a node's id:
-// no other node may have that now. So each start begins where no former one can have come to, which
-// would have had to look up a node each nanosecond.
-NodeId last_used_before(Timestamp start) {
-  return NodeId(static_cast<std::uint64_t>(std::max<std::int64_t>(start.nanoseconds, 1)));
-}
-
 // The first of owner, group and others that the caller is decides. Source: path_resolution(7),
 // "Permissions".
 bool may_write(const store::Attributes& directory, const Caller& caller) {
@@ -51,7 +44,8 @@ Vfs::Vfs(const VfsOptions& options)
       appearance_(options.appearance),
       started_(clock_.now()),
       shared_inputs_(trees_, clock_),
-      inodes_(mount_root(), last_used_before(started_)),
+      inodes_(mount_root()),
+      node_names_(options.node_names),
       parking_(kParkingThreads) {}
 
 Vfs::~Vfs() = default;

@@ -18,6 +18,7 @@
 #include "fs/ids.h"
 #include "fs/inode_table.h"
 #include "fs/kernel_caches.h"
+#include "fs/node_names.h"
 #include "fs/parking.h"
 #include "fs/shared_inputs.h"
 #include "fs/views.h"
@@ -41,6 +42,7 @@ struct VfsOptions {
   std::uint32_t gid = 0;
   store::PolicySettings new_branches;  ///< of the branches that are made through this mount
   Appearance appearance;
+  NodeNames* node_names = nullptr;  ///< null: file handles are good as long as the kernel knows their nodes
 };
 
 /// What stat(2) tells of a node of the mount, and for how long the kernel may believe it.
@@ -90,6 +92,9 @@ class Vfs final : public store::TreeObserver {
   /// The same, and it waits for a commit that is being finished and is asked for by its id.
   void lookup(const Caller& caller, NodeId directory, std::string_view name, Done<NameReply> done);
   void forget(NodeId node, std::uint64_t count);
+  /// What a file handle leads to, which says the node's id only; the parent of it. Errors: kStale.
+  Result<NameReply> lookup_by_id(NodeId node);
+  Result<NameReply> lookup_parent(NodeId node);
   Result<std::string> read_link(NodeId node);
   Result<OpenReply> open_directory(NodeId directory);
   /// Up to `limit` names of an open directory from `offset` on.
@@ -238,6 +243,10 @@ class Vfs final : public store::TreeObserver {
   Result<std::string> body_of(const Inode& inode);
 
   Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
+  void note_place(Inode& inode, const Inode& directory, std::string_view name);
+  /// `moved` may be null.
+  void note_moved(const store::NodePtr& moved, NodeId directory, std::string_view name);
+  Result<InodePtr> remember_from_before(NodeId node);
   Result<NodeStat> stat_of(const Inode& inode);
   void appear(store::Attributes& attributes) const;
   store::Stat synthetic_stat(const Inode& inode) const;
@@ -317,6 +326,7 @@ class Vfs final : public store::TreeObserver {
   const Timestamp started_;
   SharedInputs shared_inputs_;  // before the inodes, which hold what it shares
   InodeTable inodes_;
+  NodeNames* const node_names_;
   HandleTable handles_;
   /// Retargets whose old names a walk may still meet. Atomic, because every stat looks; lowered under the mutex, for those
   /// who wait for it.

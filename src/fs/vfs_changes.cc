@@ -209,8 +209,10 @@ void Vfs::rename_branch(const Caller& caller, std::string_view from_name, std::s
   parking_.post([this, from = *from, to = *to, uid = caller.uid, pid = caller.pid,
                  done = std::move(done)] {
     auto renamed = catalog_.rename_branch(from, to);
-    if (renamed)
+    if (renamed) {
       spdlog::info("{}: renamed to {} by {} (pid {})", from.str(), to.str(), name_of_user(uid), pid);
+      if (const auto tree = trees_.branch(to)) note_moved(trees_.root(*tree), kRootNode, to.str());
+    }
     done(std::move(renamed));
   });
 }
@@ -235,6 +237,8 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
     target.stored.context->refused(renamed.error());
     return std::move(renamed).error().within(where(*source.inode, from_name));
   }
+  note_moved(trees_.lookup(target.stored.node, to_name).value_or(nullptr), to, to_name);
+  if (mode == store::RenameMode::kExchange) note_moved(trees_.lookup(source.stored.node, from_name).value_or(nullptr), from, from_name);
   return {};
 }
 

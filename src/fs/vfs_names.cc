@@ -22,6 +22,9 @@ Error not_found(const std::string& where) { return Error{Code::kNotFound, where 
 }  // namespace
 
 Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::string_view name) {
+  // no walk of a path asks for these: who opens a file handle does
+  if (name == ".") return lookup_by_id(directory);
+  if (name == "..") return lookup_parent(directory);
   PFS_TRY_ASSIGN(auto inode, inodes_.find(directory));
   if (is_orphan(*inode))
     return Error{Code::kStale, "lookup below a branch that points elsewhere now"};
@@ -210,6 +213,7 @@ Result<Found> Vfs::find_stored(const Inode& directory, std::string_view name) {
 
 Result<NameReply> Vfs::remember(const Inode& directory, std::string_view name, const Found& found) {
   auto inode = inodes_.remember(found, directory, name);
+  note_place(*inode, directory, name);
   if (found.view) found.view->known_as(inode->id);
   auto stat = stat_of(*inode);
   if (!stat) {

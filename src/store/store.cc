@@ -36,7 +36,7 @@ constexpr std::uint32_t kRootMode = 0777;
 // A directory that holds something of its own must not be taken for a store that is to be made, and a store that has lost
 // its FORMAT not for a new one. What a start that was killed before FORMAT was written has left is made use of.
 Result<void> check_makes_a_store(const std::string& directory) {
-  static constexpr std::array<std::string_view, 10> kOurs = {"FORMAT.new", "LOCK", "ballast", "db", "packs", "open", "stage",
+  static constexpr std::array<std::string_view, 11> kOurs = {"FORMAT.new", "LOCK", "ballast", "db", "nodes", "packs", "open", "stage",
                                                              "quarantine", "tmp", "lost+found"};
   boost::system::error_code error;
   if (boost::filesystem::exists(directory + "/db/CURRENT", error)) {

@@ -79,7 +79,7 @@ class World {
   SystemClock clock_;
   NoCaches caches_;
   std::unique_ptr<store::Store> store_ = opened(directory_ / "store", clock_);
-  std::unique_ptr<Vfs> vfs_ = std::make_unique<Vfs>(VfsOptions{store_.get(), &clock_, &caches_, 0, 0, {}, {}});
+  std::unique_ptr<Vfs> vfs_ = std::make_unique<Vfs>(VfsOptions{store_.get(), &clock_, &caches_, 0, 0, {}, {}, nullptr});
   std::shared_ptr<ViewRoot> views_[2];
 };
 

@@ -22,7 +22,7 @@ void op_init(void*, fuse_conn_info* connection) {
                             FUSE_CAP_HANDLE_KILLPRIV;
   const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |
                           FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-                          FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_DONT_MASK;
+                          FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_DONT_MASK | FUSE_CAP_EXPORT_SUPPORT;
   connection->want &= ~unwanted;
   connection->want |= wanted & connection->capable;
   connection->max_write = kMaxRequest;

@@ -87,7 +87,7 @@ Result<RefSnapshot> take_ref_snapshot(const RefDb& refs, Seq since, std::size_t 
       if (event.kind == "commit") {  // one that has another parent now
         if (const auto changed = CommitId::from_hex(event.key)) PFS_TRY(add_commit(refs, *changed, since, snapshot, known));
       }
-      if (event.kind != "head") continue;
+      if (event.kind != "head" || event.value.empty()) continue;  // no HEAD any more: the branch's own record says so
       ++seen;
       const auto id = CommitId::from_hex(event.value);
       if (!ref || !id) return Error{Code::kCorrupt, "event of a moved HEAD: damaged record"};

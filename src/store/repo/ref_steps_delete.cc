@@ -219,6 +219,7 @@ Result<StepResult> RefSteps::apply_one(const DeleteCommit& step) {
       move_head(branch, *commit, "delete commit", Moving::kQuiet);
     } else {
       branch.head.reset();
+      edit_.event("head", ref.str(), "");
       put(branch);
     }
     effects_.trees.push_back({ref, std::move(commit), branch.open});
