@@ -15,6 +15,8 @@
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+# tests wait more than they compute
+TEST_JOBS ?= $(shell echo $$(( $(JOBS) + ($(JOBS) + 1) / 2 )))
 STORE_BENCH = bench/store/store_bench.py --rows-program build/release/bench/store_rows
 
 .PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-cli bench-trigger bench-full store_rows run stop install clean
@@ -31,7 +33,7 @@ test:
 test-dev test-asan test-tsan test-clang: test-%:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log; exit 1; }
 	@cmake --build --preset $* -j $(JOBS)
-	@ctest --preset $* -j $(JOBS)
+	@ctest --preset $* -j $(TEST_JOBS)
 
 test-all:
 	@scripts/install-deps.sh
@@ -87,7 +89,9 @@ run:
 stop:
 	@scripts/run.sh --stop
 
-install: release
+install:
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@cmake --build --preset release -j $(JOBS)
 	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(PREFIX)
 
 clean:

@@ -154,6 +154,10 @@ Result<void> CommitService::list(const v1::ListCommitsRequest& request,
 
   std::uint64_t left =
       request.limit() == 0 ? std::numeric_limits<std::uint64_t>::max() : request.limit();
+  if (!request.of().empty()) {
+    if (branch) return Error{Code::kInvalid, "commits of a branch and of a commit: name one of them"};
+    return list_history(repo, request.of(), left, writer);
+  }
   PFS_TRY_ASSIGN(const auto open, open_commits(repo, branch));
   for (const auto& info : open) {
     if (left == 0 || !writer.Write(info)) return {};
@@ -166,6 +170,22 @@ Result<void> CommitService::list(const v1::ListCommitsRequest& request,
     auto info = info_of(commit);
     set_progress(downstream.progress(commit.id), info);
     if (!writer.Write(info)) break;
+  }
+  return {};
+}
+
+Result<void> CommitService::list_history(const RepoName& repo, const std::string& of,
+                                         std::uint64_t limit,
+                                         grpc::ServerWriter<v1::CommitInfo>& writer) {
+  auto& catalog = store_.catalog();
+  PFS_TRY_ASSIGN(const auto ref, CommitRef::parse_in(repo, of));
+  PFS_TRY_ASSIGN(const auto downstream, Downstream::of(pipelines_));
+  PFS_TRY_ASSIGN(auto commit, catalog.resolve(ref));
+  for (std::uint64_t count = 0; count < limit; ++count) {
+    auto info = info_of(commit);
+    set_progress(downstream.progress(commit.id), info);
+    if (!writer.Write(info) || !commit.parent) break;
+    PFS_TRY_ASSIGN(commit, catalog.commit(*commit.parent));
   }
   return {};
 }

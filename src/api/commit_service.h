@@ -42,6 +42,8 @@ class CommitService final : public v1::CommitService::Service {
   Result<void> inspect(const v1::InspectCommitRequest& request, v1::CommitInfo& info);
   Result<void> list(const v1::ListCommitsRequest& request,
                     grpc::ServerWriter<v1::CommitInfo>& writer);
+  Result<void> list_history(const RepoName& repo, const std::string& of, std::uint64_t limit,
+                            grpc::ServerWriter<v1::CommitInfo>& writer);
   /// The branches of `repo` (or the one that is named) with a commit open that is more than an id.
   Result<std::vector<v1::CommitInfo>> open_commits(const RepoName& repo,
                                                    const std::optional<BranchName>& branch);

@@ -15,10 +15,26 @@
 namespace pfs::cli {
 namespace {
 
+/// Whose commits are listed: a repo's, a branch's, or a commit's history.
+struct Listed {
+  RepoOrBranch scope;
+  std::optional<CommitRef> of;
+
+  static Result<Listed> parse(std::string_view text) {
+    auto of = CommitRef::parse(text);
+    if (of && (of->id || of->ancestry.direction != Ancestry::Direction::kNone))
+      return Listed{{of->repo, std::nullopt}, *of};
+    if (text.find_first_of("^~") != text.npos) return std::move(of).error();
+    PFS_TRY_ASSIGN(auto scope, RepoOrBranch::parse(text));
+    return Listed{std::move(scope), std::nullopt};
+  }
+};
+
 struct Arguments {
   BranchRef branch;
   CommitRef commit;
   RepoOrBranch scope;
+  Listed listed;
   std::string description;
   std::string parent;
   std::string target;
@@ -140,7 +156,16 @@ class CommitListing {
 };
 
 Result<void> list(Session& session, const Arguments& arguments) {
-  const auto& scope = arguments.scope;
+  const auto& [scope, of] = arguments.listed;
+  if (of) {
+    if (!arguments.from.empty())
+      return Error{Code::kInvalid, "--from: name a branch, repo@branch, and not a commit"};
+    PFS_TRY_ASSIGN(const auto* connection, session.connection());
+    PFS_TRY_ASSIGN(const auto commits, client::Commits(*connection).history(*of, arguments.number));
+    CommitListing listing(arguments.output, session.terminal());
+    for (const auto& commit : commits) listing.add(commit);
+    return {};
+  }
   std::optional<CommitRef> from;
   if (!arguments.from.empty()) {
     if (!scope.branch) return Error{Code::kInvalid, "--from: name a branch, repo@branch"};
@@ -242,7 +267,9 @@ void add_commit_commands(Grammar& grammar, Session& session) {
 
   auto& lists = grammar.command("list", "commit", "List commits, newest first",
                                 [&session, arguments] { return list(session, *arguments); });
-  add_parsed(lists, "repo", arguments->scope, "repo, or repo@branch")->required();
+  add_parsed(lists, "repo", arguments->listed,
+             "repo, repo@branch, or a commit, for its history: repo@id, repo@branch^2")
+      ->required();
   lists.add_option("-n,--number", arguments->number, "At most so many");
   lists.add_option("-f,--from", arguments->from, "Down to this commit of the branch, without it");
   add_output_flags(lists, arguments->output);

@@ -35,8 +35,7 @@ std::string default_store() {
     const char* home = std::getenv("HOME");
     return std::string(home != nullptr ? home : "") + "/.local/share/pfs";
   }
-  const std::string of_the_service = "/var/lib/pfs/store";
-  return access((of_the_service + "/FORMAT").c_str(), F_OK) == 0 ? of_the_service : "/var/lib/pfs";
+  return access("/var/lib/pfs/FORMAT", F_OK) == 0 ? "/var/lib/pfs" : "/var/lib/pfs/store";
 }
 
 /// What mends a daemon that cannot be connected to.

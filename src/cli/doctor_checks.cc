@@ -96,7 +96,8 @@ Finding allow_other() {
   const auto text = read_file("/etc/fuse.conf");
   std::istringstream lines(text ? *text : std::string());
   for (std::string line; std::getline(lines, line);) {
-    if (line == "user_allow_other")
+    std::istringstream words(line);
+    if (std::string word; words >> word && word == "user_allow_other")
       return {Verdict::kOk, "/etc/fuse.conf", "user_allow_other is set", ""};
   }
   if (is_root()) return {Verdict::kOk, "/etc/fuse.conf", "root's mount is for all users", ""};

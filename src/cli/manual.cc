@@ -79,7 +79,7 @@ Whether there are colours, and what lists are shown by on a terminal.
 \fI~/.pachyderm/config.json\fR
 Contexts.
 .TP
-\fI$XDG_RUNTIME_DIR/pfs/pfsd.sock\fR, \fI/run/pfs/pfsd.sock\fR
+\fI$XDG_RUNTIME_DIR/pfs/pfsd.sock\fR, \fI~/.cache/pfs/pfsd.sock\fR, \fI/run/pfs/pfsd.sock\fR
 Where daemons are looked for.
 .SH EXIT STATUS
 0: done. 1: failed. 2: the command line makes no sense. 130: interrupted.

@@ -136,6 +136,19 @@ TEST_CASE("commits are listed from one on, and begun at another", "[cli][session
   CHECK(session.pfs({"start", "commit", "data"}).status == 1);
 }
 
+TEST_CASE("a commit's history is listed, itself first", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  std::vector<std::string> made;
+  for (int i = 0; i < 4; ++i) made.push_back(put(session, "data@master", std::to_string(i)));
+  CHECK(listed(session, {"data@" + made[2]}, made) == "210");
+  CHECK(listed(session, {"data@master^2"}, made) == "10");
+  CHECK(listed(session, {"data@master^1", "-n", "2"}, made) == "21");
+  CHECK(session.pfs({"list", "commit", "data@master^9"}).status == 1);
+  CHECK(session.pfs({"list", "commit", "data@master^^2~1"}).status == 2);
+  CHECK(session.pfs({"list", "commit", "data@" + made[2], "-f", made[0]}).status == 1);
+}
+
 TEST_CASE("a deleted commit's place is taken by its parent, a squashed one's content stays",
           "[cli][session]") {
   PfsSession session;

@@ -28,6 +28,20 @@ Commit commit_of(const v1::CommitInfo& info) {
   return commit;
 }
 
+Result<std::vector<Commit>> listed(const Connection& connection,
+                                   const v1::ListCommitsRequest& request) {
+  std::vector<Commit> commits;
+  grpc::ClientContext context;
+  const auto stub = v1::CommitService::NewStub(connection.wire().channel);
+  const auto reader = stub->ListCommits(&context, request);
+  PFS_TRY(read_all<v1::CommitInfo>(*reader, context, connection,
+                                   [&commits](const v1::CommitInfo& info) {
+                                     commits.push_back(commit_of(info));
+                                     return Result<void>();
+                                   }));
+  return commits;
+}
+
 }  // namespace
 
 Result<std::string> Commits::start(const BranchRef& ref, const std::optional<CommitRef>& parent,
@@ -78,16 +92,15 @@ Result<std::vector<Commit>> Commits::list(const RepoName& repo,
   if (branch) request.set_branch(branch->str());
   request.set_limit(limit);
   if (from) request.set_from(from->name());
-  std::vector<Commit> commits;
-  grpc::ClientContext context;
-  const auto stub = v1::CommitService::NewStub(connection_.wire().channel);
-  const auto reader = stub->ListCommits(&context, request);
-  PFS_TRY(read_all<v1::CommitInfo>(*reader, context, connection_,
-                                   [&commits](const v1::CommitInfo& info) {
-                                     commits.push_back(commit_of(info));
-                                     return Result<void>();
-                                   }));
-  return commits;
+  return listed(connection_, request);
+}
+
+Result<std::vector<Commit>> Commits::history(const CommitRef& of, std::uint64_t limit) const {
+  v1::ListCommitsRequest request;
+  request.set_repo(of.repo.str());
+  request.set_of(of.name());
+  request.set_limit(limit);
+  return listed(connection_, request);
 }
 
 Result<std::string> Commits::remove(const CommitRef& ref, bool squash) const {

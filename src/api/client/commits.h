@@ -56,6 +56,8 @@ class Commits {
   /// a branch only: down to that commit, without it.
   Result<std::vector<Commit>> list(const RepoName& repo, const std::optional<BranchName>& branch,
                                    std::uint64_t limit, const std::optional<CommitRef>& from) const;
+  /// A finished commit and what it was made from, newest first; `limit` 0: all.
+  Result<std::vector<Commit>> history(const CommitRef& of, std::uint64_t limit) const;
   /// `squash`: only where a commit came after it. Returns the id.
   Result<std::string> remove(const CommitRef& ref, bool squash) const;
   /// A commit of any repo, by its id.

@@ -91,8 +91,10 @@ Result<void> DeltaTrees::load() {
   std::unordered_map<FileId, std::optional<Replayed>> files;
   const auto ignore = [](const StagedAt&, std::uint64_t) {};
   PFS_TRY_ASSIGN(staging_, StagingLog::open(parts_.staging));
+  FileId last_logged;
   PFS_TRY(staging_->replay([&](const StagingRecord& record) {
     if (!outcome) return;
+    last_logged = std::max(last_logged, record.file);
     auto found = files.find(record.file);
     if (found == files.end()) {
       found = files.emplace(record.file, std::nullopt).first;
@@ -125,6 +127,11 @@ Result<void> DeltaTrees::load() {
     changed = true;
   }));
   PFS_TRY(outcome);
+  {
+    // after a power cut the log may know numbers whose reservation is gone
+    Lock lock(mutex_);
+    next_id_ = reserved_id_ = std::max(next_id_, last_logged.value() + 1);
+  }
   LocalBatch batch;
   for (const auto& [file, replayed] : files) {
     if (!replayed || !replayed->changed) continue;

@@ -254,6 +254,8 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
           state.put(target->marked, at, Extent{piece.length, *staged}, dropper());
         } else if (const auto* slice = std::get_if<Slice>(&piece.source)) {
           state.put(target->marked, at, Extent{piece.length, *slice}, dropper());
+        } else if (at >= state.size) {
+          state.truncate(target->marked, at + piece.length, dropper());  // a hole
         } else {
           const std::vector<std::byte> zeros(static_cast<std::size_t>(std::min<std::uint64_t>(piece.length, 1U << 20U)));
           for (std::uint64_t done = 0; done < piece.length; done += zeros.size()) {
