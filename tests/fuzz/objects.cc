@@ -3,8 +3,12 @@
 // `fuzz_objects_test` feeds it mutations of good records.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
+#include <xxhash.h>
+
+#include "base/codec.h"
 #include "fuzz/require.h"
 #include "store/pack/hot_rows.h"
 #include "store/pack/pack_format.h"
@@ -13,6 +17,31 @@
 #include "store/tree/list_node.h"
 #include "store/tree/node.h"
 #include "store/tree/xattr_set.h"
+
+namespace {
+
+/// A frame and a footer with the checksum that they should have: else nothing behind it would ever be looked at.
+std::string with_checksum(std::string_view bytes, std::size_t at, std::uint64_t checksum) {
+  std::string sealed(bytes);
+  return sealed.replace(at, 8, pfs::Encoder().u64(checksum).str());
+}
+
+std::string sealed_frame(std::string_view bytes) {
+  constexpr std::size_t kFields = pfs::store::kFrameHeaderSize - 8;
+  const auto header = pfs::store::decode_frame_header(bytes);
+  if (!header || bytes.size() < header->frame_length()) return std::string(bytes);
+  const auto seed = XXH3_64bits(bytes.data(), kFields);
+  return with_checksum(bytes, kFields, XXH3_64bits_withSeed(bytes.data() + pfs::store::kFrameHeaderSize, header->stored, seed));
+}
+
+std::string sealed_footer(std::string_view bytes) {
+  const auto size = pfs::store::footer_size(bytes);
+  if (!size || *size > bytes.size()) return std::string(bytes);
+  const auto footer = bytes.substr(bytes.size() - *size);
+  return with_checksum(bytes, bytes.size() - 16, XXH3_64bits(footer.data(), footer.size() - 16));
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pfs::store;
@@ -41,9 +70,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 3:
       if (const auto set = decode_xattr_set(bytes)) require(decode_xattr_set(encode_xattr_set(*set)).value() == *set);
       break;
-    case 4: (void)decode_frame({nullptr, bytes}); break;
+    case 4: {
+      (void)decode_frame({nullptr, bytes});
+      const auto sealed = sealed_frame(bytes);
+      if (const auto frame = decode_frame({nullptr, sealed})) {
+        for (const auto& entry : frame->entries) require(entry.inner + std::uint64_t{entry.length} <= frame->raw.bytes.size());
+      }
+      break;
+    }
     case 5: (void)decode_frame_header(bytes); break;
-    case 6: (void)decode_footer(bytes); break;
+    case 6:
+      (void)decode_footer(bytes);
+      (void)decode_footer(sealed_footer(bytes));
+      break;
     case 7:
       if (const auto length = footer_size(bytes)) require(*length >= kFooterTailSize);
       break;
