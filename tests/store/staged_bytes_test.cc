@@ -77,7 +77,7 @@ TEST_CASE("a new file does not get the number of one that only the log knows, as
   const std::string foreign = "foreign";
   for (std::uint64_t number = 1; number < 5000; ++number) {
     StagingRecord record;
-    record.file = FileId(number);
+    record.file = FileId(number < 4999 ? number : std::uint64_t{1} << 63U);  // the last: of a tree that was nobody's
     record.epoch = Epoch(1);
     record.length = static_cast<std::uint32_t>(foreign.size());
     record.size_after = foreign.size();
@@ -87,8 +87,12 @@ TEST_CASE("a new file does not get the number of one that only the log knows, as
   std::ofstream(world.path() + "/stage/log/00000001.seg", std::ios::app) << records;
   world.open();
   world.make(world.root("quick@master"), "f");
-  world.open();
-  CHECK(world.text(world.root("quick@master"), "f").empty());
+  world.make(world.make(world.root("third@master"), "d", Kind::kDirectory), "g", Kind::kFile, "bytes");
+  for (int start = 0; start < 2; ++start) {
+    world.open();
+    CHECK(world.text(world.root("quick@master"), "f").empty());
+    CHECK(world.text(world.at("d", "third@master"), "g") == "bytes");
+  }
 }
 
 TEST_CASE("a copy of a file's holes is holes", "[store]") {

@@ -94,7 +94,7 @@ Result<void> DeltaTrees::load() {
   FileId last_logged;
   PFS_TRY(staging_->replay([&](const StagingRecord& record) {
     if (!outcome) return;
-    last_logged = std::max(last_logged, record.file);
+    if (record.file.value() < kScratchBit) last_logged = std::max(last_logged, record.file);
     auto found = files.find(record.file);
     if (found == files.end()) {
       found = files.emplace(record.file, std::nullopt).first;
