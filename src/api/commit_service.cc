@@ -96,7 +96,7 @@ grpc::Status CommitService::FlushCommits(grpc::ServerContext* context,
 grpc::Status CommitService::SubscribeCommits(grpc::ServerContext* context,
                                              const v1::SubscribeCommitsRequest* request,
                                              grpc::ServerWriter<v1::CommitInfo>* writer) {
-  return answer(*context, subscribe_commits(store_, *request, *context, *writer));
+  return answer(*context, subscribe_commits(store_, pipelines_, *request, *context, *writer));
 }
 
 // A branch without changes has been committed by itself, which whoever asks for it wants to hear

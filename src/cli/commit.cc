@@ -140,12 +140,13 @@ class CommitListing {
       listing_.add_object(json_of(commit));
       return;
     }
-    const auto finished = commit.finished  ? output_.time(*commit.finished)
-                          : commit.by_hand ? "- (started by hand)"
-                                           : "-";
+    const auto finished = commit.finished ? output_.time(*commit.finished) : "-";
     const auto size = commit.finished ? format_size(commit.size) : "-";
+    auto description = commit.description;
+    if (!commit.finished && commit.by_hand)
+      description.insert(0, description.empty() ? "(started by hand)" : "(started by hand) ");
     listing_.add_row({commit.repo, commit.branch, commit.id, finished, size, progress_of(commit),
-                      commit.description});
+                      description});
   }
   /// What was added is seen now.
   void show() { listing_.show(); }

@@ -124,13 +124,21 @@ Result<void> list(Session& session, const Arguments& arguments) {
   return {};
 }
 
+/// Who waited for a job is told how it ended by the exit status, too.
+Result<void> outcome_of(const client::Job& job) {
+  if (job.state == "success") return {};
+  return Error{Code::kConflict,
+               fmt::format("job {} of pipeline {}: {}{}{}; see: pfs logs --job {}", job.id, job.pipeline,
+                           job.state, job.reason.empty() ? "" : ": ", job.reason, job.id)};
+}
+
 Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto job,
                  client::Jobs(*connection).inspect(arguments.id.id, arguments.block));
   if (arguments.output.json()) {
     print_object(arguments.output, json_of(job));
-    return {};
+    return arguments.block ? outcome_of(job) : Result<void>();
   }
   print_labels(
       {{"ID", job.id},
@@ -149,6 +157,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
        {"Restarts", std::to_string(job.restarts)},
        {"Input", text_of(job.inputs)},
        {"Output Commit", job.output_commit}});
+  if (arguments.block) return outcome_of(job);
   if (job.workers.empty()) return {};
   Table table(stdout, session.terminal(), {"WORKER", "DATUM", "PATH", "STARTED"});
   for (std::size_t number = 0; number < job.workers.size(); ++number) {
@@ -183,7 +192,7 @@ Result<void> watch(Session& session, const Arguments& arguments) {
       std::fflush(stdout);
       shown = line;
     }
-    if (job.finished) return {};
+    if (job.finished) return outcome_of(job);
     std::this_thread::sleep_for(kLookEvery);
   }
 }

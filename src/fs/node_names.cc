@@ -57,6 +57,11 @@ Result<void> NodeNames::map_file() {
   PFS_TRY_ASSIGN(const auto size, file_.size());
   allocated_ = std::min(size / kStep * kStep, kSize);
   PFS_TRY(file_.truncate(allocated_));
+  if (allocated_ > 0) {  // a copy of a store may have holes
+    if (const int failed = ::posix_fallocate(file_.fd(), 0, static_cast<off_t>(allocated_)); failed != 0) {
+      return error_from_errno(failed, "allocate " + path_);
+    }
+  }
   void* mapped = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, file_.fd(), 0);
   if (mapped == MAP_FAILED) return error_from_errno(errno, "map " + path_);
   bytes_ = static_cast<char*>(mapped);
@@ -103,7 +108,11 @@ void NodeNames::note(NodeId node, NodeId parent, std::string_view name) {
   Lock lock(mutex_);
   if (bytes_ == nullptr) return;
   if (used_ + record.size() > kSize) {
-    if (auto kept = keep_newest(); !kept) spdlog::warn("{}: {}; file handles from before may be stale", path_, kept.error().message);
+    if (full_) return;
+    if (auto kept = keep_newest(); !kept) {
+      spdlog::warn("{}; file handles of what is met from here on may be stale", kept.error().message);
+      full_ = true;  // until the next start
+    }
   }
   if (bytes_ == nullptr || used_ + record.size() > kSize || !allocate(used_ + record.size())) return;
   std::memcpy(bytes_ + used_, record.data(), record.size());
@@ -122,24 +131,30 @@ Result<void> NodeNames::keep_newest() {
   std::unordered_set<NodeId> seen;
   std::vector<std::uint64_t> kept;
   std::uint64_t bytes = 0;
-  for (auto place = places.rbegin(); place != places.rend() && bytes < kKept; ++place) {
-    if (!seen.insert(place->second).second) continue;
-    kept.push_back(place->first);
-    bytes += record_at(place->first)->length;
+  std::unordered_set<NodeId> needed;  // directories of what is kept, which may be the oldest of all
+  for (auto place = places.rbegin(); place != places.rend(); ++place) {
+    const auto [at, node] = *place;
+    if (!seen.insert(node).second || (bytes >= kKept && !needed.contains(node))) continue;
+    const auto record = record_at(at);
+    needed.insert(record->parent);
+    kept.push_back(at);
+    bytes += record->length;
   }
   std::string text(kHeader);
   for (auto at = kept.rbegin(); at != kept.rend(); ++at) text.append(bytes_ + *at, record_at(*at)->length);
   const std::string fresh = path_ + ".new";
-  {
+  const auto write = [&]() -> Result<void> {
+    const auto size = static_cast<off_t>((text.size() + kStep - 1) / kStep * kStep);
     PFS_TRY_ASSIGN(const auto file, File::open(fresh, O_RDWR | O_CREAT | O_TRUNC));
+    if (const int failed = ::posix_fallocate(file.fd(), 0, size); failed != 0) return error_from_errno(failed, "make " + fresh);
     PFS_TRY(file.write_at(0, text, {}));
-    PFS_TRY(file.truncate((text.size() + kStep - 1) / kStep * kStep));
-    if (::posix_fallocate(file.fd(), 0, static_cast<off_t>((text.size() + kStep - 1) / kStep * kStep)) != 0) {
-      ::unlink(fresh.c_str());
-      return Error{Code::kNoSpace, "no room on the disk"};
-    }
+    if (::rename(fresh.c_str(), path_.c_str()) != 0) return error_from_errno(errno, "rename " + fresh);
+    return {};
+  };
+  if (auto wrote = write(); !wrote) {
+    ::unlink(fresh.c_str());
+    return wrote;
   }
-  if (::rename(fresh.c_str(), path_.c_str()) != 0) return error_from_errno(errno, "rename " + fresh);
   unmap();
   return map_file();
 }

@@ -49,6 +49,7 @@ class NodeNames {
   char* bytes_ PFS_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t used_ PFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t allocated_ PFS_GUARDED_BY(mutex_) = 0;
+  bool full_ PFS_GUARDED_BY(mutex_) = false;
   // made when somebody asks, and kept up to date from there
   std::unordered_map<NodeId, std::uint64_t> index_ PFS_GUARDED_BY(mutex_);
   std::uint64_t indexed_ PFS_GUARDED_BY(mutex_) = 0;

@@ -39,12 +39,11 @@ Result<InodePtr> Vfs::remember_from_before(NodeId node) {
     inodes_.forget(inode->id, 1);
     if (next == nullptr) return stale;
     inode = std::move(next);
-    if (inode->id == step->first) continue;
-    // another file has its name, or it is known by another
-    inodes_.forget(inode->id, 1);
-    return stale;
   }
-  return inode;
+  if (inode->id == node) return inode;
+  // another file has its name, or it is known by another
+  inodes_.forget(inode->id, 1);
+  return stale;
 }
 
 Result<NameReply> Vfs::lookup_by_id(NodeId node) {

@@ -237,6 +237,7 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
     target.stored.context->refused(renamed.error());
     return std::move(renamed).error().within(where(*source.inode, from_name));
   }
+  if (target_owner) return {};  // a view's nodes are not kept
   note_moved(trees_.lookup(target.stored.node, to_name).value_or(nullptr), to, to_name);
   if (mode == store::RenameMode::kExchange) note_moved(trees_.lookup(source.stored.node, from_name).value_or(nullptr), from, from_name);
   return {};

@@ -126,6 +126,25 @@ TEST_CASE("steps beside a writer are carried out together or not at all", "[stor
   world.check_kept(writer.stop());
 }
 
+TEST_CASE("what is discarded is not committed by a later step of the same transaction", "[store]") {
+  World world;
+  const auto master = branch_ref("data@master");
+  world.make(world.root("data@master"), "kept", Kind::kFile, "kept");
+  world.finish("data@master");
+  world.make(world.root("data@master"), "dropped", Kind::kFile, "dropped");
+  const ChangeFiles files{master, [&](const TreePtr& tree) -> Result<void> {
+                            return world.trees().make(world.trees().root(tree), "new", MakeRequest()).has_value() ? Result<void>() : Error{Code::kInternal, "not made"};
+                          }, "me"};
+  const auto done = world.transact({DiscardCommit{master}, files});
+  INFO((done ? "" : done.error().message));
+  REQUIRE(done);
+  for (const auto& root : {world.root("data@master"), world.head_root("data@master")}) {
+    CHECK(world.text(root, "kept") == "kept");
+    CHECK(world.text(root, "new").empty());
+    CHECK(world.text(root, "dropped") == "(none)");
+  }
+}
+
 TEST_CASE("what a rename brings into a branch that is being discarded is in one of both", "[store]") {
   World world;
   const auto master = branch_ref("data@master");

@@ -95,6 +95,19 @@ TEST_CASE("a new file does not get the number of one that only the log knows, as
   }
 }
 
+TEST_CASE("a copy to where no file can reach is refused, and harms nothing", "[store]") {
+  StagingWorld world;
+  const auto source = world.put(world.root("quick@master"), "f", "bytes");
+  const auto target = world.make(world.root("third@master"), "copy");
+  for (const std::uint64_t offset : {(std::uint64_t{1} << 62U) + 1, ~std::uint64_t{0} - 2, (std::uint64_t{1} << 60U) - 1}) {
+    const auto copied = world.trees().copy_range(source, 0, target, offset, 5);
+    REQUIRE_FALSE(copied);
+    CHECK(copied.error().code == Code::kTooLarge);
+  }
+  world.open();
+  must(world.catalog().finish(branch_ref("third@master"), {}));
+}
+
 TEST_CASE("a copy of a file's holes is holes", "[store]") {
   StagingWorld world;
   constexpr std::uint64_t kHole = std::uint64_t{4} << 30U;

@@ -115,7 +115,7 @@ Result<CommitId> LiveBranch::commit() {
   auto& catalog = store_->catalog();
   PFS_TRY_ASSIGN(const auto changed, catalog.branch(ref_));
   if (changed.opened_by_hand) return changed.open;
-  const bool all_in_found = changed.open == found_;
+  const bool all_in_found = changed.open == found_ && !changed.finishing;
   // as for any commit that is asked for; an automatic one does not ask for it
   if (auto* observer = store_->observer()) (void)observer->write_back(ref_);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -58,12 +58,14 @@ class Sender {
       : catalog_(catalog), writer_(writer) {}
 
   /// False: the client has hung up. A commit that is deleted meanwhile is passed over.
-  Result<bool> send(const CommitId& id) {
+  Result<bool> send(const CommitId& id, const Downstream& downstream) {
     if (!sent_.insert(id).second) return true;
     const auto commit = catalog_.commit(id);
     if (!commit && commit.error().code == Code::kNotFound) return true;
     PFS_TRY(commit);
-    return writer_.Write(info_of(*commit));
+    auto info = info_of(*commit);
+    set_progress(downstream.progress(id), info);
+    return writer_.Write(info);
   }
 
  private:
@@ -139,7 +141,7 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
           continue;
         }
         if (!job.output_commit || (!repos.empty() && !repos.contains(job.pipeline.str()))) continue;
-        PFS_TRY_ASSIGN(const bool sent, sender.send(*job.output_commit));
+        PFS_TRY_ASSIGN(const bool sent, sender.send(*job.output_commit, downstream));
         if (!sent) return hung_up();
       }
       if (!failed) failed = failed_of(downstream.newest_jobs(commit), awaited);
@@ -152,7 +154,8 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
   }
 }
 
-Result<void> subscribe_commits(store::Store& store, const v1::SubscribeCommitsRequest& request,
+Result<void> subscribe_commits(store::Store& store, const trigger::Pipelines* pipelines,
+                               const v1::SubscribeCommitsRequest& request,
                                const grpc::ServerContext& context,
                                grpc::ServerWriter<v1::CommitInfo>& writer) {
   const auto& catalog = store.catalog();
@@ -179,11 +182,12 @@ Result<void> subscribe_commits(store::Store& store, const v1::SubscribeCommitsRe
   auto existing = catalog.commits(ref.repo, ref.branch, kAll);
   if (!existing && existing.error().code != Code::kNotFound) return existing.error();
   if (existing) {
+    PFS_TRY_ASSIGN(const auto downstream, Downstream::of(pipelines));
     const auto end = std::find_if(existing->begin(), existing->end(),
                                   [&](const store::Commit& commit) { return commit.id == from; });
     for (auto it = std::make_reverse_iterator(end); !request.new_only() && it != existing->rend();
          ++it) {
-      PFS_TRY_ASSIGN(const bool sent, sender.send(it->id));
+      PFS_TRY_ASSIGN(const bool sent, sender.send(it->id, downstream));
       if (!sent) return hung_up();
     }
   }
@@ -195,9 +199,10 @@ Result<void> subscribe_commits(store::Store& store, const v1::SubscribeCommitsRe
       continue;
     }
     PFS_TRY_ASSIGN(log, catalog.log(ref, log.front().number - seen));
+    PFS_TRY_ASSIGN(const auto downstream, Downstream::of(pipelines));
     for (auto it = log.rbegin(); it != log.rend(); ++it) {
       if (it->number <= seen) continue;
-      PFS_TRY_ASSIGN(const bool sent, sender.send(it->new_head));
+      PFS_TRY_ASSIGN(const bool sent, sender.send(it->new_head, downstream));
       if (!sent) return hung_up();
       seen = it->number;
     }

@@ -22,7 +22,8 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
 
 /// CommitService::SubscribeCommits. Errors: kNotFound (the repo, or `from`), kInvalid (`from` is
 /// no commit of the branch's history).
-Result<void> subscribe_commits(store::Store& store,
+/// `pipelines`, which tell the progress, may be null.
+Result<void> subscribe_commits(store::Store& store, const trigger::Pipelines* pipelines,
                                const v1::SubscribeCommitsRequest& request,
                                const grpc::ServerContext& context,
                                grpc::ServerWriter<v1::CommitInfo>& writer);

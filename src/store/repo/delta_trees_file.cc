@@ -220,6 +220,9 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
       pieces = source->state.pieces_of(source_offset, length);
     }
   }
+  if (target_offset > kMaxFileSize || length > kMaxFileSize - target_offset) {
+    return Error{Code::kTooLarge, fmt::format("{} bytes at {} are more than a file can have", length, target_offset)};
+  }
   if (source == target && source_offset < target_offset + length && target_offset < source_offset + length) {
     return Error{Code::kInvalid, fmt::format("{}: the ranges overlap", path(source))};
   }

@@ -18,7 +18,7 @@ Result<void> DeltaTrees::sync(const NodePtr& node) {
   if (node->is_directory()) return parts_.local->sync();
   bool rows = false;
   bool log = false;
-  const StagingLog::Pin pin(*staging_);  // a spool that gives way to a truncation beside this is synced still
+  std::optional<StagingLog::Pin> pin;  // a spool that gives way to a truncation beside this is synced still
   std::vector<SpoolPtr> spools;
   const auto look = [&]() PFS_REQUIRES(node->mutex) {
     rows = std::exchange(node->rows_unsynced, false) || node->syncs > 0;
@@ -32,6 +32,7 @@ Result<void> DeltaTrees::sync(const NodePtr& node) {
         if (auto found = staging_->spools().find(at->spool()); found && *found) spools.push_back(*found);
       }
     }
+    if (!spools.empty()) pin.emplace(*staging_);
   };
   bool looked = false;
   {

@@ -93,6 +93,7 @@ class RefCatalog final : public Catalog {
   // over the transaction, once nothing has changed since the walk.
   struct Still {
     std::set<BranchRef> refs;
+    std::set<BranchRef> discarded;  ///< of these, whose changes nobody wants but those that a rename brings
     DeltaTrees::Hold hold;
     bool missed = false;  ///< something had changed: what was frozen is committed or thawed, the steps were not carried out
   };

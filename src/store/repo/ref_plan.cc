@@ -65,6 +65,19 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
   return refs;
 }
 
+// Those of which a discard is the only step.
+std::set<BranchRef> discarded_by(std::span<const RefStep> steps) {
+  std::set<BranchRef> refs;
+  for (const auto& step : steps) {
+    if (const auto* discard = std::get_if<DiscardCommit>(&step)) refs.insert(discard->ref);
+  }
+  for (const auto& step : steps) {
+    if (std::holds_alternative<DiscardCommit>(step)) continue;
+    for (const auto& ref : branches_of({&step, 1})) refs.erase(ref);
+  }
+  return refs;
+}
+
 // Those whose trees give way to others. A deletion that is told to means what is not committed, too, unless a step before it
 // commits that.
 std::set<BranchRef> replaced_by(std::span<const RefStep> steps) {

@@ -113,7 +113,7 @@ Result<std::vector<StepResult>> RefCatalog::rehearse(std::span<const RefStep> as
 Result<std::optional<std::vector<StepResult>>> RefCatalog::run_claimed(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                                        const std::set<BranchRef>& claimed, Outcome& outcome) {
   PFS_TRY(finish_frozen_of(claimed, outcome));  // those that found no room: commits of a branch are finished in order
-  Still still{replaced_by(steps), {}, false};
+  Still still{replaced_by(steps), discarded_by(steps), {}, false};
   for (;;) {
     auto results = run_still(steps, extend, claimed, still, outcome);
     if (!results || !still.missed) return results;
@@ -201,7 +201,9 @@ Result<std::optional<RefCatalog::Committed>> RefCatalog::walk_and_commit(std::sp
 Result<void> RefCatalog::hold_still(Still& still) const {
   if (still.refs.empty() || still.hold) return {};
   PFS_TRY_ASSIGN(still.hold, parts_.trees->hold(still.refs));
-  still.missed = std::any_of(still.refs.begin(), still.refs.end(), [&](const BranchRef& ref) { return parts_.trees->changed(ref); });
+  still.missed = std::any_of(still.refs.begin(), still.refs.end(), [&](const BranchRef& ref) {
+    return still.discarded.contains(ref) ? !parts_.trees->joined(ref).empty() : parts_.trees->changed(ref);
+  });
   if (still.missed) still.hold.reset();
   return {};
 }
@@ -241,7 +243,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
 }
 
 // The live trees follow the transaction. A crash in here is made good at the next start: rows say which commit they go with.
-// So is a failure, at the next operation on the branch; it keeps no other branch from following.
+// So is a fold that fails, at the next operation on the branch; it keeps no other branch from following.
 Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still,
                                 Outcome& outcome) {
   if (!done.published.empty()) PFS_FAULT_POINT("store.finish.published");
@@ -250,7 +252,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   const auto note = [&](const BranchRef& ref, Result<void> followed) {
     if (followed) return;
     behind.insert(ref);
-    spdlog::error("branch {}: {}; its files follow what was committed at the next operation", ref.str(), followed.error().message);
+    spdlog::error("branch {}: {}; its files do not show all that was committed yet", ref.str(), followed.error().message);
     if (failure) failure = std::move(followed);
   };
   for (const auto& [ref, one] : frozen) {
@@ -259,7 +261,7 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
   }
   if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.published");
   for (const auto& change : done.trees) {
-    if (behind.contains(change.ref)) continue;
+    if (behind.contains(change.ref) && !change.deleted && !change.renamed_to) continue;
     if (change.renamed_to) {
       note(change.ref, parts_.trees->rename_branch(change.ref, *change.renamed_to));
       continue;
@@ -308,7 +310,14 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
       }
       PFS_TRY(parts_.trees->fold(ref, published->root, published->links, epoch, member.under.commit));
       // the same transaction may have moved HEAD on
-      PFS_TRY_ASSIGN(const auto branch, load_branch(read_from(*parts_.refs), ref));
+      const auto found = load_branch(read_from(*parts_.refs), ref);
+      if (!found && found.error().code == Code::kNotFound) {
+        PFS_TRY_ASSIGN(auto dropped, parts_.trees->drop_branch(ref));
+        if (dropped) outcome.replaced.push_back(std::move(*dropped));
+        one = frozen.erase(one);
+        continue;
+      }
+      PFS_TRY_ASSIGN(const auto branch, found);
       if (branch.head && branch.head != member.under.commit) {
         PFS_TRY_ASSIGN(const auto head, load_commit(read_from(*parts_.refs), *branch.head));
         PFS_TRY_ASSIGN(const auto hold, parts_.trees->hold({ref}));

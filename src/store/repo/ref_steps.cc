@@ -232,6 +232,7 @@ Result<StepResult> RefSteps::apply_one(const FinishCommit& step) {
 Result<StepResult> RefSteps::apply_one(const DiscardCommit& step) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
   PFS_TRY(refuse_output(branch, "writes"));
+  looked_at_.insert(step.ref);  // what a later step has had frozen is discarded, too
   branch.open = new_commit_id();
   if (branch.opened_by_hand) effects_.discarded.insert(step.ref);
   branch.opened_by_hand = false;

@@ -30,6 +30,7 @@ Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>
 std::set<BranchRef> branches_of(std::span<const RefStep> steps);
 /// Those among them whose live trees the steps replace, with what may not be lost of them.
 std::set<BranchRef> replaced_by(std::span<const RefStep> steps);
+std::set<BranchRef> discarded_by(std::span<const RefStep> steps);
 
 /// Refusals that hold for every change of a branch. `verb` completes "only pipeline X … it".
 Result<void> refuse_output(const Branch& branch, std::string_view verb);

@@ -102,7 +102,13 @@ Result<void> outcome_of(const grpc::Status& status, const grpc::ClientContext& c
   if (status.ok()) return {};
   const auto& endpoint = connection.wire().endpoint;
   if (const auto name = trailer_of(context, api::kCodeTrailer); !name.empty()) {
-    if (const auto code = api::code_named(name)) return Error{*code, status.error_message()};
+    const auto code = api::code_named(name);
+    // a call is cancelled at the other end where that stops; Ctrl-C here is not told by a status
+    if (code == Code::kCancelled) {
+      return Error{Code::kUnavailable, fmt::format("daemon at {}: ended the call ({}); it may be stopping, so try again",
+                                                   endpoint.str(), status.error_message())};
+    }
+    if (code) return Error{*code, status.error_message()};
     return Error{api::from_grpc(status.error_code()),
                  fmt::format("{} (pfsd {} is newer than this pfs " PFS_VERSION ")",
                              status.error_message(), trailer_of(context, api::kVersionKey))};
