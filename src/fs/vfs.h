@@ -67,6 +67,9 @@ struct OpenReply {
   bool flush = false;       ///< close(2) shall reach us
 };
 
+/// S_ISGID, of a directory: what is made in it has its group.
+inline constexpr std::uint32_t kSetGid = 02000;
+
 enum class XattrMode { kSet, kCreate, kReplace };
 
 /// Answers a request, now or later, on whatever thread has finished it.

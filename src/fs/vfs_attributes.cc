@@ -16,7 +16,6 @@ constexpr std::string_view kAccessLists = "system.posix_acl_";
 constexpr int kMaxHistory = 10'000;
 
 constexpr std::uint32_t kSetUid = 04000;
-constexpr std::uint32_t kSetGid = 02000;
 constexpr std::uint32_t kGroupExec = 00010;
 
 // The set-id bits that a write by others must clear: set-gid without group-exec once meant

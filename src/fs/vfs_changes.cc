@@ -10,8 +10,6 @@ namespace pfs::fs {
 
 namespace {
 
-constexpr std::uint32_t kSetGid = 02000;
-
 // A directory's set-gid bit gives its group to what is made in it, and itself to directories.
 // Source: inode(7).
 void inherit_group(const store::Attributes& directory, store::MakeRequest& request) {

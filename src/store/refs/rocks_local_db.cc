@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "store/refs/rocks_db.h"
+#include "store/refs/rocks_slice.h"
 
 namespace pfs::store {
 
@@ -44,8 +45,6 @@ RocksFamily rocks_family(Family family) {
   }
   return RocksFamily::kDatum;
 }
-
-rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 class RocksCursor final : public LocalDb::Cursor {
  public:

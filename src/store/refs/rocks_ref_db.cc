@@ -11,6 +11,7 @@
 #include "store/refs/key_range.h"
 #include "store/refs/ref_rows.h"
 #include "store/refs/rocks_db.h"
+#include "store/refs/rocks_slice.h"
 
 namespace pfs::store {
 
@@ -26,8 +27,6 @@ std::string row_key(char kind, std::string_view name) {
   std::string key(1, kind);
   return key.append(name);
 }
-
-rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 }  // namespace
 

@@ -16,10 +16,10 @@ namespace pfs::store {
 
 namespace {
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kUsualBallast = 256 * kMiB;
-constexpr std::uint64_t kLeastBallast = 8 * kMiB;
-constexpr std::uint64_t kPlenty = 64 * kMiB;
+constexpr std::uint64_t kMebi = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kUsualBallast = 256 * kMebi;
+constexpr std::uint64_t kLeastBallast = 8 * kMebi;
+constexpr std::uint64_t kPlenty = 64 * kMebi;
 constexpr auto kFresh = std::chrono::milliseconds(100);
 constexpr auto kLeastInterval = std::chrono::milliseconds(5);
 // What a write costs beside its bytes: a record's header, a row.

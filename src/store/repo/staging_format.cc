@@ -14,11 +14,11 @@ constexpr std::string_view kSegmentMagic = "pfsstage";
 constexpr std::uint32_t kRecordMagic = 0x70667372;  // "pfsr"
 constexpr std::size_t kChecksumSize = 8;
 
-std::uint64_t xxh3(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t staged_hash(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 // The fields' hash is the seed of the bytes' one.
 std::uint64_t record_checksum(std::string_view fields, std::span<const std::byte> bytes) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), xxh3(fields));
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), staged_hash(fields));
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ std::string encode_segment_header(std::uint32_t number) {
   // version 1, cipher 0, domain 0, key id 0, nonce base 0: as a pack's header
   Encoder out;
   out.raw(kSegmentMagic).u8(1).u8(0).u16(0).u32(0).u64(number).u64(0).raw(std::string(24, '\0'));
-  out.u64(xxh3(out.str()));
+  out.u64(staged_hash(out.str()));
   return std::move(out).str();
 }
 
@@ -43,7 +43,7 @@ Result<void> check_segment_header(std::string_view bytes, std::uint32_t number) 
   const auto written_number = in.u64();
   in.u64();
   in.raw(24);
-  if (in.u64() != xxh3(bytes.substr(0, kSegmentHeaderSize - kChecksumSize)) || written_number != number) return damaged();
+  if (in.u64() != staged_hash(bytes.substr(0, kSegmentHeaderSize - kChecksumSize)) || written_number != number) return damaged();
   if (version != 1 || cipher != 0) {
     return Error{Code::kUnsupported,
                  fmt::format("staging segment {:08x}: version {}, cipher {}: made by a newer pfs; open the store with that",
