@@ -38,9 +38,11 @@ TEST_CASE("S61: cp from an input to /pfs/out and a symlink to an input are refer
   Mounted mounted;
   REQUIRE_SH(mounted, with_pipelines(R"sh(
     head -c 20000000 /dev/urandom > "$P/data@master/big"; commit data@master
-    before=$(du -sk "$T/../store" | cut -f1)
+    packs() { du -sk "$T/../store/open" "$T/../store/packs" | awk '{ sum += $1 } END { print sum }'; }
+    before=$(packs)
     pipeline refer 'ln -s /pfs/data/big /pfs/out/linked; cp /pfs/data/big /pfs/out/copied'
     jobs_are 1 success
+    test $(($(packs) - before)) -lt 8000  # busybox's cp copies byte by byte: what it writes is found to be there
     test -f "$P/refer@master/linked" -a ! -L "$P/refer@master/linked"
     cmp "$P/data@master/big" "$P/refer@master/linked"
     cmp "$P/data@master/big" "$P/refer@master/copied"

@@ -238,6 +238,10 @@ TEST_CASE("S25: user.pfs.object and user.pfs.commit are answered by name and nev
     id=$(head_of data@master)
     test "$(getfattr --only-values --absolute-names -n user.pfs.object "$P/data@$id/f")" = "$(printf hello | sha256sum | cut -d' ' -f1)"
     test -z "$(getfattr -d -m - --absolute-names "$P/data@$id/f")"
+    test "$(getfattr --only-values --absolute-names -n user.pfs.commit "$P/data@$id/f")" = "$id"
+    setfattr -n user.pfs.commit -v other "$P/data@master/f" || true
+    test "$(getfattr --only-values --absolute-names -n user.pfs.object "$P/data@master/f")" = "$(printf hello | sha256sum | cut -d' ' -f1)"
+    test -z "$(getfattr -d -m - --absolute-names "$P/data@master/f")"
   )sh");
 }
 
