@@ -88,7 +88,8 @@ make --no-print-directory release
   echo "run: /dev/fuse is missing: load the module (modprobe fuse), or give the container --device /dev/fuse" >&2
   exit 1
 }
-mkdir -p "$store" "$(dirname "$socket")"
+# pfsd makes the store, which only its user may read
+mkdir -p "$(dirname "$store")" "$(dirname "$socket")"
 # fails on a mount that a killed daemon left behind, which pfsd knows how to take away
 mkdir -p "$mount" 2>/dev/null || true
 
