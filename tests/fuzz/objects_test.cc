@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fuzz/damage.h"
+#include "fuzz/entry.h"
 #include "store/chunk/sha256.h"
 #include "store/pack/hot_rows.h"
 #include "store/pack/pack_format.h"
@@ -17,19 +18,9 @@
 namespace pfs::store {
 namespace {
 
-Entry entry(const std::string& name) {
-  Entry made;
-  made.name = name;
-  made.attributes.mode = 0644;
-  made.content.bytes = "some bytes";
-  made.content.size = made.content.bytes.size();
-  made.xattrs["user.a"] = "b";
-  return made;
-}
-
 // A good record of each kind, in the order of the fuzz target's cases.
 std::vector<std::string> good_records() {
-  LeafNode leaf{{entry("a"), entry("ab"), entry("b")}};
+  LeafNode leaf{{test::fuzzed_entry("a"), test::fuzzed_entry("ab"), test::fuzzed_entry("b")}};
   leaf.entries[1].attributes.kind = Kind::kDirectory;
   leaf.entries[1].content = {};
   leaf.entries[1].xattrs.clear();

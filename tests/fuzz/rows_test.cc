@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fuzz/damage.h"
+#include "fuzz/entry.h"
 #include "store/chunk/sha256.h"
 #include "store/format_file.h"
 #include "store/refs/records.h"
@@ -16,21 +17,11 @@
 namespace pfs::store {
 namespace {
 
-Entry entry(const std::string& name) {
-  Entry made;
-  made.name = name;
-  made.attributes.mode = 0644;
-  made.content.bytes = "some bytes";
-  made.content.size = made.content.bytes.size();
-  made.xattrs["user.a"] = "b";
-  return made;
-}
-
 FileState file_state() {
-  FileState state = FileState::from_entry(entry("f"));
+  FileState state = FileState::from_entry(test::fuzzed_entry("f"));
   state.put(Epoch(1), 4, Extent{100, StagedAt{1, 64}}, [](const StagedAt&, std::uint64_t) {});
   state.truncate(Epoch(2), 50, [](const StagedAt&, std::uint64_t) {});
-  state.put(Epoch(2), 60, Extent{10, Slice{entry("s").content, 0}}, [](const StagedAt&, std::uint64_t) {});
+  state.put(Epoch(2), 60, Extent{10, Slice{test::fuzzed_entry("s").content, 0}}, [](const StagedAt&, std::uint64_t) {});
   state.put(Epoch(2), 80, Extent{10, StagedAt::in_spool(7, 4096)}, [](const StagedAt&, std::uint64_t) {});
   state.layers.push_back({Epoch(2), 70, {}, 8, nullptr});
   return state;
@@ -60,7 +51,7 @@ std::vector<std::string> good_records() {
           encode(branch),
           encode(Repo{ref.repo, "described", {}}),
           encode(LogEntry{1, std::nullopt, new_commit_id(), {}, "commit"}),
-          DeltaRow{entry("name")}.encode(),
+          DeltaRow{test::fuzzed_entry("name")}.encode(),
           DirectoryRow{empty_subtree(), {}, {}}.encode(),
           row.encode(),
           CountersRow{Epoch(3), 1025}.encode(),

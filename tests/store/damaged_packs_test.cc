@@ -1,5 +1,4 @@
 // What damaged packs cost: what was damaged, and nothing else.
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <string>
@@ -8,9 +7,9 @@
 #include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 
-#include "base/file.h"
 #include "store/chunk/sha256.h"
 #include "store/pack/pack_row.h"
+#include "support/flip_byte.h"
 #include "support/must.h"
 #include "support/object_store.h"
 
@@ -40,13 +39,7 @@ class World {
 
   void seal() { REQUIRE(store_.packs().seal_opened_until(Timestamp{std::numeric_limits<std::int64_t>::max()})); }
   void restart() { store_.open_packs(); }
-  void damage(std::uint64_t offset) const {
-    const auto file = must(File::open(path(), O_RDWR));
-    std::string byte(1, '\0');
-    REQUIRE(file.read_exactly(offset, std::as_writable_bytes(std::span(byte))));
-    byte[0] = static_cast<char>(byte[0] ^ 0x55);
-    REQUIRE(file.write_at(offset, byte, {}));
-  }
+  void damage(std::uint64_t offset) const { flip_byte(path(), offset); }
   void truncate(std::uint64_t size) const { boost::filesystem::resize_file(path(), size); }
   std::uint64_t size() const { return boost::filesystem::file_size(path()); }
   const Location& place(std::size_t frame) const { return places_[frame]; }

@@ -1,5 +1,4 @@
 // What a damaged staging log costs: the bytes that were damaged, and nothing else.
-#include <fcntl.h>
 
 #include <string>
 #include <vector>
@@ -7,8 +6,8 @@
 #include <boost/filesystem.hpp>
 #include <catch2/catch.hpp>
 
-#include "base/file.h"
 #include "store/repo/staging_log.h"
+#include "support/flip_byte.h"
 #include "support/must.h"
 #include "support/temporary_directory.h"
 
@@ -44,13 +43,7 @@ class World {
     return must(StagingLog::open(options));
   }
   std::string path() const { return directory_ / "log/00000001.seg"; }
-  void damage(std::uint64_t offset) const {
-    const auto file = must(File::open(path(), O_RDWR));
-    std::string byte(1, '\0');
-    REQUIRE(file.read_exactly(offset, std::as_writable_bytes(std::span(byte))));
-    byte[0] = static_cast<char>(byte[0] ^ 0x55);
-    REQUIRE(file.write_at(offset, byte, {}));
-  }
+  void damage(std::uint64_t offset) const { flip_byte(path(), offset); }
   const StagedAt& place(std::size_t record) const { return places_[record]; }
 
   /// Which records a start finds, and whether `has` says the same of their bytes.
