@@ -64,7 +64,7 @@ Result<void> Daemon::open() {
   vfs_options.gid = getegid();
   vfs_options.new_branches = options_.new_branches;
   vfs_options.appearance = options_.appearance;
-  if (auto names = fs::NodeNames::open(options_.store_path + "/nodes")) {
+  if (auto names = fs::NodeNames::open(options_.store_path + "/nodes", clock_)) {
     node_names_ = *std::move(names);
     vfs_options.node_names = node_names_.get();
   } else {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -22,6 +23,13 @@ using HandleId = Id<HandleIdTag>;
 inline constexpr NodeId kRootNode{1};
 
 inline constexpr InodeNumber kRootNumber{1};
+
+/// The st_ino of a name at first sight: the same path gives the same number after eviction and
+/// restart. `salt` is 0 but where the number is taken by another node. Source: docs/format.md "Nodes
+/// of the mount".
+InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_t salt);
+/// The same of a file with several names, by whichever it is found: `root` is the number of its tree's root.
+InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt);
 
 /// Who asks.
 struct Caller {

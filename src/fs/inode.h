@@ -108,18 +108,17 @@ struct Found {
 
 /// A node that the kernel knows.
 struct Inode {
-  Inode(NodeId node_id, InodeNumber inode_number, Found found)
-      : id(node_id), number(inode_number), what(std::move(found)) {}
+  Inode(NodeId node_id, std::uint32_t node_generation, Found found)
+      : id(node_id), generation(node_generation), number(node_id.value()), what(std::move(found)) {}
 
   const NodeId id;
+  const std::uint32_t generation;  ///< no other node has had both this and the id: see NodeNames
   const InodeNumber number;
   const Found what;
   /// A write has found that no set-id bit and no capability is there to clear; false again when a
   /// mode or an attribute is set. atomic: a hint between writers, each of which may look for
   /// itself.
   std::atomic<bool> unprivileged = false;
-  /// Its place is in the NodeNames.
-  std::atomic<bool> noted = false;
 
   bool is_stored() const { return what.node != nullptr; }
 };

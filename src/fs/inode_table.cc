@@ -1,11 +1,11 @@
 #include "fs/inode_table.h"
 
+#include <algorithm>
+#include <atomic>
+#include <random>
 #include <utility>
 
 #include <fmt/format.h>
-#include <xxhash.h>
-
-#include "base/codec.h"
 
 namespace pfs::fs {
 
@@ -19,32 +19,32 @@ std::string key_of(const Found& found, const Inode& parent, std::string_view nam
                      found.branch.str(), found.text);
 }
 
+// Of what nobody finds again by its id: no two have the same, whenever their ids come again.
+std::uint32_t passing_generation() {
+  static std::atomic<std::uint32_t> next = std::random_device()();
+  return next++;
+}
+
 }  // namespace
 
-InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_t salt) {
-  const auto seen = Encoder().u64(parent.value()).u64(salt).raw(name).str();
-  const std::uint64_t number = XXH3_64bits(seen.data(), seen.size());
-  // 0 is no number to readdir's callers, and 1 is the root's
-  return InodeNumber(number < 2 ? number + 2 : number);
-}
-
-InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt) {
-  // no name has a slash
-  return inode_number(root, Encoder().u8('/').u64(link_id).str(), salt);
-}
-
-InodeTable::InodeTable(Found root) {
-  slots_[kRootNode] = Slot{std::make_shared<Inode>(kRootNode, kRootNumber, std::move(root)), 1, {}};
+InodeTable::InodeTable(Found root, NodeNames* names) : names_(names) {
+  slots_[kRootNode] = Slot{std::make_shared<Inode>(kRootNode, 0, std::move(root)), 1, {}};
 }
 
 InodePtr InodeTable::remember(const Found& found, const Inode& parent, std::string_view name) {
-  Lock lock(mutex_);
-  return remember_locked(std::nullopt, found, parent, name);
+  const std::string key = found.node ? std::string() : key_of(found, parent, name);
+  {
+    Lock lock(mutex_);
+    if (auto known = known_again(found, key)) return known;
+  }
+  while (true) {
+    // another thread may have the id meanwhile, for this node or for another one
+    if (auto inode = add(new_identity(found, parent, name), found, key)) return inode;
+  }
 }
 
-InodePtr InodeTable::remember_as(NodeId id, const Found& found, const Inode& parent, std::string_view name) {
-  Lock lock(mutex_);
-  return remember_locked(InodeNumber(id.value()), found, parent, name);
+InodePtr InodeTable::remember_as(NodeId id, std::uint32_t generation, const Found& found) {
+  return add({id, generation}, found, {});
 }
 
 Result<InodePtr> InodeTable::find_again(NodeId id) {
@@ -55,39 +55,57 @@ Result<InodePtr> InodeTable::find_again(NodeId id) {
   return it->second.inode;
 }
 
-InodePtr InodeTable::remember_locked(std::optional<InodeNumber> wanted, const Found& found, const Inode& parent,
-                                     std::string_view name) {
-  const std::string key = found.node ? std::string() : key_of(found, parent, name);
+// Not under the lock: a note may wait for the disk.
+InodeTable::Identity InodeTable::new_identity(const Found& found, const Inode& parent, std::string_view name) {
+  // what is in a job's view is nobody else's
+  NodeNames* const names = found.node && !found.context->ownership ? names_ : nullptr;
+  const bool linked = found.link_id != 0;
+  if (names != nullptr && !linked) {
+    const auto id = names->renamed_to(parent.id, name);
+    if (id && !is_taken(*id)) {
+      if (const auto generation = names->claim(*id, parent.id, name, false)) return {*id, *generation};
+    }
+  }
+  // an id is taken when its node was renamed away, or was orphaned and is still known
+  for (std::uint64_t salt = 0;; ++salt) {
+    const auto number = linked ? inode_number(found.context->number, found.link_id, salt) : inode_number(parent.number, name, salt);
+    const NodeId id(number.value());
+    if (is_taken(id)) continue;
+    if (names == nullptr) return {id, passing_generation()};
+    if (const auto generation = names->claim(id, parent.id, name, linked)) return {id, *generation};
+  }
+}
+
+bool InodeTable::is_taken(NodeId id) const {
+  Lock lock(mutex_);
+  return slots_.contains(id);
+}
+
+InodePtr InodeTable::known_again(const Found& found, const std::string& key) {
   NodeId known;
   if (found.node) {
     if (auto it = by_node_.find(found.node.get()); it != by_node_.end()) known = it->second;
   } else {
     if (auto it = by_key_.find(key); it != by_key_.end()) known = it->second;
   }
-  if (known) {
-    Slot& slot = slots_.at(known);
-    ++slot.lookups;
-    return slot.inode;
-  }
-  const bool as_wanted = wanted && !slots_.contains(NodeId(wanted->value()));
-  const InodeNumber number = as_wanted ? *wanted : free_number(found, parent.number, name);
-  const NodeId id(number.value());
-  auto inode = std::make_shared<Inode>(id, number, found);
-  if (found.node) {
-    by_node_[found.node.get()] = id;
-  } else {
-    by_key_[key] = id;
-  }
-  slots_[id] = Slot{inode, 1, key};
-  return inode;
+  if (!known) return nullptr;
+  Slot& slot = slots_.at(known);
+  ++slot.lookups;
+  return slot.inode;
 }
 
-InodeNumber InodeTable::free_number(const Found& found, InodeNumber parent, std::string_view name) const {
-  // a number is taken when its node was renamed away or orphaned, and is still known
-  for (std::uint64_t salt = 0;; ++salt) {
-    const auto number = found.link_id != 0 ? inode_number(found.context->number, found.link_id, salt) : inode_number(parent, name, salt);
-    if (!slots_.contains(NodeId(number.value()))) return number;
+InodePtr InodeTable::add(const Identity& identity, const Found& found, const std::string& key) {
+  Lock lock(mutex_);
+  if (auto known = known_again(found, key)) return known;
+  if (slots_.contains(identity.id)) return nullptr;
+  auto inode = std::make_shared<Inode>(identity.id, identity.generation, found);
+  if (found.node) {
+    by_node_[found.node.get()] = identity.id;
+  } else {
+    by_key_[key] = identity.id;
   }
+  slots_[identity.id] = Slot{inode, 1, key};
+  return inode;
 }
 
 Result<InodePtr> InodeTable::find(NodeId id) const {

@@ -11,15 +11,9 @@
 #include "base/result.h"
 #include "base/sync.h"
 #include "fs/inode.h"
+#include "fs/node_names.h"
 
 namespace pfs::fs {
-
-/// The st_ino of a name at first sight: the same path gives the same number after eviction and
-/// restart. `salt` is 0 but where the number is taken by another live node. Source:
-/// docs/semantics.md "Identity".
-InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_t salt);
-/// The same of a file with several names, by whichever it is found: `root` is the number of its tree's root.
-InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt);
 
 /// The nodes that the kernel knows, with how often it has looked each one up.
 ///
@@ -28,16 +22,15 @@ InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t 
 /// only.
 class InodeTable {
  public:
-  /// `root` becomes kRootNode and stays.
-  explicit InodeTable(Found root);
+  /// `root` becomes kRootNode and stays. Without `names` an id and generation mean a node until the kernel has forgotten it.
+  explicit InodeTable(Found root, NodeNames* names = nullptr);
 
   /// The node of what was found as `name` in `parent`; its lookup count is one higher when it
   /// returns.
   InodePtr remember(const Found& found, const Inode& parent, std::string_view name)
       PFS_EXCLUDES(mutex_);
-  /// The same with the id that it had; another id where it is known by that already.
-  InodePtr remember_as(NodeId id, const Found& found, const Inode& parent, std::string_view name)
-      PFS_EXCLUDES(mutex_);
+  /// The same with the id and generation that it had; the node by which it is known already; null where the id is another's.
+  InodePtr remember_as(NodeId id, std::uint32_t generation, const Found& found) PFS_EXCLUDES(mutex_);
   /// As find(), and its lookup count is one higher. Errors: kStale.
   Result<InodePtr> find_again(NodeId id) PFS_EXCLUDES(mutex_);
   /// Errors: kStale (the kernel never heard of it, or has forgotten it).
@@ -54,10 +47,16 @@ class InodeTable {
     std::uint64_t lookups = 0;
     std::string key;  ///< of nodes that are not stored
   };
-  InodePtr remember_locked(std::optional<InodeNumber> wanted, const Found& found, const Inode& parent, std::string_view name)
-      PFS_REQUIRES(mutex_);
-  InodeNumber free_number(const Found& found, InodeNumber parent, std::string_view name) const PFS_REQUIRES(mutex_);
+  struct Identity {
+    NodeId id;
+    std::uint32_t generation = 0;
+  };
+  Identity new_identity(const Found& found, const Inode& parent, std::string_view name) PFS_EXCLUDES(mutex_);
+  bool is_taken(NodeId id) const PFS_EXCLUDES(mutex_);
+  InodePtr known_again(const Found& found, const std::string& key) PFS_REQUIRES(mutex_);
+  InodePtr add(const Identity& identity, const Found& found, const std::string& key) PFS_EXCLUDES(mutex_);
 
+  NodeNames* const names_;
   mutable Mutex mutex_{LockRank::kInodeTable};
   std::unordered_map<NodeId, Slot> slots_ PFS_GUARDED_BY(mutex_);
   std::unordered_map<const store::LiveNode*, NodeId> by_node_ PFS_GUARDED_BY(mutex_);

@@ -44,8 +44,8 @@ Vfs::Vfs(const VfsOptions& options)
       appearance_(options.appearance),
       started_(clock_.now()),
       shared_inputs_(trees_, clock_),
-      inodes_(mount_root()),
       node_names_(options.node_names),
+      inodes_(mount_root(), node_names_),
       parking_(kParkingThreads) {}
 
 Vfs::~Vfs() = default;

@@ -55,6 +55,7 @@ struct NodeStat {
 /// A name that was found, made or linked. The kernel has one lookup more of `node` to forget.
 struct NameReply {
   NodeId node;  ///< none: the name is not there, which the kernel may believe for `name_valid`
+  std::uint32_t generation = 0;  ///< of the node
   NodeStat stat;
   std::chrono::seconds name_valid{0};
 };
@@ -246,9 +247,11 @@ class Vfs final : public store::TreeObserver {
   Result<std::string> body_of(const Inode& inode);
 
   Result<NameReply> remember(const Inode& directory, std::string_view name, const Found& found);
-  void note_place(Inode& inode, const Inode& directory, std::string_view name);
   /// `moved` may be null.
   void note_moved(const store::NodePtr& moved, NodeId directory, std::string_view name);
+  void note_removed(NodeId directory, std::string_view name);
+  /// The id that a directory of a branch has, or had when the kernel knew it.
+  std::optional<NodeId> noted(const store::NodePtr& directory);
   Result<InodePtr> remember_from_before(NodeId node);
   Result<NodeStat> stat_of(const Inode& inode);
   void appear(store::Attributes& attributes) const;
@@ -328,8 +331,8 @@ class Vfs final : public store::TreeObserver {
   const Appearance appearance_;
   const Timestamp started_;
   SharedInputs shared_inputs_;  // before the inodes, which hold what it shares
-  InodeTable inodes_;
   NodeNames* const node_names_;
+  InodeTable inodes_;
   HandleTable handles_;
   /// Retargets whose old names a walk may still meet. Atomic, because every stat looks; lowered under the mutex, for those
   /// who wait for it.

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "fs/vfs.h"
@@ -7,35 +9,48 @@
 
 namespace pfs::fs {
 
-// What is in a job's view is nobody else's.
-void Vfs::note_place(Inode& inode, const Inode& directory, std::string_view name) {
-  if (node_names_ == nullptr || !inode.is_stored() || inode.what.context->ownership) return;
-  if (!inode.noted.exchange(true)) node_names_->note(inode.id, directory.id, name);
-}
-
 void Vfs::note_moved(const store::NodePtr& moved, NodeId directory, std::string_view name) {
   if (node_names_ == nullptr || !moved) return;
-  for (const NodeId node : inodes_.known({moved})) node_names_->note(node, directory, name);
+  for (const NodeId node : inodes_.known({moved})) node_names_->renamed(node, directory, name);
+}
+
+void Vfs::note_removed(NodeId directory, std::string_view name) {
+  if (node_names_ != nullptr) node_names_->removed(directory, name);
+}
+
+std::optional<NodeId> Vfs::noted(const store::NodePtr& directory) {
+  if (node_names_ == nullptr) return std::nullopt;
+  if (const auto known = inodes_.known({directory}); !known.empty()) return known.front();
+  const auto branch = trees_.branch_of(directory);
+  if (!branch) return std::nullopt;
+  auto id = node_names_->at(kRootNode, branch->str());
+  const std::string path = trees_.path(directory);
+  for (std::size_t begin = 1; id && begin < path.size();) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    id = node_names_->at(*id, std::string_view(path).substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return id;
 }
 
 // From the nearest directory above it that is known, name by name. Each of them is remembered while we are at it.
 Result<InodePtr> Vfs::remember_from_before(NodeId node) {
   const Error stale{Code::kStale, fmt::format("node {}: forgotten", node.value())};
-  std::vector<std::pair<NodeId, std::string>> names;
+  std::vector<std::pair<NodeId, NodeNames::Place>> places;
   NodeId above = node;
   auto at = inodes_.find_again(above);
   while (!at) {
     auto place = node_names_ != nullptr ? node_names_->find(above) : std::nullopt;
-    if (!place || names.size() > store::kMaxLevels) return stale;
-    names.emplace_back(above, std::move(place->name));
+    if (!place || places.size() > store::kMaxLevels) return stale;
+    places.emplace_back(above, *place);
     above = place->parent;
     at = inodes_.find_again(above);
   }
   InodePtr inode = *at;
-  for (auto step = names.rbegin(); step != names.rend(); ++step) {
-    auto found = find(Caller(), *inode, step->second);
-    auto next = found && found->node ? inodes_.remember_as(step->first, *found, *inode, step->second) : nullptr;
-    if (next) next->noted = true;
+  for (auto step = places.rbegin(); step != places.rend(); ++step) {
+    const auto& [id, place] = *step;
+    auto found = find(Caller(), *inode, place.name);
+    auto next = found && found->node ? inodes_.remember_as(id, place.generation, *found) : nullptr;
     inodes_.forget(inode->id, 1);
     if (next == nullptr) return stale;
     inode = std::move(next);
@@ -53,7 +68,7 @@ Result<NameReply> Vfs::lookup_by_id(NodeId node) {
     inodes_.forget(inode->id, 1);
     return std::move(stat).error();
   }
-  return NameReply{inode->id, *stat, validity(*inode)};
+  return NameReply{inode->id, inode->generation, *stat, validity(*inode)};
 }
 
 Result<NameReply> Vfs::lookup_parent(NodeId node) {

@@ -69,6 +69,7 @@ Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_
     directory.stored.context->refused(node.error());
     return std::move(node).error().within(where(*directory.inode, name));
   }
+  note_removed(directory.inode->id, name);  // whatever had the name before
   return node;
 }
 
@@ -154,6 +155,7 @@ Result<void> Vfs::remove_file(const Caller& caller, NodeId directory, std::strin
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
   auto removed = trees_.remove(target.stored.node, name, false);
   if (!removed) return std::move(removed).error().within(where(*inode, name));
+  note_removed(directory, name);
   return {};
 }
 
@@ -163,6 +165,7 @@ void Vfs::remove_directory(NodeId directory, std::string_view name, Done<void> d
     if (!target) return done(std::move(target).error());
     auto removed = trees_.remove(target->stored.node, name, true);
     if (!removed) return done(std::move(removed).error().within(where(*target->inode, name)));
+    note_removed(directory, name);
     return done({});
   }
   auto branch = BranchRef::parse(name);
@@ -236,6 +239,7 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
     return std::move(renamed).error().within(where(*source.inode, from_name));
   }
   if (target_owner) return {};  // a view's nodes are not kept
+  if (mode != store::RenameMode::kExchange) note_removed(to, to_name);
   note_moved(trees_.lookup(target.stored.node, to_name).value_or(nullptr), to, to_name);
   if (mode == store::RenameMode::kExchange) note_moved(trees_.lookup(source.stored.node, from_name).value_or(nullptr), from, from_name);
   return {};

@@ -36,7 +36,7 @@ Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::strin
   if (!cacheable) return std::move(found).error();
   // whoever makes the name without the kernel says so to the kernel; at the top of a branch a
   // retarget brings new names
-  return NameReply{{}, {}, validity(*inode)};
+  return NameReply{{}, 0, {}, validity(*inode)};
 }
 
 void Vfs::lookup(const Caller& caller, NodeId directory, std::string_view name, Done<NameReply> done) {
@@ -213,14 +213,13 @@ Result<Found> Vfs::find_stored(const Inode& directory, std::string_view name) {
 
 Result<NameReply> Vfs::remember(const Inode& directory, std::string_view name, const Found& found) {
   auto inode = inodes_.remember(found, directory, name);
-  note_place(*inode, directory, name);
   if (found.view) found.view->known_as(inode->id);
   auto stat = stat_of(*inode);
   if (!stat) {
     inodes_.forget(inode->id, 1);
     return std::move(stat).error();
   }
-  NameReply reply{inode->id, *stat, validity(*inode)};
+  NameReply reply{inode->id, inode->generation, *stat, validity(*inode)};
   // shown meanwhile was another tree, which will not have this name forgotten
   if (directory.what.role == Role::kViewRoot && !directory.what.view->is_asked(name)) {
     reply.name_valid = reply.stat.valid = kAskAgain;
@@ -365,7 +364,9 @@ Result<InodeNumber> Vfs::number_at_first_sight(HandleId directory, const Listing
     PFS_TRY_ASSIGN(const auto stored, stored_directory(inode));
     return inode_number(stored.context->number, name.link_id, 0);
   }
-  return name.name == "." ? inode.number : inode_number(inode.number, name.name, 0);
+  if (name.name == ".") return inode.number;
+  const auto renamed = node_names_ != nullptr ? node_names_->renamed_to(inode.id, name.name) : std::nullopt;
+  return renamed ? InodeNumber(renamed->value()) : inode_number(inode.number, name.name, 0);
 }
 
 }  // namespace pfs::fs

@@ -40,6 +40,9 @@ void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names,
 
 void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
                        const std::vector<store::NodePtr>& losers) {
+  const auto now = losers.empty() ? Result<store::NodePtr>(store::NodePtr()) : trees_.lookup(directory, name);
+  const bool is_still_there = now && *now && std::find(losers.begin(), losers.end(), *now) != losers.end();
+  if (const auto id = is_still_there ? std::nullopt : noted(directory)) note_removed(*id, name);
   // how many names they have; the kernel counts those only that go by way of it
   for (const NodeId id : inodes_.known(losers)) caches_.drop_attributes(id);
   for (const auto& loser : losers) {
@@ -62,6 +65,7 @@ void Vfs::attributes_changed(const store::NodePtr& node) {
 
 void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                         const std::vector<store::NodePtr>& orphans) {
+  if (const auto id = noted(root)) node_names_->replaced(*id);
   const std::vector<store::NodePtr> recent(
       orphans.begin(),
       orphans.begin() + static_cast<std::ptrdiff_t>(std::min(orphans.size(), kMaxOrphans)));
@@ -96,6 +100,7 @@ void Vfs::branch_changed(const BranchRef& branch) {
   auto record = catalog_.branch(branch);
   // the name of a branch that is there is never dropped: what is mounted or bound below it would go
   if (record || record.error().code != Code::kNotFound) return;
+  note_removed(kRootNode, branch.str());
   drop_names(kRootNode, {branch.str()});
 }
 

@@ -1,5 +1,7 @@
 #include <fcntl.h>
 
+#include <cstdint>
+#include <memory>
 #include <string>
 
 #include <boost/filesystem.hpp>
@@ -16,67 +18,166 @@ using namespace pfs::test;
 
 namespace {
 
-std::string place(NodeNames& names, std::uint64_t node) {
-  const auto found = names.find(NodeId(node));
-  return found ? std::to_string(found->parent.value()) + "/" + found->name : "none";
-}
+/// Time that goes on when it is told to.
+class StoppedClock final : public Clock {
+ public:
+  Timestamp now() const override { return {seconds * 1'000'000'000}; }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  std::int64_t seconds = 1000;
+};
+
+struct World {
+  World() { reopen(); }
+  void reopen() {
+    names.reset();
+    names = must(NodeNames::open(path(), clock));
+  }
+  std::string path() const { return directory / "nodes"; }
+  std::uint32_t claim(std::uint64_t node, std::uint64_t parent, const std::string& name) {
+    const auto generation = names->claim(NodeId(node), NodeId(parent), name, false);
+    return generation ? *generation : 0;
+  }
+  /// `parent/name` of the generation.
+  std::string place(std::uint64_t node) {
+    const auto found = names->find(NodeId(node));
+    return found ? std::to_string(found->parent.value()) + "/" + found->name : "none";
+  }
+
+  const TemporaryDirectory directory;
+  StoppedClock clock;
+  std::unique_ptr<NodeNames> names;
+};
 
 }  // namespace
 
 TEST_CASE("what was noted last of a node is found, also by the next process", "[fs]") {
-  const TemporaryDirectory directory;
-  {
-    const auto names = must(NodeNames::open(directory / "nodes"));
-    names->note(NodeId(7), NodeId(1), "data@master");
-    names->note(NodeId(8), NodeId(7), "f");
-    CHECK(place(*names, 8) == "7/f");
-    names->note(NodeId(8), NodeId(7), "renamed");
-    CHECK(place(*names, 8) == "7/renamed");
-    CHECK(place(*names, 9) == "none");
+  World world;
+  const auto branch = world.claim(7, 1, "data@master");
+  const auto file = world.claim(8, 7, "f");
+  CHECK(world.place(8) == "7/f");
+  world.names->renamed(NodeId(8), NodeId(7), "renamed");
+  CHECK(world.place(8) == "7/renamed");
+  CHECK(world.names->renamed_to(NodeId(7), "renamed") == NodeId(8));
+  CHECK(world.names->renamed_to(NodeId(7), "f") == std::nullopt);
+  CHECK(world.place(9) == "none");
+  world.clock.seconds += 5;
+  world.reopen();
+  CHECK(world.place(7) == "1/data@master");
+  CHECK(world.place(8) == "7/renamed");
+  CHECK(world.names->renamed_to(NodeId(7), "renamed") == NodeId(8));
+  CHECK(world.claim(7, 1, "data@master") == branch);
+  CHECK(world.claim(8, 7, "renamed") == file);
+  world.claim(9, 7, "later");
+  CHECK(world.place(9) == "7/later");
+}
+
+TEST_CASE("an id has another generation each time it is another file's", "[fs]") {
+  World world;
+  world.claim(7, 1, "data@master");
+  auto last = world.claim(8, 7, "f");
+  for (int round = 0; round < 4; ++round) {
+    world.names->removed(NodeId(7), "f");
+    CHECK(world.place(8) == "none");
+    if (round == 1) world.reopen();
+    if (round == 2) world.clock.seconds -= 500;  // set back
+    const auto next = world.claim(8, 7, "f");
+    CHECK(next > last);
+    CHECK(world.claim(8, 7, "f") == next);
+    last = next;
   }
-  const auto names = must(NodeNames::open(directory / "nodes"));
-  CHECK(place(*names, 7) == "1/data@master");
-  CHECK(place(*names, 8) == "7/renamed");
-  names->note(NodeId(9), NodeId(7), "later");
-  CHECK(place(*names, 9) == "7/later");
+}
+
+TEST_CASE("an id whose file was renamed is not given to another", "[fs]") {
+  World world;
+  world.claim(7, 1, "data@master");
+  world.claim(8, 7, "f");
+  world.names->renamed(NodeId(8), NodeId(7), "elsewhere");
+  CHECK(world.claim(8, 7, "f") == 0);
+  world.names->removed(NodeId(7), "elsewhere");
+  CHECK(world.claim(8, 7, "f") > 0);
+}
+
+TEST_CASE("a file with several names is the same by each of them", "[fs]") {
+  World world;
+  world.claim(7, 1, "data@master");
+  const auto generation = world.names->claim(NodeId(50), NodeId(7), "a", true);
+  CHECK(world.names->claim(NodeId(50), NodeId(7), "b", true) == generation);
+  CHECK(world.place(50) == "7/b");
+}
+
+TEST_CASE("what was noted below a directory ends with it, and with the tree that it shows", "[fs]") {
+  World world;
+  world.claim(7, 1, "data@master");
+  const auto directory = world.claim(8, 7, "d");
+  const auto file = world.claim(9, 8, "f");
+  CHECK(world.place(9) == "8/f");
+  SECTION("replaced") {
+    world.names->replaced(NodeId(7));
+    CHECK(world.place(7) == "1/data@master");
+    CHECK(world.place(8) == "none");
+    CHECK(world.place(9) == "none");
+    CHECK(world.claim(8, 7, "d") > directory);
+    CHECK(world.place(9) == "none");
+    CHECK(world.claim(9, 8, "f") > file);
+  }
+  SECTION("removed") {
+    world.names->removed(NodeId(1), "data@master");
+    CHECK(world.place(9) == "none");
+    world.claim(7, 1, "data@master");
+    CHECK(world.place(9) == "none");
+  }
+  SECTION("renamed") {
+    world.names->renamed(NodeId(8), NodeId(7), "e");
+    CHECK(world.place(9) == "8/f");
+    // and what was removed by the one who renames is the same again
+    world.names->removed(NodeId(1), "data@master");
+    world.names->renamed(NodeId(7), NodeId(1), "data@other");
+    CHECK(world.place(9) == "8/f");
+    CHECK(world.claim(9, 8, "f") == file);
+  }
 }
 
 TEST_CASE("a note that is not whole ends what is believed, and the next takes its place", "[fs]") {
-  const TemporaryDirectory directory;
-  const std::string path = directory / "nodes";
+  World world;
+  world.claim(7, 1, "first");
+  world.claim(8, 1, "second");
+  world.names.reset();
   {
-    const auto names = must(NodeNames::open(path));
-    names->note(NodeId(7), NodeId(1), "first");
-    names->note(NodeId(8), NodeId(1), "second");
+    const auto file = must(File::open(world.path(), O_RDWR));
+    REQUIRE(file.write_at(24 + 34 + 5 + 10, "?", {}));
   }
-  {
-    const auto file = must(File::open(path, O_RDWR));
-    REQUIRE(file.write_at(8 + 22 + 5 + 10, "?", {}));
-  }
-  const auto names = must(NodeNames::open(path));
-  CHECK(place(*names, 7) == "1/first");
-  CHECK(place(*names, 8) == "none");
-  names->note(NodeId(9), NodeId(1), "third");
-  CHECK(place(*names, 9) == "1/third");
+  world.reopen();
+  CHECK(world.place(7) == "1/first");
+  CHECK(world.place(8) == "none");
+  world.claim(9, 1, "third");
+  CHECK(world.place(9) == "1/third");
 }
 
-TEST_CASE("a file of other bytes is begun anew", "[fs]") {
-  const TemporaryDirectory directory;
-  REQUIRE(write_file_atomically(directory / "nodes", std::string(3'000'000, 'x')));
-  const auto names = must(NodeNames::open(directory / "nodes"));
-  CHECK(place(*names, 7) == "none");
-  names->note(NodeId(7), NodeId(1), "first");
-  CHECK(place(*names, 7) == "1/first");
+TEST_CASE("a file of other bytes, or that a power cut may have taken notes from, is begun anew", "[fs]") {
+  World world;
+  world.claim(7, 1, "first");
+  world.names.reset();
+  SECTION("other bytes") { REQUIRE(write_file_atomically(world.path(), std::string(3'000'000, 'x'))); }
+  SECTION("not closed before the machine went down") {
+    const auto file = must(File::open(world.path(), O_RDWR));
+    REQUIRE(file.write_at(8, "another start 16", {}));
+  }
+  world.reopen();
+  CHECK(world.place(7) == "none");
+  world.claim(7, 1, "second");
+  CHECK(world.place(7) == "1/second");
 }
 
 TEST_CASE("more names than there is room for push out the oldest", "[fs]") {
-  const TemporaryDirectory directory;
-  const auto names = must(NodeNames::open(directory / "nodes"));
-  constexpr std::uint64_t kNodes = 400'000;
+  World world;
+  constexpr std::uint64_t kNodes = 200'000;
   const std::string name(200, 'n');
-  for (std::uint64_t node = 2; node < kNodes; ++node) names->note(NodeId(node), NodeId(1), name);
-  CHECK(place(*names, kNodes - 1) == "1/" + name);
-  CHECK(place(*names, kNodes - 100'000) == "1/" + name);
-  CHECK(place(*names, 2) == "none");
-  CHECK(boost::filesystem::file_size(directory / "nodes") <= (std::uint64_t{64} << 20U));
+  for (std::uint64_t node = 2; node < kNodes; ++node) world.claim(node, 1, name + std::to_string(node));
+  CHECK(world.place(kNodes - 1) == "1/" + name + std::to_string(kNodes - 1));
+  CHECK(world.place(kNodes - 50'000) == "1/" + name + std::to_string(kNodes - 50'000));
+  CHECK(world.place(2) == "none");
+  CHECK(boost::filesystem::file_size(world.path()) <= (std::uint64_t{32} << 20U));
+  const auto before = world.claim(kNodes - 1, 1, name + std::to_string(kNodes - 1));
+  world.reopen();
+  CHECK(world.claim(kNodes - 1, 1, name + std::to_string(kNodes - 1)) == before);
 }

@@ -1,6 +1,7 @@
 // File handles (name_to_handle_at(2), NFS servers) outlive what the kernel remembers, and the daemon.
 #include <catch2/catch.hpp>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,7 +33,7 @@ class Kept {
     REQUIRE(outcome(::name_to_handle_at(AT_FDCWD, path.c_str(), handle(), &mount, 0)) == 0);
   }
   /// `ESTALE`, or the bytes of the file.
-  std::string contents(const Mounted& mounted) {
+  std::string contents(const Mounted& mounted) const {
     const UniqueFd top(::open(mounted.mount().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const UniqueFd file(::open_by_handle_at(top.get(), handle(), O_RDONLY | O_CLOEXEC));
     if (!file) return errno == ESTALE ? "ESTALE" : std::strerror(errno);
@@ -41,8 +43,8 @@ class Kept {
   }
 
  private:
-  file_handle* handle() { return reinterpret_cast<file_handle*>(bytes_.data()); }
-  alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> bytes_;
+  file_handle* handle() const { return reinterpret_cast<file_handle*>(bytes_.data()); }
+  alignas(file_handle) mutable std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> bytes_;
 };
 
 }  // namespace
@@ -87,4 +89,98 @@ TEST_CASE("a file handle leads to its file after kills, whoever has looked what 
   mounted.start();
   CHECK(kept[7].contents(mounted) == "ESTALE");
   CHECK(kept[8].contents(mounted) == "8");
+}
+
+TEST_CASE("a file handle leads to its file or to none, never to another that has its name", "[mount]") {
+  if (::geteuid() != 0) return;
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  mounted.make_branch("data@staging");
+  const std::string top = mounted / "data@master";
+  boost::filesystem::create_directories(top + "/d/e");
+  boost::filesystem::create_directories(mounted / "data@staging/d/e");
+  put(mounted / "data@staging/d/e/f", "another");
+  const std::string path = top + "/d/e/f";
+  put(path, "first");
+  const bool is_killed = GENERATE(false, true);
+  INFO((is_killed ? "killed" : "not killed"));
+  const Kept kept(path);
+  SECTION("removed, and made again") {
+    REQUIRE(outcome(::unlink(path.c_str())) == 0);
+    put(path, "second");
+  }
+  SECTION("its directory removed, and made again") {
+    boost::filesystem::remove_all(top + "/d");
+    boost::filesystem::create_directories(top + "/d/e");
+    put(path, "second");
+  }
+  SECTION("replaced by a rename") {
+    put(top + "/new", "second");
+    REQUIRE(outcome(::rename((top + "/new").c_str(), path.c_str())) == 0);
+  }
+  SECTION("its directory exchanged, and removed") {
+    boost::filesystem::create_directories(top + "/d/g");
+    put(top + "/d/g/f", "second");
+    REQUIRE(outcome(::renameat2(AT_FDCWD, (top + "/d/g").c_str(), AT_FDCWD, (top + "/d/e").c_str(), RENAME_EXCHANGE)) == 0);
+    CHECK(kept.contents(mounted) == "first");
+    boost::filesystem::remove_all(top + "/d/g");
+  }
+  SECTION("its branch moved") {
+    REQUIRE(outcome(::symlink("data@staging", (top + "/data@staging").c_str())) == 0);  // as ln -s does
+  }
+  SECTION("its branch deleted, and made again") {
+    boost::filesystem::remove_all(top);
+    mounted.make_branch("data@master");
+    boost::filesystem::create_directories(top + "/d/e");
+    put(path, "second");
+  }
+  if (is_killed) {
+    REQUIRE(mounted.kill());
+    mounted.start();
+  }
+  CHECK(contents(path) != "first");
+  CHECK(kept.contents(mounted) == "ESTALE");
+  const Kept now(path);
+  REQUIRE(mounted.kill());
+  mounted.start();
+  CHECK(kept.contents(mounted) == "ESTALE");
+  CHECK(now.contents(mounted) == contents(path));
+}
+
+TEST_CASE("a file keeps its inode number and its handle wherever it is moved", "[mount]") {
+  if (::geteuid() != 0) return;
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  const std::string top = mounted / "data@master";
+  const auto number = [&](const std::string& name) {
+    struct stat stat {};
+    REQUIRE(outcome(::stat((top + "/" + name).c_str(), &stat)) == 0);
+    return stat.st_ino;
+  };
+  put(top + "/f", "first");
+  const Kept first(top + "/f");
+  const auto first_number = number("f");
+  REQUIRE(outcome(::rename((top + "/f").c_str(), (top + "/moved").c_str())) == 0);
+  put(top + "/f", "second");
+  const Kept second(top + "/f");
+  const auto second_number = number("f");
+  CHECK(second_number != first_number);
+  for (const bool in_order : {true, false}) {
+    REQUIRE(mounted.kill());
+    mounted.start();
+    CHECK(number(in_order ? "moved" : "f") == (in_order ? first_number : second_number));
+    CHECK(number(in_order ? "f" : "moved") == (in_order ? second_number : first_number));
+    CHECK(first.contents(mounted) == "first");
+    CHECK(second.contents(mounted) == "second");
+  }
+  // what readdir says without a look at the files
+  REQUIRE(mounted.kill());
+  mounted.start();
+  std::map<std::string, ino_t> listed;
+  DIR* directory = ::opendir(top.c_str());
+  REQUIRE(directory != nullptr);
+  while (const dirent* entry = ::readdir(directory)) listed[entry->d_name] = entry->d_ino;
+  ::closedir(directory);
+  CHECK(listed["moved"] == first_number);
+  CHECK(listed["f"] == second_number);
 }

@@ -107,6 +107,7 @@ struct stat to_stat(const NodeStat& node) {
 fuse_entry_param to_entry(const NameReply& name) {
   fuse_entry_param entry{};
   entry.ino = name.node.value();
+  entry.generation = name.generation;
   entry.attr = to_stat(name.stat);
   entry.attr_timeout = seconds(name.stat.valid);
   entry.entry_timeout = seconds(name.name_valid);
