@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string>
 
+#include <boost/filesystem.hpp>
+
 #include "base/file.h"
 #include "support/mounted.h"
 
@@ -59,6 +61,22 @@ TEST_CASE("a commit that leaves a branch without files is told in the log, with 
   const std::string before = "data@" + log.substr(at + told.size(), 32);
   REQUIRE(::symlink(before.c_str(), (mounted / "data@master/" + before).c_str()) == 0);  // as ln does with a directory
   CHECK(contents(mounted / "data@master/f") == "x");
+}
+
+TEST_CASE("a branch that is removed with its files is told in the log, with the way back", "[mount]") {
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  put(mounted / "data@master/f", "x");
+  put(mounted / "data@master/.pfs/commit", "now\n");
+  boost::filesystem::remove_all(mounted / "data@master");  // as rm -r does
+  const std::string log = mounted.log();
+  INFO(log);
+  const std::string told = "branch data@master: deleted, after all of its 1 files were removed; they are in its commit ";
+  const auto at = log.find(told);
+  REQUIRE(at != std::string::npos);
+  const std::string before = log.substr(at + told.size(), 32);
+  CHECK(log.find("`pfs create branch data@master --head " + before + "` brings them back") != std::string::npos);
+  CHECK(contents(mounted / ("data@" + before + "/f")) == "x");
 }
 
 TEST_CASE("a write into .pfs/commit reports its refusal at the write", "[mount]") {

@@ -272,9 +272,14 @@ Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::F
     else if (*replaced) outcome.replaced.push_back(std::move(**replaced));
   }
   still.hold.reset();
-  for (const auto& [ref, had, files] : done.emptied) {
-    spdlog::warn("branch {}: all of its {} files were removed and that is committed; they are in its commit {} still: `ln -s {}@{} {}` brings them back",
-                 ref.str(), files, had.hex(), ref.repo.str(), had.hex(), ref.str());
+  for (const auto& [ref, had, files, deleted] : done.emptied) {
+    if (deleted) {
+      spdlog::warn("branch {}: deleted, after all of its {} files were removed; they are in its commit {} still: `pfs create branch {} --head {}` brings them back",
+                   ref.str(), files, had.hex(), ref.str(), had.hex());
+    } else {
+      spdlog::warn("branch {}: all of its {} files were removed and that is committed; they are in its commit {} still: `ln -s {}@{} {}` brings them back",
+                   ref.str(), files, had.hex(), ref.repo.str(), had.hex(), ref.str());
+    }
   }
   for (const auto& [ref, is_output] : done.outputs) parts_.trees->set_output(ref, is_output);
   outcome.moves.insert(outcome.moves.end(), done.moves.begin(), done.moves.end());

@@ -264,6 +264,11 @@ Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
 
 Result<StepResult> RefSteps::apply_one(const DeleteBranch& step) {
   PFS_TRY_ASSIGN(const auto branch, load_branch(edit_.reader(), step.ref));
+  PFS_TRY_ASSIGN(const auto head, head_of(branch));
+  // by rm -r, whose user may not have meant it
+  if (!step.even_with_content && head && head->root.totals.files > 0) {
+    effects_.emptied.push_back({step.ref, head->id, head->root.totals.files, true});
+  }
   erase_branch(step.ref);
   return StepResult{branch.head.value_or(CommitId{}), true};
 }
@@ -322,7 +327,7 @@ Result<void> RefSteps::publish(const BranchRef& ref) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
   if (walked.root.totals.files == 0 && branch.head) {
     PFS_TRY_ASSIGN(const auto before, load_commit(edit_.reader(), *branch.head));
-    if (before.root.totals.files > 0) effects_.emptied.push_back({ref, before.id, before.root.totals.files});
+    if (before.root.totals.files > 0) effects_.emptied.push_back({ref, before.id, before.root.totals.files, false});
   }
   Commit commit;
   commit.root = walked.root;

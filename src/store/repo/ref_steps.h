@@ -77,6 +77,7 @@ class RefSteps {
     BranchRef ref;
     CommitId had;  ///< the commit before, with this many files
     std::uint64_t files = 0;
+    bool deleted = false;  ///< the branch was deleted as well, and that is not committed
   };
   /// What follows once the transaction is durable.
   struct Effects {
@@ -89,7 +90,7 @@ class RefSteps {
     std::vector<CommitId> deleted_commits;  ///< each by itself; jobs that work on one are in the way
     std::map<RepoName, std::vector<CommitId>> gone;  ///< these, and those of deleted repos
     std::map<BranchRef, bool> outputs;  ///< branches that have become a pipeline's, or anybody's
-    std::vector<Emptied> emptied;       ///< branches of whose files a commit has none any more
+    std::vector<Emptied> emptied;       ///< branches of whose files none is left
     std::vector<AddRecords> records;    ///< to be added before the transaction is committed
   };
   const Effects& effects() const { return effects_; }
