@@ -82,6 +82,13 @@ int refuse_part(const Request& request, const Mount& whole, int trouble) {
 
 }  // namespace
 
+bool is_bound(const Request& request, const Mount& whole) {
+  const Descriptor top(open(whole.point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top) return false;
+  const Descriptor part = open_part(top.get(), request.part.empty() ? "." : request.part);
+  return part && is_there(part.get(), request.directory);
+}
+
 int bind_part(const Request& request, const Mount& whole) {
   const Descriptor top(open(whole.point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!top) return fail(whole.point + ": " + std::strerror(errno));

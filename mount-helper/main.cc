@@ -50,7 +50,10 @@ int mount_part(const Request& request) {
   int status = 0;
   auto whole = find_whole(request, status);
   if (status != 0) return status;
-  if (whole && !request.for_daemon.empty()) return refuse_of_running(request, *whole);
+  if (whole && !request.for_daemon.empty()) {
+    // `mount -a` asks for what is there already, maybe by the line that has started the daemon
+    return is_bound(request, *whole) ? 0 : refuse_of_running(request, *whole);
+  }
   if (!whole && request.part.empty()) return start_pfsd(request, request.directory);
   if (!whole) {
     const std::string place = place_for_whole(request.store);

@@ -170,6 +170,9 @@ TEST_CASE("lines of fstab start the daemon for a store and mount parts of it", "
     test "$(cat "$A/d/f")" = two
     test "$(ls -A "$M")" = ""
     mounted "/run/pfs/stores/$(echo "${S#/}" | tr / -)"
+    # what is there already may be asked for with the options of the daemon that it has started
+    mount "$A" -o "$socket"
+    ! mount "$B" -o "$socket" 2> /dev/null
     mount "$B"
     test "$(cat "$B/f")" = one
     mount -f -t pfs "$S" "$M"; ! mounted "$M"
