@@ -124,12 +124,18 @@ Result<void> write_file_atomically(const std::string& path, std::string_view tex
 }
 
 Result<std::string> read_file(const std::string& path) {
+  constexpr std::size_t kStep = 4096;
   PFS_TRY_ASSIGN(const auto file, File::open(path, O_RDONLY));
   PFS_TRY_ASSIGN(const auto size, file.size());
-  std::string text(size, '\0');
-  PFS_TRY_ASSIGN(const auto got, file.read_at(0, std::as_writable_bytes(std::span(text))));
-  text.resize(got);
-  return text;
+  std::string text;
+  // to its end, wherever that is: files of the kernel's have a size of 0
+  for (std::size_t wanted = size + 1;; wanted = kStep) {
+    const auto begin = text.size();
+    text.resize(begin + wanted);
+    PFS_TRY_ASSIGN(const auto got, file.read_at(begin, std::as_writable_bytes(std::span(text).subspan(begin))));
+    text.resize(begin + got);
+    if (got < wanted) return text;
+  }
 }
 
 }  // namespace pfs
