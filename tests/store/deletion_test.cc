@@ -101,6 +101,8 @@ TEST_CASE("a deleted commit's children have its parent, and keep what they hold"
   CHECK_FALSE(world.catalog().resolve(commit_ref("data@master^4")));
   CHECK(world.names("data@master") == "abcde");
   CHECK(must(world.catalog().commits(repo("data"), {}, 10)).size() == 4);
+  CHECK(must(world.catalog().commits(repo("data"), {}, 3)).size() == 3);
+  CHECK(must(world.catalog().commits(repo("data"), {}, 0)).empty());
 
   // the first of all
   must(world.run(DeleteCommit{repo("data"), made[0]}));

@@ -160,8 +160,9 @@ Result<std::vector<Commit>> RefCatalog::commits(const RepoName& repo, const std:
   PFS_TRY(load_repo(read_from(*parts_.refs), repo));
   std::vector<CommitId> ids;
   PFS_TRY(parts_.refs->scan(repo_commit_prefix(repo), "", [&](std::string_view key, const RefValue&) {
+    if (ids.size() == limit) return false;
     if (auto id = commit_of_repo_commit_key(key)) ids.push_back(*id);
-    return ids.size() < limit;
+    return true;
   }));
   for (const auto& id : ids) {
     PFS_TRY_ASSIGN(auto commit, load_commit(read_from(*parts_.refs), id));
