@@ -10,7 +10,7 @@ export PATH="$bin:$PATH" PFS_ADDRESS="unix:$work/pfsd.sock"
 
 pfsd --store "$work/store" --mount "$mnt" --socket "$work/pfsd.sock" > "$work/log" 2>&1 &
 pid=$!
-image=localhost/pfs-bench
+image=localhost/pfs-bench:1
 imported=
 clean() {
   kill "$pid" 2> /dev/null || true
@@ -62,7 +62,7 @@ if podman image exists "$image" 2> /dev/null || {
 }; then
   mkdir "$mnt/in@master" "$mnt/in@staging"
   cat > "$work/spec.json" << SPEC
-{ "pipeline": { "name": "nothing" }, "transform": { "image": "localhost/pfs-bench", "cmd": ["/true"] },
+{ "pipeline": { "name": "nothing" }, "transform": { "image": "localhost/pfs-bench:1", "cmd": ["/true"] },
   "input": { "pfs": { "repo": "in", "glob": "/*" } } }
 SPEC
   pfs create pipeline -f "$work/spec.json"

@@ -10,7 +10,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-bench-XXXXXX")
 mnt=$work/mnt
 mkdir "$mnt"
 export PATH="$bin:$PATH" PFS_ADDRESS="unix:$work/pfsd.sock"
-image=localhost/pfs-bench-trigger
+image=localhost/pfs-bench-trigger:1
 imported=
 pid=
 

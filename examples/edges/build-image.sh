@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes the image localhost/pfs-edges: the edge filter and the montage, linked statically, and busybox for the rest.
+# Makes the image localhost/pfs-edges:1: the edge filter and the montage, linked statically, and busybox for the rest.
 # Usage: build-image.sh
 # Does nothing when the image is there and was made from these sources.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-image=localhost/pfs-edges
+image=localhost/pfs-edges:1
 sources="edges.cc canny.cc canny.h montage.cc picture.cc picture.h build-image.sh"
 
 digest=$(cd "$here" && cat $sources | sha256sum | cut -d ' ' -f 1)

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes the image localhost/pfs-word-count: the two programs, and busybox to run them.
+# Makes the image localhost/pfs-word-count:1: the two programs, and busybox to run them.
 # Usage: build-image.sh
 # Does nothing when the image is there and was made from these files.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-image=localhost/pfs-word-count
+image=localhost/pfs-word-count:1
 
 digest=$(cd "$here" && cat map reduce build-image.sh | sha256sum | cut -d ' ' -f 1)
 made_from=$(podman image inspect --format '{{index .Config.Labels "pfs.sources"}}' "$image" 2>/dev/null || true)

@@ -65,7 +65,7 @@ struct SpecPlan {
   std::uint64_t version = 1;         ///< of the pipeline, afterwards
   bool reprocess = false;            ///< every datum is processed again
   std::vector<std::string> changes;  ///< of an update: `datum_tries: 3 -> 5`
-  std::vector<std::string> notes;    ///< fields that have no effect, and why
+  std::vector<std::string> notes;    ///< fields that have no effect, and why; an image that may come to be another
   std::string spec_json;             ///< with the defaults filled in
   std::optional<DatumPreview> datums;  ///< of a dry run
 };

@@ -13,7 +13,10 @@
 #include <spdlog/spdlog.h>
 
 #include "base/file.h"
+#include "base/ids.h"
+#include "trigger/internal/leftover_sweep.h"
 #include "trigger/internal/process.h"
+#include "trigger/internal/start_records.h"
 
 namespace pfs::trigger {
 
@@ -83,6 +86,19 @@ std::optional<PodUser> user_without_image(std::string_view user) {
 
 }  // namespace
 
+PodmanRunner::PodmanRunner(Options options)
+    : options_(std::move(options)), records_(std::make_unique<StartRecords>(options_.scratch_path + "/starts")) {}
+
+PodmanRunner::~PodmanRunner() {
+  sweep_.reset();
+  bool none_left = false;
+  {
+    Lock lock(mutex_);
+    none_left = expected_.empty();
+  }
+  if (none_left) records_->remove(records_->own());
+}
+
 std::vector<std::string> PodmanRunner::command(const std::vector<std::string>& global,
                                                const std::vector<std::string>& rest) const {
   std::vector<std::string> all{options_.engine.program()};
@@ -106,7 +122,28 @@ std::vector<PodmanRunner::Setting> PodmanRunner::settings_to_try() const {
   return settings;
 }
 
-Result<void> PodmanRunner::try_setting(const Setting& setting) const {
+Result<void> PodmanRunner::expect(const std::string& container) {
+  PFS_TRY(records_->put_own());
+  Lock lock(mutex_);
+  expected_.insert(container);
+  return {};
+}
+
+void PodmanRunner::settle(const std::string& container) {
+  Lock lock(mutex_);
+  expected_.erase(container);
+}
+
+Result<ProcessResult> PodmanRunner::run_once(const std::vector<std::string>& arguments, const KeepGoing& keep_going) {
+  const std::string container = new_commit_id().hex();  // podman calls it something else, which is of no use to us
+  PFS_TRY(expect(container));
+  auto ended = run_process(arguments, {.keep_going = keep_going});
+  // a podman that we had to kill does not remove it
+  if (ended || ended.error().code == Code::kNotFound) settle(container);
+  return ended;
+}
+
+Result<void> PodmanRunner::try_setting(const Setting& setting) {
   if (options_.engine.kind() == ContainerEngine::Kind::kDocker) {
     // it knows no container without an image: all that can be asked is whether its daemon answers
     PFS_TRY_ASSIGN(const ProcessResult told, run_process(command({}, {"version", "--format", "{{.Server.Version}}"})));
@@ -117,9 +154,10 @@ Result<void> PodmanRunner::try_setting(const Setting& setting) const {
   const std::string root = options_.scratch_path + "/probe";
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return error_from_errno(errno, "make " + root);
   std::vector<std::string> run{"run", "--rm", "--network", "none", "--log-driver", "none"};
+  append(run, records_->own_label());
   append(run, setting.run);
   append(run, {"--mount", worker_mount(options_.worker_path), "--rootfs", root, kWorkerInContainer, "--version"});
-  PFS_TRY_ASSIGN(const ProcessResult result, run_process(command(setting.global, run)));
+  PFS_TRY_ASSIGN(const ProcessResult result, run_once(command(setting.global, run), {}));
   if (result.succeeded()) return {};
   return Error{Code::kUnavailable, result.last_error_line()};
 }
@@ -205,10 +243,11 @@ Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoi
   if (const auto known = user_without_image(name)) return *known;
   // a name, or a number whose group is in the image's passwd: let podman look
   std::vector<std::string> run{"run", "--rm", "--network", "none"};
+  append(run, records_->own_label());
   append(run, how.run);
   append(run, {"--mount", worker_mount(options_.worker_path), "--user", name, "--entrypoint", kWorkerInContainer, image,
                "--whoami"});
-  PFS_TRY_ASSIGN(const ProcessResult told, run_process(command(how.global, run), {.keep_going = keep_going}));
+  PFS_TRY_ASSIGN(const ProcessResult told, run_once(command(how.global, run), keep_going));
   PodUser found;
   if (!told.succeeded() || std::sscanf(told.output.c_str(), "%u %u", &found.uid, &found.gid) != 2) {
     return Error{Code::kInvalid, fmt::format("image {}: user '{}': {}", image, name, told.last_error_line())};
@@ -217,15 +256,19 @@ Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoi
 }
 
 Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& keep_going) {
-  PFS_TRY_ASSIGN(const std::vector<std::string> pod, options_.engine.pod_arguments(request));
+  PodRequest labelled = request;
+  labelled.labels[kStartLabel] = records_->own();
+  PFS_TRY_ASSIGN(const std::vector<std::string> pod, options_.engine.pod_arguments(labelled));
   PFS_TRY_ASSIGN(const Setting how, setting());
   std::vector<std::string> run = options_.engine.run_detached();
   append(run, how.run);
   append(run, pod);
+  PFS_TRY(expect(request.name));
   auto started = run_process(command(how.global, run), {.timeout = kPullTimeout, .keep_going = keep_going});
   if (started && started->succeeded()) return PodId{request.name};
-  (void)stop({request.name});  // podman may have made it before it failed
-  if (!started) return std::move(started).error();
+  const auto removed = remove(request.name);  // podman may have made it before it failed
+  if (!started) return std::move(started).error();  // it was killed: docker's daemon may make it yet, and it stays expected
+  if (removed) settle(request.name);
   return Error{Code::kUnavailable, fmt::format("container {}: {}", request.name, started->last_error_line())};
 }
 
@@ -264,17 +307,23 @@ Result<std::vector<std::string>> PodmanRunner::command_within(const PodId& pod,
 }
 
 Result<void> PodmanRunner::stop(const PodId& pod) {
+  PFS_TRY(remove(pod.value));
+  settle(pod.value);
+  return {};
+}
+
+Result<void> PodmanRunner::remove(const std::string& container) {
   PFS_TRY_ASSIGN(const Setting how, setting());
   std::string why;
   // Of a container whose monitor was killed nobody can say how it ended: podman kills it, fails for that, and removes it the
   // next time.
   for (int attempt = 0; attempt < kRemoveTries; ++attempt) {
     PFS_TRY_ASSIGN(const ProcessResult removed,
-                   run_process(command(how.global, options_.engine.remove(pod.value))));
+                   run_process(command(how.global, options_.engine.remove(container))));
     if (removed.succeeded() || removed.errors.find("No such container") != std::string::npos) return {};
     why = removed.last_error_line();
   }
-  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", pod.value, why)};
+  return Error{Code::kUnavailable, fmt::format("remove container {}: {}", container, why)};
 }
 
 Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& labels) {
@@ -290,6 +339,13 @@ Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& la
     ids.remove_prefix(std::min(end + 1, ids.size()));
   }
   return {};
+}
+
+void PodmanRunner::remove_earlier() {
+  sweep_ = std::make_unique<LeftoverSweep>(
+      *records_,
+      LeftoverSweep::Engine{[](const std::string& start) { return is_word_of_a_process(StartRecords::label_of(start)); },
+                            [this](const std::string& start) { return stop_all({{kStartLabel, start}}); }});
 }
 
 }  // namespace pfs::trigger

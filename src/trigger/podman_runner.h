@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,10 @@
 
 namespace pfs::trigger {
 
+class LeftoverSweep;
+class StartRecords;
+struct ProcessResult;
+
 /// Pods as containers of the podman or docker on this machine, by its command line. (It has no library, and its kube play
 /// cannot do what later issues need.) CONTAINERS_CONF and the rest of our environment hold for it.
 ///
@@ -19,10 +24,11 @@ class PodmanRunner final : public Runner {
  public:
   struct Options {
     std::string worker_path;   ///< a static program that knows --version and --whoami
-    std::string scratch_path;  ///< a directory of our own, for the probe
+    std::string scratch_path;  ///< a directory of our own, for the probe and the records of starts
     ContainerEngine engine;
   };
-  explicit PodmanRunner(Options options) : options_(std::move(options)) {}
+  explicit PodmanRunner(Options options);
+  ~PodmanRunner() override;
 
   Result<void> probe() override;
   std::string report() const override;
@@ -33,6 +39,7 @@ class PodmanRunner final : public Runner {
                                                   const std::vector<std::string>& environment) override;
   Result<void> stop(const PodId& pod) override;
   Result<void> stop_all(const std::map<std::string, std::string>& labels) override;
+  void remove_earlier() override;
 
  private:
   /// A way to call podman that works here.
@@ -44,16 +51,28 @@ class PodmanRunner final : public Runner {
   std::vector<Setting> settings_to_try() const;
 
   Result<Setting> setting() PFS_EXCLUDES(mutex_);
-  Result<void> try_setting(const Setting& setting) const;
+  Result<void> try_setting(const Setting& setting);
   std::vector<std::string> command(const std::vector<std::string>& global,
                                    const std::vector<std::string>& rest) const;
   Result<std::string> image_user(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
   Result<void> pull(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
+  Result<void> remove(const std::string& container);
+  /// Runs a container to its end, after which the engine removes it.
+  Result<ProcessResult> run_once(const std::vector<std::string>& arguments, const KeepGoing& keep_going)
+      PFS_EXCLUDES(mutex_);
+  /// Before a container is asked for, by its name: from then on it may be there, whatever becomes of us.
+  Result<void> expect(const std::string& container) PFS_EXCLUDES(mutex_);
+  /// It is not there, and nobody makes it.
+  void settle(const std::string& container) PFS_EXCLUDES(mutex_);
 
   const Options options_;
+  const std::unique_ptr<const StartRecords> records_;
   mutable Mutex mutex_{LockRank::kLeaf};
   std::optional<Setting> works_ PFS_GUARDED_BY(mutex_);
   std::string report_ PFS_GUARDED_BY(mutex_) = "not tried yet";
+  std::set<std::string> expected_ PFS_GUARDED_BY(mutex_);  ///< containers that may be there
+
+  std::unique_ptr<LeftoverSweep> sweep_;  ///< last: its thread uses all of the above
 };
 
 }  // namespace pfs::trigger

@@ -84,6 +84,9 @@ class Runner {
   virtual Result<void> stop(const PodId& pod) = 0;
   /// Stops every pod that has these labels.
   virtual Result<void> stop_all(const std::map<std::string, std::string>& labels) = 0;
+  /// Begins to remove what runners of earlier starts of pfsd have left, also what only comes to be while that goes on. Called
+  /// once; returns at once. Nothing to do where pods end with who started them.
+  virtual void remove_earlier() {}
 };
 
 }  // namespace pfs::trigger

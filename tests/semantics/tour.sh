@@ -99,7 +99,7 @@ case $how in
     ;;
   busybox)
     command -v podman > /dev/null || { echo "skipped: no podman"; exit 77; }
-    image=localhost/pfs-tour-busybox
+    image=localhost/pfs-tour-busybox:1
     mkdir -p "$work/image/bin" "$work/image/pfs" "$work/image/tmp" "$work/image/source" "$work/home"
     cp "$(command -v busybox)" "$work/image/bin/busybox"
     tar -C "$work/image" -c . | podman import --quiet - "$image" > /dev/null

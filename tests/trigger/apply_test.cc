@@ -152,7 +152,9 @@ TEST_CASE("a dry run tells what would be done, and does nothing", "[trigger]") {
   dry.dry_run = true;
   const auto plans = must(idle.apply({spec("a", "text", R"({"cache_size": "1G"})"), spec("b", "a")}, dry));
   CHECK(plans[0].outcome == SpecOutcome::kUnchanged);
-  CHECK(plans[0].notes == std::vector<std::string>{"cache_size has no effect: there is no sidecar with a cache"});
+  REQUIRE(plans[0].notes.size() == 2);
+  CHECK(plans[0].notes[0] == "cache_size has no effect: there is no sidecar with a cache");
+  CHECK(plans[0].notes[1].starts_with("transform.image: 'image' has no tag: what runs may change without the spec changing"));
   CHECK(plans[1].outcome == SpecOutcome::kCreated);
   CHECK_FALSE(idle.has_repo("b"));
   CHECK(must(idle.pipelines().list()).size() == 1);

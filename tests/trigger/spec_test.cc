@@ -159,6 +159,19 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/datum_tries", -1, Code::kInvalid, "datum_tries"},
       {"/reprocess_spec", "never", Code::kInvalid, "reprocess_spec"},
       {"/egress", {{"URL", "s3://b"}}, Code::kUnsupported, "egress"},
+      {"/s3_out", true, Code::kUnsupported, "s3_out"},
+      // an empty one asks for what is not there, too
+      {"/egress", nlohmann::json::object(), Code::kUnsupported, "egress: comes later; leave it out"},
+      {"/service", nlohmann::json::object(), Code::kUnsupported, "service: comes later; leave it out"},
+      {"/spout", nlohmann::json::object(), Code::kUnsupported, "spout: comes later; leave it out"},
+      {"/tf_job", nlohmann::json::object(), Code::kUnsupported, "tf_job: comes later; leave it out"},
+      {"/transform/build", nlohmann::json::object(), Code::kUnsupported, "transform.build: comes later; leave it out"},
+      {"/input/pfs/trigger", nlohmann::json::object(), Code::kUnsupported, "input.pfs.trigger: not supported yet; leave it out"},
+      {"/input/pfs/trigger", {{"size", "1G"}}, Code::kUnsupported, "input.pfs.trigger: not supported yet; leave it out"},
+      {"/input/cron", nlohmann::json::object(), Code::kUnsupported, "input.cron: not supported yet; leave it out"},
+      {"/input/git", nlohmann::json::object(), Code::kUnsupported, "input.git: not supported yet; leave it out"},
+      {"/input/corn", nlohmann::json::object(), Code::kInvalid, "input.corn: no such field"},
+      {"/input/corn", nlohmann::json::array(), Code::kInvalid, "input.corn: no such field"},
   }));
   auto json = edges();
   json[nlohmann::json::json_pointer(bad.pointer)] = bad.value;
@@ -173,8 +186,14 @@ TEST_CASE("a known field at its default value, or without effect, is accepted", 
   auto json = edges();
   json["standby"] = false;
   json["egress"] = nullptr;
+  json["s3_out"] = false;
+  json["chunk_spec"] = nlohmann::json::object();
   json["input"]["pfs"]["lazy"] = true;
   json["input"]["pfs"]["empty_files"] = false;
+  json["input"]["pfs"]["s3"] = false;
+  json["input"]["pfs"]["trigger"] = nullptr;
+  json["input"]["cron"] = nullptr;
+  json["input"]["cross"] = nlohmann::json::array();
   json["cache_size"] = "64M";
   json["parallelism_spec"] = {{"constant", 1}};
   CHECK(parse_spec(json.dump()));
@@ -189,6 +208,23 @@ TEST_CASE("a field of an input that has no effect is told, by its place", "[trig
   const auto spec = parse_spec(json.dump());
   REQUIRE(spec);
   CHECK(spec->notes == std::vector<std::string>{"input.cross[0].pfs.commit has no effect: is filled in for each job"});
+}
+
+TEST_CASE("an image whose name may come to mean another is told of, one with a version is not", "[trigger]") {
+  for (const char* image : {"python", "localhost/pfs-edges", "registry:5000/team/python"}) {
+    INFO(image);
+    const auto note = image_note(image);
+    REQUIRE(note);
+    CHECK(note->find("transform.image: '" + std::string(image) + "' has no tag") == 0);
+  }
+  CHECK(image_note("registry:5000/python:latest").value_or("").find("has the tag latest") != std::string::npos);
+  const std::string digest = "@sha256:" + std::string(64, 'a');
+  const std::vector<std::string> fixed{"python:3.12", "registry:5000/python:3.12", "python" + digest, "python:latest" + digest,
+                                       digest.substr(1), "3f57d9401f8d"};
+  for (const std::string& image : fixed) {
+    INFO(image);
+    CHECK_FALSE(image_note(image));
+  }
 }
 
 TEST_CASE("what is not JSON is refused", "[trigger]") {

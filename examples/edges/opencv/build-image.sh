@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes the image localhost/pfs-edges-opencv: Debian with python3-opencv, from the packages of this machine's sources, and edges.py.
+# Makes the image localhost/pfs-edges-opencv:1: Debian with python3-opencv, from the packages of this machine's sources, and edges.py.
 # Usage: build-image.sh
 # Takes minutes and about a gigabyte; does nothing when the image is there and was made from these files.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-image=localhost/pfs-edges-opencv
+image=localhost/pfs-edges-opencv:1
 
 digest=$(cd "$here" && cat edges.py build-image.sh | sha256sum | cut -d ' ' -f 1)
 made_from=$(podman image inspect --format '{{index .Config.Labels "pfs.sources"}}' "$image" 2>/dev/null || true)

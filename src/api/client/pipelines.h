@@ -50,7 +50,7 @@ struct SpecPlan {
   std::uint64_t version = 0;
   bool reprocess = false;
   std::vector<std::string> changes;  ///< of an update: `datum_tries: 3 -> 5`
-  std::vector<std::string> notes;    ///< fields that have no effect, and why
+  std::vector<std::string> notes;    ///< fields that have no effect, images that may change, and why
   std::string spec_json;             ///< with the defaults filled in
   struct Datums {
     std::uint64_t total = 0;

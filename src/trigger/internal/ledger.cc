@@ -10,6 +10,10 @@ namespace pfs::trigger {
 
 Error no_such_job(const JobId& id) { return Error{Code::kNotFound, fmt::format("job {}: no such job", id.hex())}; }
 
+Error no_such_pipeline(const RepoName& name) {
+  return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", name.str())};
+}
+
 namespace {
 
 constexpr std::string_view kPipelines = "pipeline/";

@@ -28,8 +28,9 @@ struct PipelineSpec;
 /// What a pipeline does. Errors: as parse_spec() (a spec of another version of pfs), kCorrupt (its record cannot be read).
 Result<PipelineSpec> spec_of(const PipelineRecord& pipeline);
 
-/// kNotFound, of a job.
+/// kNotFound, of a job or a pipeline.
 Error no_such_job(const JobId& id);
+Error no_such_pipeline(const RepoName& name);
 
 /// Pipelines and jobs in the RefDb: the only place that knows their keys and what changes together.
 ///

@@ -43,6 +43,7 @@ Result<void> PipelineService::make_directories() const {
 
 Result<void> PipelineService::start() {
   PFS_TRY(remove_leftovers());
+  runner_->remove_earlier();  // and what a podman that outlived its pfsd makes only now
   PFS_TRY_ASSIGN(const std::vector<PipelineRecord> pipelines, ledger_.pipelines());
   PFS_TRY(mend_branches(pipelines));
   const auto damaged = [](const PipelineRecord& pipeline) { return !pipeline.damage.empty(); };  // its salt is not known

@@ -10,14 +10,6 @@
 
 namespace pfs::trigger {
 
-namespace {
-
-Error no_such_pipeline(const RepoName& name) {
-  return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", name.str())};
-}
-
-}  // namespace
-
 Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   PipelineInfo info;
   info.name = record.name;

@@ -10,14 +10,6 @@
 
 namespace pfs::trigger {
 
-namespace {
-
-Error no_such_pipeline(const RepoName& name) {
-  return Error{Code::kNotFound, fmt::format("pipeline {}: no such pipeline", name.str())};
-}
-
-}  // namespace
-
 /// Nothing of it runs when this returns.
 void PipelineService::halt(const RepoName& name) {
   if (const DriverPtr driver = take_driver(name)) driver->stop();

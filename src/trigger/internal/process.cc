@@ -9,8 +9,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
+#include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
 #include "base/file.h"
@@ -133,6 +136,12 @@ class Child {
   UniqueFd errors_;
 };
 
+/// Files of /proc do not say how long they are. Nothing where it cannot be read.
+std::string all_of_stream(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 }  // namespace
 
 std::string ProcessResult::last_error_line() const {
@@ -161,6 +170,17 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments, con
   }
   result.exit_code = child.wait();
   return result;
+}
+
+bool is_word_of_a_process(std::string_view word) {
+  const std::string wanted = '\0' + std::string(word) + '\0';
+  boost::system::error_code error;
+  boost::filesystem::directory_iterator entry("/proc", error);
+  for (; !error && entry != boost::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    if (('\0' + all_of_stream(entry->path().string() + "/cmdline")).find(wanted) != std::string::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace pfs::trigger

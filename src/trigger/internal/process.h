@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -29,5 +30,9 @@ struct ProcessOptions {
 /// Errors: kNotFound (no such program), kUnavailable (it took longer than `timeout` and was killed), kCancelled, kIo.
 /// Source: posix_spawn(3); a fork that goes on would copy other threads' locks.
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const ProcessOptions& options = {});
+
+/// Whether a process of this machine, whoever started it, has that word among its arguments.
+/// Source: proc(5), /proc/PID/cmdline; what it hides from us is passed over.
+bool is_word_of_a_process(std::string_view word);
 
 }  // namespace pfs::trigger

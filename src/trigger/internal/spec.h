@@ -41,7 +41,7 @@ struct PipelineSpec {
 };
 
 /// Errors: kInvalid (not JSON; an unknown field; a wrong type; a value that cannot be), kUnsupported (a field that is
-/// known and does nothing here yet, unless it has its default value). Both name the field.
+/// known and does nothing here yet, unless it is null, false, 0 or ""). Both name the field.
 Result<PipelineSpec> parse_spec(std::string_view json_text);
 
 /// The spec as JSON, always the same text for the same spec.

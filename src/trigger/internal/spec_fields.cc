@@ -23,7 +23,7 @@ enum class Type { kString, kBool, kInteger, kNumber, kNumberOrString, kObject, k
 enum class Support {
   kYes,
   kNoEffect,  ///< accepted; there is nothing here that it could change, `note` says why
-  kNotYet,    ///< refused, unless it has the value that it would have anyway
+  kNotYet,    ///< refused; false, 0 and "" are what programs write for a field that is not there
 };
 
 struct Field {
@@ -209,14 +209,14 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
     if (!has_type(value, field->type)) {
       return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(field->type))};
     }
-    if (field->support != Support::kNotYet || !is_default(value)) PFS_TRY(check_children(value, *field, path, notes));
+    PFS_TRY(check_children(value, *field, path, notes));
     switch (field->support) {
       case Support::kYes: break;
       case Support::kNoEffect:
         if (!is_default(value)) notes.push_back(fmt::format("{} has no effect: {}", path, field->note));
         break;
       case Support::kNotYet:
-        if (is_default(value)) break;
+        if (is_default(value) && !value.is_structured()) break;  // `spout: {}` asks for one
         return Error{Code::kUnsupported, fmt::format("pipeline spec: {}: comes later; leave it out", path)};
     }
   }

@@ -1,6 +1,7 @@
 #include "trigger/internal/spec_input.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <span>
 
@@ -61,7 +62,7 @@ class PfsFields {
         if (!value.is_boolean()) return invalid(at(name), "expected true or false");
       } else if (name == "trigger") {
         if (!value.is_object()) return invalid(at(name), "expected an object");
-        if (!value.empty()) return not_yet(at(name));
+        return not_yet(at(name));
       } else {
         return invalid(at(printable(name)), "no such field");
       }
@@ -169,12 +170,22 @@ Result<Input> read_combination(const json& list, Kind kind, Place place) {
   return input;
 }
 
-/// The one member that is set. `found` is empty when none is.
+/// Errors: kUnsupported, kInvalid (no input is called that).
+Result<void> check_kind(const std::string& name, const std::string& field) {
+  const auto is_called_that = [&](const Combination& one) { return name == one.name; };
+  if (name == "pfs" || std::any_of(std::begin(kCombinations), std::end(kCombinations), is_called_that)) return {};
+  if (name == "cron" || name == "git") return not_yet(field);
+  return invalid(field, "no such field");
+}
+
+/// The one member that is set; empty when none is.
 Result<std::string> only_member(const json& object, const Place& place) {
   std::string found;
   for (const auto& member : object.items()) {
     const json& value = member.value();
-    if (value.is_null() || (value.is_structured() && value.empty() && member.key() != "pfs")) continue;
+    if (value.is_null()) continue;
+    PFS_TRY(check_kind(member.key(), fmt::format("{}.{}", place.path, printable(member.key()))));
+    if (value.is_array() && value.empty()) continue;  // how programs write that there is none
     if (!found.empty()) {
       return invalid(place.path, fmt::format("{} and {} at once; an input is one of them", printable(found), printable(member.key())));
     }
@@ -199,7 +210,6 @@ Result<Input> read_at(const json& object, const Place& place) {
   for (const Combination& one : kCombinations) {
     if (kind == one.name) return read_combination(value, one.kind, std::move(part));
   }
-  if (kind == "cron" || kind == "git") return not_yet(part.path);
   return invalid(part.path, "no such field");
 }
 

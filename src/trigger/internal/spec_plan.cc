@@ -83,6 +83,7 @@ Result<PlannedSpecs> read_specs(std::span<const SpecText> specs) {
     one.spec = std::move(*spec);
     one.plan.name = one.spec.name;
     one.plan.notes = one.spec.notes;
+    if (auto note = image_note(one.spec.transform.image)) one.plan.notes.push_back(*std::move(note));
     one.plan.spec_json = to_json(one.spec);
     const auto [first, is_new] = origins.emplace(one.spec.name, text.origin);
     if (!is_new) {

@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kMaxExitCode = 255;
+constexpr std::size_t kShownIdDigits = 12;
 
 Result<void> check_command(std::string_view field, const std::vector<std::string>& command) {
   for (const std::string& argument : command) {
@@ -73,6 +74,18 @@ Result<SecretUse> read_secret(const json& object, const std::string& field) {
     return invalid_field(field, "env_var and key go together: the key whose value the variable gets");
   }
   return secret;
+}
+
+/// Empty where there is none. Source: containers-registries.conf(5), [HOST[:PORT]/]PATH[:TAG].
+std::string_view tag_of(std::string_view image) {
+  const std::string_view last = image.substr(image.rfind('/') + 1);  // npos + 1 is 0
+  const auto colon = last.find(':');
+  return colon == std::string_view::npos ? std::string_view() : last.substr(colon + 1);
+}
+
+/// An image's id, or as much of it as lists show.
+bool is_image_id(std::string_view image) {
+  return image.size() >= kShownIdDigits && image.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 Result<void> check(const TransformSpec& transform) {
@@ -152,6 +165,14 @@ Result<void> check_secret_places(const TransformSpec& transform) {
     }
   }
   return {};
+}
+
+std::optional<std::string> image_note(const std::string& image) {
+  if (image.find('@') != std::string::npos || is_image_id(image)) return std::nullopt;
+  const std::string_view tag = tag_of(image);
+  if (!tag.empty() && tag != "latest") return std::nullopt;
+  return fmt::format("transform.image: '{}' has {}: what runs may change without the spec changing; name a version, or a digest",
+                     printable(image), tag.empty() ? "no tag" : "the tag latest");
 }
 
 json to_json(const TransformSpec& transform) {
