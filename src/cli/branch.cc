@@ -2,8 +2,6 @@
 #include <optional>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "api/client/branches.h"
 #include "cli/commands.h"
 #include "cli/head_ref.h"
@@ -14,7 +12,6 @@ namespace {
 
 struct Arguments {
   BranchRef branch;
-  std::vector<std::string> names;
   std::string head;
   std::vector<std::string> provenance;
   client::BranchTrigger trigger;
@@ -55,31 +52,21 @@ std::string with_origin(const std::string& holds, const std::string& own) {
   return own.empty() && !holds.empty() ? holds + " (default)" : holds;
 }
 
-Result<std::optional<client::BranchTrigger>> trigger_of(const Arguments& arguments) {
+Result<void> check_trigger(const Arguments& arguments) {
   const auto& trigger = arguments.trigger;
   if (!trigger.branch.empty()) {
     PFS_TRY(BranchName::parse(trigger.branch));
-    return std::optional(trigger);
+    return {};
   }
-  if (trigger.cron.empty() && trigger.size.empty() && trigger.commits == 0 && !trigger.all) {
-    return std::optional<client::BranchTrigger>();
-  }
+  if (trigger.cron.empty() && trigger.size.empty() && trigger.commits == 0 && !trigger.all)
+    return {};
   return Error{Code::kInvalid,
                "branch " + arguments.branch.str() +
-                   ": a condition needs the branch that it is about; name it with --trigger"};
+                   ": --trigger-cron, --trigger-size, --trigger-commits and --trigger-all need the "
+                   "branch that they are about; add --trigger BRANCH"};
 }
 
-/// `repo@branch`, or as it was written long ago, `repo branch`.
-Result<BranchRef> branch_named(const std::vector<std::string>& names) {
-  if (names.size() == 1) return BranchRef::parse(names.front());
-  const auto joined = names.front() + "@" + names.back();
-  PFS_TRY_ASSIGN(const auto ref, BranchRef::parse(joined));
-  fmt::print(stderr, "'{} {}' is an old form of '{}'\n", names.front(), names.back(), joined);
-  return ref;
-}
-
-Result<void> create(Session& session, Arguments& arguments) {
-  PFS_TRY_ASSIGN(arguments.branch, branch_named(arguments.names));
+Result<void> create(Session& session, const Arguments& arguments) {
   client::BranchSettings settings;
   if (!arguments.head.empty()) {
     PFS_TRY_ASSIGN(settings.head, parse_head(arguments.branch, arguments.head));
@@ -88,7 +75,7 @@ Result<void> create(Session& session, Arguments& arguments) {
     PFS_TRY_ASSIGN(const auto upstream, BranchRef::parse(name));
     settings.provenance.push_back(upstream);
   }
-  PFS_TRY_ASSIGN(settings.trigger, trigger_of(arguments));
+  if (!arguments.trigger.branch.empty()) settings.trigger = arguments.trigger;
   return session.change([&](const client::Connection& connection) -> Result<void> {
     PFS_TRY(client::Branches(connection).create(arguments.branch, settings));
     return {};
@@ -137,16 +124,19 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   return {};
 }
 
-Result<void> update(Session& session, const Arguments& arguments) {
+Result<void> check_policy(const Arguments& arguments) {
   const auto& policy = arguments.policy;
-  if (policy.commit.empty() && policy.commit_after.empty() && policy.commit_max.empty()) {
-    return Error{Code::kInvalid, "branch " + arguments.branch.str() +
-                                     ": say what to change: --commit, --commit-after or "
-                                     "--commit-max"};
-  }
+  if (!policy.commit.empty() || !policy.commit_after.empty() || !policy.commit_max.empty())
+    return {};
+  return Error{Code::kInvalid, "branch " + arguments.branch.str() +
+                                   ": say what to change: --commit, --commit-after or "
+                                   "--commit-max"};
+}
+
+Result<void> update(Session& session, const Arguments& arguments) {
   PFS_TRY(session.refuse_in_transaction("update branch"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY(client::Branches(*connection).update(arguments.branch, policy));
+  PFS_TRY(client::Branches(*connection).update(arguments.branch, arguments.policy));
   return {};
 }
 
@@ -161,15 +151,9 @@ Result<void> remove(Session& session, const Arguments& arguments) {
 void add_branch_commands(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& creates = grammar.command("create", "branch", "Make a branch, or move its HEAD",
-                                  [&session, arguments] { return create(session, *arguments); });
-  creates.add_option("branch", arguments->names, "repo@branch")
-      ->required()
-      ->expected(1, 2)
-      ->check([](const std::string& text) {
-        if (RepoName::parse(text)) return std::string();  // of an old form
-        const auto parsed = BranchRef::parse(text);
-        return parsed ? std::string() : parsed.error().message;
-      });
+                                  [&session, arguments] { return create(session, *arguments); },
+                                  [arguments] { return check_trigger(*arguments); });
+  add_parsed(creates, "branch", arguments->branch, "repo@branch")->required();
   creates.add_option("--head", arguments->head,
                      "A branch or commit of the same repo: staging, staging^3, staging.1, an id");
   creates
@@ -200,7 +184,8 @@ void add_branch_commands(Grammar& grammar, Session& session) {
   add_output_flags(inspects, arguments->output);
 
   auto& updates = grammar.command("update", "branch", "Change when commits are made of a branch",
-                                  [&session, arguments] { return update(session, *arguments); });
+                                  [&session, arguments] { return update(session, *arguments); },
+                                  [arguments] { return check_policy(*arguments); });
   add_parsed(updates, "branch", arguments->branch, "repo@branch")->required();
   auto& policy = arguments->policy;
   updates

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -6,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/client/commits.h"
+#include "api/client/repos.h"
 #include "cli/commands.h"
 #include "cli/file_ref.h"
 #include "cli/format.h"
@@ -34,7 +37,7 @@ struct Arguments {
   BranchRef branch;
   CommitRef commit;
   RepoOrBranch scope;
-  Listed listed;
+  std::optional<Listed> listed;  // none: all repos
   std::string description;
   std::string parent;
   std::string target;
@@ -85,15 +88,16 @@ Cell progress_of(const client::Commit& commit) {
   return Cell(bar, colour);
 }
 
+Result<void> check_branch_named(const Arguments& arguments) {
+  if (arguments.scope.branch) return {};
+  return Error{
+      Code::kInvalid,
+      fmt::format("repo {0}: a commit is made on a branch; say which: start commit {0}@master",
+                  arguments.scope.repo.str())};
+}
+
 Result<void> start(Session& session, const Arguments& arguments) {
-  const auto& scope = arguments.scope;
-  if (!scope.branch) {
-    return Error{
-        Code::kInvalid,
-        fmt::format("repo {0}: a commit is made on a branch; say which: start commit {0}@master",
-                    scope.repo.str())};
-  }
-  const BranchRef branch{scope.repo, *scope.branch};
+  const BranchRef branch{arguments.scope.repo, *arguments.scope.branch};
   std::optional<CommitRef> parent;
   if (!arguments.parent.empty()) {
     PFS_TRY_ASSIGN(parent, parse_head(branch, arguments.parent));
@@ -156,26 +160,53 @@ class CommitListing {
   Listing listing_;
 };
 
-Result<void> list(Session& session, const Arguments& arguments) {
-  const auto& [scope, of] = arguments.listed;
-  if (of) {
-    if (!arguments.from.empty())
-      return Error{Code::kInvalid, "--from: name a branch, repo@branch, and not a commit"};
-    PFS_TRY_ASSIGN(const auto* connection, session.connection());
-    PFS_TRY_ASSIGN(const auto commits, client::Commits(*connection).history(*of, arguments.number));
-    CommitListing listing(arguments.output, session.terminal());
-    for (const auto& commit : commits) listing.add(commit);
-    return {};
+Result<void> check_from(const Arguments& arguments) {
+  const bool of_branch = arguments.listed && arguments.listed->scope.branch;
+  if (arguments.from.empty() || of_branch) return {};
+  return Error{Code::kInvalid,
+               "--from: goes down to a commit of one branch; name that, repo@branch"};
+}
+
+/// The order of a repo's own list: open ones first, then what was finished last.
+bool listed_before(const client::Commit& a, const client::Commit& b) {
+  if (a.finished && b.finished) return *a.finished > *b.finished;
+  if (a.finished || b.finished) return !a.finished;
+  return a.started > b.started;
+}
+
+/// `number` 0: all. Each repo's list is in the order of the whole, so its first ones are enough.
+Result<std::vector<client::Commit>> commits_of_all_repos(const client::Connection& connection,
+                                                         std::uint64_t number) {
+  PFS_TRY_ASSIGN(const auto repos, client::Repos(connection).list());
+  std::vector<client::Commit> all;
+  for (const auto& repo : repos) {
+    PFS_TRY_ASSIGN(const auto name, RepoName::parse(repo.name));
+    auto some = client::Commits(connection).list(name, std::nullopt, number, std::nullopt);
+    if (!some && some.error().code == Code::kNotFound) continue;  // deleted meanwhile
+    if (!some) return std::move(some).error();
+    std::move(some->begin(), some->end(), std::back_inserter(all));
   }
+  std::stable_sort(all.begin(), all.end(), listed_before);
+  if (number != 0 && all.size() > number) all.resize(number);
+  return all;
+}
+
+Result<std::vector<client::Commit>> commits_of(const client::Connection& connection,
+                                               const Arguments& arguments) {
+  if (!arguments.listed) return commits_of_all_repos(connection, arguments.number);
+  const auto& [scope, of] = *arguments.listed;
+  const client::Commits commits(connection);
+  if (of) return commits.history(*of, arguments.number);
   std::optional<CommitRef> from;
   if (!arguments.from.empty()) {
-    if (!scope.branch) return Error{Code::kInvalid, "--from: name a branch, repo@branch"};
     PFS_TRY_ASSIGN(from, parse_head({scope.repo, *scope.branch}, arguments.from));
   }
+  return commits.list(scope.repo, scope.branch, arguments.number, from);
+}
+
+Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(
-      const auto commits,
-      client::Commits(*connection).list(scope.repo, scope.branch, arguments.number, from));
+  PFS_TRY_ASSIGN(const auto commits, commits_of(*connection, arguments));
   CommitListing listing(arguments.output, session.terminal());
   for (const auto& commit : commits) listing.add(commit);
   return {};
@@ -253,7 +284,8 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& starts = grammar.command("start", "commit",
                                  "Open a commit that ends with 'finish commit'; prints its id",
-                                 [&session, arguments] { return start(session, *arguments); });
+                                 [&session, arguments] { return start(session, *arguments); },
+                                 [arguments] { return check_branch_named(*arguments); });
   add_parsed(starts, "branch", arguments->scope, "repo@branch")->required();
   starts.add_option(
       "-p,--parent", arguments->parent,
@@ -267,10 +299,11 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   finishes.add_option("-m,--message,--description", arguments->description, "What it is about");
 
   auto& lists = grammar.command("list", "commit", "List commits, newest first",
-                                [&session, arguments] { return list(session, *arguments); });
+                                [&session, arguments] { return list(session, *arguments); },
+                                [arguments] { return check_from(*arguments); });
   add_parsed(lists, "repo", arguments->listed,
-             "repo, repo@branch, or a commit, for its history: repo@id, repo@branch^2")
-      ->required();
+             "repo, repo@branch, or a commit, for its history: repo@id, repo@branch^2; without, of "
+             "all repos");
   lists.add_option("-n,--number", arguments->number, "At most so many");
   lists.add_option("-f,--from", arguments->from, "Down to this commit of the branch, without it");
   add_output_flags(lists, arguments->output);

@@ -14,6 +14,7 @@
 #include "base/names.h"
 #include "cli/commands.h"
 #include "cli/manual.h"
+#include "cli/near_miss.h"
 
 namespace pfs::cli {
 namespace {
@@ -62,14 +63,6 @@ constexpr std::chrono::seconds kPatience{1};  // somebody waits at the prompt
 
 std::vector<const CLI::App*> subcommands(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
-/// The option of the command, or of one above it, that goes by this flag.
-const CLI::Option* option_named(const CLI::App* command, const std::string& flag) {
-  for (; command != nullptr; command = command->get_parent()) {
-    if (const auto* option = command->get_option_no_throw(flag)) return option;
-  }
-  return nullptr;
 }
 
 /// What a positional argument, or an option's value, is a name of.
@@ -139,20 +132,58 @@ std::vector<std::string> names_like(Session& session, const std::string& kind,
   return names;
 }
 
+/// The script of the shell that an argument names.
+struct ShellScript {
+  std::string text;
+
+  /// Errors: kInvalid (no shell that is known).
+  static Result<ShellScript> parse(const std::string& shell) {
+    auto text = completion_script(shell);
+    if (text) return ShellScript{*std::move(text)};
+    return Error{Code::kInvalid, fmt::format("'{}' is no shell that is known; say bash, zsh or "
+                                             "fish",
+                                             printable(shell))};
+  }
+};
+
 struct Arguments {
-  std::string shell;
+  ShellScript script;
   std::vector<std::string> words;
   bool manual = false;
 };
 
 Result<void> print_script(const Arguments& arguments) {
-  const auto script = completion_script(arguments.shell);
-  if (!script) {
-    return Error{Code::kInvalid, fmt::format("completion: '{}' is no shell that is known; say bash, "
-                                             "zsh or fish",
-                                             printable(arguments.shell))};
+  fmt::print("{}", arguments.script.text);
+  return {};
+}
+
+/// Errors: kInvalid (there is no such command), with what was probably meant.
+Result<const CLI::App*> command_named(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* command = &app;
+  std::string above;  // the words that are known, each with a space behind it
+  for (const auto& word : words) {
+    const CLI::App* found = nullptr;
+    std::vector<std::string> names;
+    for (const auto* sub : subcommands(*command)) {
+      names.push_back(sub->get_name());
+      if (names.back() == word) found = sub;
+    }
+    if (found == nullptr) {
+      const auto near = near_miss(word, names);
+      return Error{Code::kInvalid,
+                   fmt::format("'{}{}' is no command; {}", above, printable(word),
+                               near ? fmt::format("did you mean '{}{}'?", above, *near)
+                                    : "'pfs help' lists them")};
+    }
+    above += word + " ";
+    command = found;
   }
-  fmt::print("{}", *script);
+  return command;
+}
+
+Result<void> check_words(const Grammar& grammar, const Arguments& arguments) {
+  if (arguments.manual) return {};
+  PFS_TRY(command_named(grammar.app(), arguments.words));
   return {};
 }
 
@@ -161,15 +192,7 @@ Result<void> help(Grammar& grammar, const Arguments& arguments) {
     fmt::print("{}", manual_page(grammar.app(), PFS_VERSION));
     return {};
   }
-  const CLI::App* command = &grammar.app();
-  for (const auto& word : arguments.words) {
-    const auto below = subcommands(*command);
-    const auto found = std::find_if(below.begin(), below.end(),
-                                    [&](const auto* sub) { return sub->get_name() == word; });
-    if (found == below.end())
-      return Error{Code::kInvalid, fmt::format("help: '{}' is no command", printable(word))};
-    command = *found;
-  }
+  PFS_TRY_ASSIGN(const auto* command, command_named(grammar.app(), arguments.words));
   fmt::print("{}", command->help());
   return {};
 }
@@ -241,9 +264,10 @@ void add_help_commands(Grammar& grammar, Session&) {
   const auto arguments = std::make_shared<Arguments>();
   auto& completes = grammar.command("completion", "Print a script that completes commands in a shell",
                                     [arguments] { return print_script(*arguments); });
-  completes.add_option("shell", arguments->shell, "bash, zsh or fish")->required();
+  add_parsed(completes, "shell", arguments->script, "bash, zsh or fish")->required();
   auto& helps = grammar.command("help", "Print what a command takes",
-                                [&grammar, arguments] { return help(grammar, *arguments); });
+                                [&grammar, arguments] { return help(grammar, *arguments); },
+                                [&grammar, arguments] { return check_words(grammar, *arguments); });
   helps.add_option("words", arguments->words, "The command");
   helps.add_flag("--man", arguments->manual, "Print pfs(1), for man -l -");
 }

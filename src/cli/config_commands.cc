@@ -100,13 +100,18 @@ Result<std::string> name_or_active(const Config& config, const std::string& name
   return active;
 }
 
+Result<void> check_fields(const Arguments& arguments) {
+  if (!arguments.fields.empty() || arguments.without_deployment) return {};
+  return Error{Code::kInvalid,
+               "context: say what to change: --pachd-address, --server-cas, --cluster-name, "
+               "--auth-info, --namespace or --remove-cluster-deployment-id"};
+}
+
 Result<void> update_context(Arguments& arguments) {
   if (const auto address = arguments.fields.find("pachd_address");
       address != arguments.fields.end() && !address->second.empty()) {
     PFS_TRY_ASSIGN(address->second, normal_address(address->second));
   }
-  if (arguments.fields.empty() && !arguments.without_deployment)
-    return Error{Code::kInvalid, "context: say what to change, see pfs config update context --help"};
   return edit([&](Config& config) -> Result<void> {
     PFS_TRY_ASSIGN(const auto name, name_or_active(config, arguments.name));
     PFS_TRY(config.context(name));
@@ -161,7 +166,8 @@ Result<void> set_metrics(const Arguments& arguments) {
 
 void add_update(Grammar& grammar, const std::shared_ptr<Arguments>& arguments) {
   auto& updates = grammar.command("config update", "context", "Change fields of a context",
-                                  [arguments] { return update_context(*arguments); });
+                                  [arguments] { return update_context(*arguments); },
+                                  [arguments] { return check_fields(*arguments); });
   updates.add_option("name", arguments->name, "The context (default: the active one)");
   const auto field = [&](const char* flag, const char* name, const char* what) {
     updates.add_option_function<std::string>(

@@ -69,13 +69,17 @@ Colour colour_of_datum(const std::string& state) {
   return state == "failed" || state == "killed" ? Colour::kRed : Colour::kYellow;
 }
 
-Result<void> list(Session& session, const Arguments& arguments) {
+Result<void> check_listed(const Arguments& arguments) {
   if (arguments.of_job.has_value() == !arguments.spec_path.empty()) {
-    return Error{Code::kInvalid, "list datum: of a job, or with --file of a pipeline's spec: say one of the two"};
+    return Error{Code::kInvalid,
+                 "name one job, as list datum JOB, or a pipeline's spec, as list datum --file SPEC"};
   }
-  if (arguments.page > 0 && !arguments.page_size) {
-    return Error{Code::kInvalid, "list datum: --page: of what size? add --pageSize N"};
-  }
+  if (arguments.page > 0 && !arguments.page_size)
+    return Error{Code::kInvalid, "--page: of what size? add --page-size N"};
+  return {};
+}
+
+Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Datums datums(*connection);
   const client::Datums::Page page{arguments.page * arguments.page_size.value_or(0), arguments.page_size};
@@ -126,7 +130,8 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 void add_datum_commands(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& lists = grammar.command("list", "datum", "List the datums of a job, or those that a pipeline would have",
-                                [&session, arguments] { return list(session, *arguments); });
+                                [&session, arguments] { return list(session, *arguments); },
+                                [arguments] { return check_listed(*arguments); });
   add_parsed(lists, "job", arguments->of_job, "Its id");
   lists.add_option("-f,--file", arguments->spec_path, "A pipeline's spec in JSON or YAML, instead of a job; - for stdin");
   lists.add_option("--page", arguments->page, "Which page, from 0");

@@ -2,7 +2,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "api/client/files.h"
 #include "cli/commands.h"
@@ -13,11 +17,51 @@
 namespace pfs::cli {
 namespace {
 
+/// `repo@branch:/pattern`; no FileRef, as a pattern is no path.
+struct GlobRef {
+  CommitRef commit;
+  std::string pattern;
+
+  /// Errors: kInvalid.
+  static Result<GlobRef> parse(std::string_view text) {
+    const auto at = text.find('@');
+    const auto colon = at == text.npos ? text.npos : text.find(':', at);
+    const auto commit = text.substr(0, colon);
+    GlobRef ref;
+    PFS_TRY_ASSIGN(ref.commit, CommitRef::parse(commit));
+    if (commit.size() + 1 >= text.size()) {
+      return Error{Code::kInvalid,
+                   fmt::format("{0}: the pattern is missing; write {0}:/PATTERN", commit)};
+    }
+    ref.pattern = text.substr(commit.size() + 1);
+    return ref;
+  }
+};
+
+/// How many of a path's versions are listed.
+struct History {
+  std::optional<std::uint64_t> limit;  ///< 0: all; none: what is there, and no versions
+
+  /// Reads a number from 1 on, `all`, or `none`. Errors: kInvalid.
+  static Result<History> parse(std::string_view text) {
+    if (text.empty() || text == "none") return History{};
+    std::uint64_t limit = 0;
+    const auto* end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, limit);
+    const bool number = read.ec == std::errc() && read.ptr == end && limit != 0;
+    if (number || text == "all") return History{limit};
+    return Error{Code::kInvalid,
+                 fmt::format("'{}' is neither a number from 1 on nor all nor none",
+                             printable(text))};
+  }
+};
+
 struct Arguments {
   FileRef file;
+  GlobRef glob;
   FileRef target;
   std::vector<FileRef> files;
-  std::string history;
+  History history;
   bool overwrite = false;
   bool recursive = false;
   OutputFlags output;
@@ -101,16 +145,8 @@ Result<void> list_versions(Session& session, const Arguments& arguments, std::ui
 }
 
 Result<void> list(Session& session, const Arguments& arguments) {
-  if (!arguments.history.empty() && arguments.history != "none") {
-    std::uint64_t limit = 0;
-    const auto& text = arguments.history;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), limit);
-    const bool number = read.ec == std::errc() && read.ptr == text.data() + text.size();
-    if (text != "all" && (!number || limit == 0))
-      return Error{Code::kInvalid,
-                   "--history " + text + ": is neither a number from 1 on nor all nor none"};
-    return list_versions(session, arguments, limit);
-  }
+  if (const auto limit = arguments.history.limit)
+    return list_versions(session, arguments, *limit);
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   FileListing listing(arguments.output, session.terminal());
   PFS_TRY(client::Files(*connection)
@@ -120,16 +156,11 @@ Result<void> list(Session& session, const Arguments& arguments) {
   return {};
 }
 
-Result<void> glob(Session& session, const Arguments& arguments, const std::string& text) {
-  // not a FileRef: a pattern is no path
-  const auto at = text.find('@');
-  const auto colon = at == text.npos ? text.npos : text.find(':', at);
-  if (colon == text.npos)
-    return Error{Code::kInvalid, text + ": the pattern is missing; write repo@branch:/pattern"};
-  PFS_TRY_ASSIGN(const auto commit, CommitRef::parse(text.substr(0, colon)));
+Result<void> glob(Session& session, const Arguments& arguments) {
+  const auto& [commit, pattern] = arguments.glob;
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   FileListing listing(arguments.output, session.terminal());
-  PFS_TRY(client::Files(*connection).glob(commit, text.substr(colon + 1), listing.visit()));
+  PFS_TRY(client::Files(*connection).glob(commit, pattern, listing.visit()));
   listing.end();
   return {};
 }
@@ -166,11 +197,6 @@ Result<void> copy(Session& session, const Arguments& arguments) {
 Result<void> remove(Session& session, const Arguments& arguments) {
   std::map<BranchRef, std::vector<RepoPath>> paths;
   for (const auto& file : arguments.files) {
-    if (!file.has_path) {
-      return Error{Code::kInvalid,
-                   file.commit.str() +
-                       ": the path of what is to be deleted is missing; write repo@branch:/path"};
-    }
     PFS_TRY_ASSIGN(const auto branch, file.branch());
     paths[branch].push_back(file.path);
   }
@@ -189,15 +215,13 @@ void add_file_commands(Grammar& grammar, Session& session) {
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "directory", arguments->file, "repo@branch:/dir, or repo@commit:/dir")
       ->required();
-  lists.add_option("--history", arguments->history,
-                   "The path's versions instead: a number of them, all, or none");
+  add_parsed(lists, "--history", arguments->history,
+             "The path's versions instead: a number of them, all, or none");
   add_output_flags(lists, arguments->output);
 
-  const auto pattern = std::make_shared<std::string>();
-  auto& globs = grammar.command(
-      "glob", "file", "List what a pattern finds",
-      [&session, arguments, pattern] { return glob(session, *arguments, *pattern); });
-  globs.add_option("pattern", *pattern, "repo@branch:/pattern, or repo@commit:/pattern")
+  auto& globs = grammar.command("glob", "file", "List what a pattern finds",
+                                [&session, arguments] { return glob(session, *arguments); });
+  add_parsed(globs, "pattern", arguments->glob, "repo@branch:/pattern, or repo@commit:/pattern")
       ->required();
   add_output_flags(globs, arguments->output);
 
@@ -221,7 +245,10 @@ void add_file_commands(Grammar& grammar, Session& session) {
                       [&session, arguments] { return remove(session, *arguments); });
   const auto check = [](const std::string& text) {
     const auto parsed = FileRef::parse(text);
-    return parsed ? std::string() : parsed.error().message;
+    if (!parsed) return parsed.error().message;
+    if (parsed->has_path) return std::string();
+    return parsed->commit.str() +
+           ": the path of what is to be deleted is missing; write repo@branch:/path";
   };
   const auto take = [arguments](const std::vector<std::string>& texts) {
     for (const auto& text : texts) {

@@ -234,15 +234,24 @@ Result<bool> get_mounted(const client::Connection& connection, const Arguments& 
   return true;
 }
 
+/// Where the bytes go; empty: to stdout.
+std::string local_output(const Arguments& arguments) {
+  return arguments.output == "-" ? std::string() : arguments.output;
+}
+
+Result<void> check_output(const Arguments& arguments) {
+  if (!local_output(arguments).empty()) return {};
+  if (arguments.recursive)
+    return Error{Code::kInvalid, "-r: there is no local directory to put it in; add -o DIR"};
+  if (arguments.retry)
+    return Error{Code::kInvalid, "--retry: there is no local file to go on with; add -o FILE"};
+  return {};
+}
+
 Result<void> get(Session& session, const Arguments& arguments) {
   const auto& commit = arguments.file.commit;
   const auto& path = arguments.file.path;
-  if (arguments.recursive && arguments.output.empty()) {
-    return Error{Code::kInvalid, "get file: a directory needs a place to go; add -o DIR"};
-  }
-  const auto output = arguments.output == "-" ? std::string() : arguments.output;
-  if (arguments.retry && output.empty())
-    return Error{Code::kInvalid, "get file: --retry goes on with a local file; add -o FILE"};
+  const auto output = local_output(arguments);
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Files files(*connection);
   Progress progress("get", arguments.progress);
@@ -265,7 +274,8 @@ Result<void> get(Session& session, const Arguments& arguments) {
 void add_get_file_command(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& gets = grammar.command("get", "file", "Print a file, or write it to a local one",
-                               [&session, arguments] { return get(session, *arguments); });
+                               [&session, arguments] { return get(session, *arguments); },
+                               [arguments] { return check_output(*arguments); });
   add_parsed(gets, "file", arguments->file,
              "repo@branch:/path, or repo@commit:/path; a pattern finds several")
       ->required();

@@ -1,6 +1,7 @@
 #include "cli/grammar.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,16 @@
 
 namespace pfs::cli {
 namespace {
+
+using Words = std::vector<std::string>;
+
+/// What is between the parts of a noun's address, `data@master:/path`; once it was a space.
+struct Marks {
+  std::string_view noun;
+  std::string_view marks;
+  bool slash = false;  ///< long before, it was a slash, in one word
+};
+constexpr Marks kMarks[] = {{"branch", "@"}, {"commit", "@", true}, {"file", "@:"}};
 
 std::string plural_of(const std::string& noun) {
   return noun + (noun.ends_with("ch") ? "es" : "s");
@@ -43,7 +54,81 @@ CLI::App* subcommand(const CLI::App& command, const std::string& name) {
 }
 
 void hint(const std::string& program, const std::string& old_form, const std::string& now) {
-  fmt::print(stderr, "{}: '{}' is an old form of '{}'\n", program, old_form, now);
+  fmt::print(stderr, "{}: '{}' is an old form of '{}'\n", program, printable(old_form),
+             printable(now));
+}
+
+/// Whether a flag, or the last of short ones in one word (`-rf`), has its value in the next word.
+bool value_follows(const CLI::App& command, const std::string& flag) {
+  const auto takes_value = [&command](const std::string& name) {
+    const auto* option = option_named(&command, name);
+    return option != nullptr && option->get_items_expected_max() > 0;
+  };
+  if (flag.starts_with("--")) return takes_value(flag);  // `--flag=value` is the name of none
+  for (std::size_t i = 1; i < flag.size(); ++i) {
+    if (takes_value({'-', flag[i]})) return i + 1 == flag.size();
+  }
+  return false;
+}
+
+/// Where the next word is that is no option of the command; `arguments.size()`: nowhere.
+std::size_t next_word(const CLI::App& command, const Words& arguments, std::size_t from) {
+  while (from < arguments.size() && arguments[from].starts_with('-')) {
+    from += value_follows(command, arguments[from]) ? 2 : 1;
+  }
+  return std::min(from, arguments.size());
+}
+
+/// `create-repo` becomes two words.
+void part_at_hyphen(const CLI::App& app, Words& arguments) {
+  const auto at = next_word(app, arguments, 0);
+  if (at == arguments.size() || subcommand(app, arguments[at]) != nullptr) return;
+  const auto old_form = arguments[at];
+  const auto hyphen = old_form.find('-');
+  const auto verb_name = old_form.substr(0, hyphen);
+  const auto* verb = subcommand(app, verb_name);
+  if (hyphen == old_form.npos || verb == nullptr) return;
+  const auto noun = old_form.substr(hyphen + 1);
+  for (const auto& known : names_of_subcommands(*verb)) {
+    if (noun != known && noun != plural_of(known)) continue;
+    hint(app.get_name(), old_form, fmt::format("{} {}", verb_name, known));
+    arguments[at] = verb_name;
+    arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1, known);
+    return;
+  }
+}
+
+/// `data/master` as `data@master`; what is not that stays. No name has a slash in it.
+std::string without_slash(const std::string& address) {
+  const auto slash = address.find('/');
+  if (slash == address.npos) return address;
+  const auto now = address.substr(0, slash) + "@" + address.substr(slash + 1);
+  return CommitRef::parse(now) ? now : address;
+}
+
+/// `data master /path` becomes `data@master:/path`, from the word at `at` on; each of several.
+void join_addresses(const CLI::App& command, const std::string& program, Words& arguments,
+                    std::size_t at) {
+  const auto* known = std::find_if(std::begin(kMarks), std::end(kMarks), [&](const Marks& marks) {
+    return marks.noun == command.get_name();
+  });
+  if (known == std::end(kMarks)) return;
+  for (; at < arguments.size(); at = next_word(command, arguments, at + 1)) {
+    auto& address = arguments[at];
+    auto old_form = address;
+    if (known->slash) address = without_slash(address);
+    for (const char mark : known->marks) {
+      const auto next = next_word(command, arguments, at + 1);
+      if (next == arguments.size()) break;
+      // what is not just a repo's name is no beginning, and what has an @ is an address of its own
+      const bool own = !RepoName::parse(address) || arguments[next].find('@') != address.npos;
+      if (mark == '@' && own) break;
+      old_form += " " + arguments[next];
+      address += mark + arguments[next];
+      arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(next));
+    }
+    if (old_form != address) hint(program, old_form, address);
+  }
 }
 
 // CLI11 says most of it well, but begins with a capital
@@ -83,11 +168,10 @@ CLI::App& Grammar::verb(const std::string& name) {
 }
 
 CLI::App& Grammar::command(const std::string& verb_name, const std::string& noun,
-                           const std::string& description, Action action) {
+                           const std::string& description, Action action, Check check) {
   auto& about = verb(verb_name);
   auto& command = *about.add_subcommand(noun, description);
-  command.fallthrough();
-  command.callback([this, action = std::move(action)] { chosen_ = action; });
+  choose(command, std::move(action), std::move(check));
   verbs_of_[noun].push_back(verb_name);
   // what help says of the verb
   const auto known = about.get_description();
@@ -95,11 +179,21 @@ CLI::App& Grammar::command(const std::string& verb_name, const std::string& noun
   return command;
 }
 
-CLI::App& Grammar::command(const std::string& word, const std::string& description, Action action) {
+CLI::App& Grammar::command(const std::string& word, const std::string& description, Action action,
+                           Check check) {
   auto& command = *app_.add_subcommand(word, description);
-  command.fallthrough();
-  command.callback([this, action = std::move(action)] { chosen_ = action; });
+  choose(command, std::move(action), std::move(check));
   return command;
+}
+
+void Grammar::choose(CLI::App& command, Action action, Check check) {
+  command.fallthrough();
+  // called once everything has been read: help, and what is not known, come before the check
+  command.callback([this, action = std::move(action), check = std::move(check)] {
+    const auto sense = check ? check() : Result<void>();
+    if (!sense) throw CLI::ValidationError(sense.error().message);  // as CLI11 refuses; see parse()
+    chosen_ = action;
+  });
 }
 
 Grammar::Outcome Grammar::parse(std::vector<std::string> arguments) {
@@ -119,41 +213,14 @@ Grammar::Outcome Grammar::parse(std::vector<std::string> arguments) {
   return {chosen_, 0};
 }
 
-std::size_t Grammar::next_word(const Words& arguments, std::size_t from) const {
-  while (from < arguments.size() && arguments[from].starts_with('-')) {
-    const auto& flag = arguments[from];
-    const auto* option = app_.get_option_no_throw(flag);
-    const bool has_value = option != nullptr && option->get_items_expected_max() > 0;
-    from += has_value && flag.find('=') == flag.npos ? 2 : 1;
-  }
-  return std::min(from, arguments.size());
-}
-
 void Grammar::modernise(Words& arguments) const {
   const auto program = app_.get_name();
-  auto at = next_word(arguments, 0);
-  if (at == arguments.size()) return;
-  // create-repo
-  if (const auto hyphen = arguments[at].find('-');
-      hyphen != std::string::npos && subcommand(app_, arguments[at]) == nullptr) {
-    const auto old_form = arguments[at];
-    const auto verb_name = old_form.substr(0, hyphen);
-    auto noun = old_form.substr(hyphen + 1);
-    const auto* verb = subcommand(app_, verb_name);
-    if (verb == nullptr) return;
-    for (const auto& known : names_of_subcommands(*verb)) {
-      if (noun != known && noun != plural_of(known)) continue;
-      hint(program, old_form, fmt::format("{} {}", verb_name, known));
-      arguments[at] = verb_name;
-      arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1, known);
-      return;
-    }
-    return;
-  }
+  part_at_hyphen(app_, arguments);
   const CLI::App* command = &app_;
+  auto at = next_word(app_, arguments, 0);
   while (at < arguments.size()) {
     const auto names = names_of_subcommands(*command);
-    if (names.empty()) return;
+    if (names.empty()) break;
     auto& word = arguments[at];
     const auto* next = subcommand(*command, word);
     for (const auto& known : names) {
@@ -171,8 +238,9 @@ void Grammar::modernise(Words& arguments) const {
     }
     if (next == nullptr) return;
     command = next;
-    at = next_word(arguments, at + 1);
+    at = next_word(*command, arguments, at + 1);
   }
+  join_addresses(*command, program, arguments, at);
 }
 
 std::string Grammar::meant(const CLI::App& command, const std::string& unknown,
@@ -186,7 +254,7 @@ std::string Grammar::meant(const CLI::App& command, const std::string& unknown,
     // "repo list", or a noun alone
     for (const auto& [noun, verbs] : verbs_of_) {
       if (unknown != noun && unknown != plural_of(noun)) continue;
-      const auto at = next_word(arguments, next_word(arguments, 0) + 1);
+      const auto at = next_word(app_, arguments, next_word(app_, arguments, 0) + 1);
       if (at < arguments.size()) {
         const auto near = near_miss(arguments[at], verbs);
         if (near) return fmt::format("; did you mean '{} {}'?", *near, noun);
@@ -214,7 +282,7 @@ void Grammar::explain(const CLI::ParseError& error, const Words& arguments) cons
   std::string said = app_.get_name();
   const CLI::App* command = &app_;
   auto unknown = app_.remaining(true);
-  const auto first = next_word(arguments, 0);
+  const auto first = next_word(app_, arguments, 0);
   // CLI11 looks for a verb behind a word that is none
   const bool no_verb =
       first < arguments.size() && subcommand(app_, arguments[first]) == nullptr;
@@ -235,6 +303,13 @@ void Grammar::explain(const CLI::ParseError& error, const Words& arguments) cons
     trouble = lower_first(error.what());
   }
   fmt::print(stderr, "{}: {}\nSee '{} --help'\n", said, trouble, said);
+}
+
+const CLI::Option* option_named(const CLI::App* command, const std::string& flag) {
+  for (; command != nullptr; command = command->get_parent()) {
+    if (const auto* option = command->get_option_no_throw(flag)) return option;
+  }
+  return nullptr;
 }
 
 }  // namespace pfs::cli

@@ -16,11 +16,14 @@ namespace pfs::cli {
 
 /// What a command does once its arguments have been read.
 using Action = std::function<Result<void>()>;
+/// Whether arguments that are right one by one make sense together; its error is one of usage.
+using Check = std::function<Result<void>()>;
 
 /// The language of `pfs`: VERB NOUN ARGUMENTS, and a few words that stand alone.
 ///
 /// Old spellings still work, with a hint on stderr: nouns in the plural, verb and noun joined by a
-/// hyphen (`create-repo`). What is not known is refused with what was probably meant.
+/// hyphen (`create-repo`), an address in several words (`data master /path`) or, of a commit, with a
+/// slash (`data/master`). What is not known is refused with what was probably meant.
 class Grammar {
  public:
   /// `program`: the name that it was called by.
@@ -29,11 +32,13 @@ class Grammar {
   /// For options that every command takes.
   CLI::App& app() { return app_; }
   const CLI::App& app() const { return app_; }
-  /// Adds `verb noun`; the caller adds its options. `action` runs when that command was given. A verb
-  /// may be two words (`config get`), and a noun joined by a hyphen is known as two words as well.
+  /// Adds `verb noun`; the caller adds its options. `action` runs when that command was given, and
+  /// `check`, where there is one, found nothing. A verb may be two words (`config get`), and a noun
+  /// joined by a hyphen is known as two words as well.
   CLI::App& command(const std::string& verb, const std::string& noun,
-                    const std::string& description, Action action);
-  CLI::App& command(const std::string& word, const std::string& description, Action action);
+                    const std::string& description, Action action, Check check = nullptr);
+  CLI::App& command(const std::string& word, const std::string& description, Action action,
+                    Check check = nullptr);
 
   /// Reads the arguments, without the program's name. Shape: the action of the command that was
   /// given, or the exit status when there is nothing to do: 0 for help, kUsage for arguments that
@@ -51,10 +56,10 @@ class Grammar {
 
   /// Makes it at its first use, the words above it, too.
   CLI::App& verb(const std::string& name);
+  /// What happens when the command was given.
+  void choose(CLI::App& command, Action action, Check check);
   /// Turns old spellings of the command into today's, and tells so.
   void modernise(Words& arguments) const;
-  /// Where the next word of the command is, behind options; `arguments.size()`: nowhere.
-  std::size_t next_word(const Words& arguments, std::size_t from) const;
   void explain(const CLI::ParseError& error, const Words& arguments) const;
   /// `; did you mean …?`, or nothing.
   std::string meant(const CLI::App& command, const std::string& unknown,
@@ -64,6 +69,9 @@ class Grammar {
   std::map<std::string, Words> verbs_of_;  // noun: the verbs that it has
   Action chosen_;
 };
+
+/// The option of the command, or of one above it, that goes by this flag; null: none does.
+const CLI::Option* option_named(const CLI::App* command, const std::string& flag);
 
 /// An argument that is parsed by `T::parse` into a T or a std::optional of one; what cannot be
 /// parsed is an error of usage. `out` must live as long as the command.

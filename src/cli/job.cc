@@ -220,9 +220,7 @@ void add_job_commands(Grammar& grammar, Session& session) {
   auto& lists = grammar.command("list", "job", "List jobs, newest first",
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "-p,--pipeline", arguments->pipeline, "Of this pipeline only");
-  lists.add_option("--state", arguments->states,
-                   "In one of these states only (starting, running, merging, success, failure, killed)")
-      ->delimiter(',');
+  add_state_option(lists, arguments->states, kJobStates);
   lists.add_option("-n,--number", arguments->number, "At most so many");
   add_output_flags(lists, arguments->output);
 

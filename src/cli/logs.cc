@@ -49,21 +49,23 @@ std::string json_line(const client::LogLine& line) {
 
 constexpr std::size_t kDatumDigits = 64;
 
-Result<void> check_datum(const std::string& datum) {
+/// What is wrong with --datum's value, or nothing.
+std::string trouble_with_datum(const std::string& datum) {
   if (datum.empty()) return {};
   if (datum.size() == kDatumDigits &&
       datum.find_first_not_of("0123456789abcdef") == std::string::npos)
     return {};
-  return Error{Code::kInvalid,
-               fmt::format("logs: --datum {}: is no datum's id ({} hex digits, see: pfs list datum); "
-                           "for files use --inputs",
-                           printable(datum), kDatumDigits)};
+  return fmt::format("'{}' is no datum's id ({} hex digits, see: pfs list datum JOB); for files use "
+                     "--inputs",
+                     printable(datum), kDatumDigits);
+}
+
+Result<void> check_whose(const Arguments& arguments) {
+  if (arguments.pipeline || arguments.job) return {};
+  return Error{Code::kInvalid, "of what? add -p PIPELINE or -j JOB"};
 }
 
 Result<void> logs(Session& session, const Arguments& arguments) {
-  if (!arguments.pipeline && !arguments.job)
-    return Error{Code::kInvalid, "logs: of what? add -p PIPELINE or -j JOB"};
-  PFS_TRY(check_datum(arguments.datum));
   client::LogsRequest request;
   request.pipeline = arguments.pipeline;
   if (arguments.job) request.job = arguments.job->id;
@@ -94,10 +96,12 @@ Result<void> logs(Session& session, const Arguments& arguments) {
 void add_logs_command(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& command = grammar.command("logs", "Print what jobs wrote",
-                                  [&session, arguments] { return logs(session, *arguments); });
+                                  [&session, arguments] { return logs(session, *arguments); },
+                                  [arguments] { return check_whose(*arguments); });
   add_parsed(command, "-p,--pipeline", arguments->pipeline, "Of this pipeline");
   add_parsed(command, "-j,--job", arguments->job, "Of this job");
-  command.add_option("--datum", arguments->datum, "Of this datum, by its id");
+  command.add_option("--datum", arguments->datum, "Of this datum, by its id")
+      ->check(trouble_with_datum);
   command.add_option("--inputs", arguments->inputs, "Of datums that have all of these files: paths or data digests, with commas")
       ->delimiter(',');
   command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended");

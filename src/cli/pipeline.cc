@@ -140,10 +140,13 @@ Result<void> extract(Session& session, const Arguments& arguments) {
   return {};
 }
 
+Result<void> check_removed(const Arguments& arguments) {
+  if (arguments.all != arguments.only.has_value()) return {};
+  return Error{Code::kInvalid,
+               "name one pipeline, as delete pipeline NAME, or all, as delete pipeline --all"};
+}
+
 Result<void> remove(Session& session, const Arguments& arguments) {
-  if (arguments.all == arguments.only.has_value()) {
-    return Error{Code::kInvalid, "delete pipeline: name a pipeline, or say --all"};
-  }
   PFS_TRY(session.refuse_in_transaction("delete pipeline"));
   const auto what = arguments.all ? std::string("all pipelines") : "pipeline " + arguments.only->str();
   const auto with = arguments.keep_repo ? "with jobs and logs; output repos stay"
@@ -170,11 +173,12 @@ Result<void> start(Session& session, const Arguments& arguments) {
 Result<std::pair<std::string, std::string>> pin_of(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == text.npos || equals + 1 == text.size()) {
-    return Error{Code::kInvalid, fmt::format("run pipeline: '{}': expected REPO@BRANCH=COMMIT", printable(text))};
+    return Error{Code::kInvalid, fmt::format("'{}': the commit is missing; write REPO@BRANCH=COMMIT", printable(text))};
   }
   PFS_TRY_ASSIGN(const auto branch, BranchRef::parse(text.substr(0, equals)));
   auto commit = text.substr(equals + 1);
   if (commit.find('@') == commit.npos) commit = branch.repo.str() + "@" + commit;
+  PFS_TRY(CommitRef::parse(commit));
   return std::pair{branch.str(), std::move(commit)};
 }
 
@@ -199,7 +203,8 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "pipeline", arguments->only, "Only this one");
   lists.add_flag("-s,--spec", arguments->specs, "Their specs and nothing else");
-  lists.add_option("--state", arguments->states, "Only those in this state; may be given several times");
+  // a word behind it is the pipeline's name
+  add_state_option(lists, arguments->states, kPipelineStates)->allow_extra_args(false);
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "pipeline", "Show a pipeline",
@@ -223,10 +228,15 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
   auto& runs = grammar.command("run", "pipeline", "Cause a job by hand, and print its id",
                                [&session, arguments] { return run_by_hand(session, *arguments); });
   add_parsed(runs, "pipeline", arguments->name, "Its name")->required();
-  runs.add_option("inputs", arguments->pins, "REPO@BRANCH=COMMIT: instead of the branch's HEAD");
+  runs.add_option("inputs", arguments->pins, "REPO@BRANCH=COMMIT: instead of the branch's HEAD")
+      ->check([](const std::string& text) {
+        const auto parsed = pin_of(text);
+        return parsed ? std::string() : parsed.error().message;
+      });
 
   auto& removes = grammar.command("delete", "pipeline", "Delete a pipeline with its jobs and its output repo",
-                                  [&session, arguments] { return remove(session, *arguments); });
+                                  [&session, arguments] { return remove(session, *arguments); },
+                                  [arguments] { return check_removed(*arguments); });
   add_parsed(removes, "pipeline", arguments->only, "Its name");
   removes.add_flag("--all", arguments->all, "All pipelines");
   removes.add_flag("-f,--force", arguments->force, "Also while another pipeline reads its output repo");

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -22,6 +24,19 @@
 namespace pfs::cli {
 namespace {
 
+/// What a source is split into, as an argument.
+struct SplitArgument {
+  std::optional<RecordFormat> format;  ///< none: it is not split
+
+  /// Errors: kInvalid.
+  static Result<SplitArgument> parse(std::string_view word) {
+    const auto format = record_format(word);
+    if (format || word.empty()) return SplitArgument{format};
+    return Error{Code::kInvalid,
+                 fmt::format("'{}' is no format; say line, csv or json", printable(word))};
+  }
+};
+
 struct Arguments {
   FileRef target;
   std::vector<std::string> sources;
@@ -29,7 +44,7 @@ struct Arguments {
   bool recursive = false;
   bool append = false;
   bool overwrite = false;
-  std::string split;
+  SplitArgument split;
   SplitOptions split_options;
   bool progress = true;
   bool in_commit = false;
@@ -47,17 +62,41 @@ Result<std::string> text_of(const std::string& list) {
   return text;
 }
 
-Result<std::vector<std::string>> sources_of(const Arguments& arguments) {
-  auto sources = arguments.sources;
-  if (!arguments.source_list.empty()) {
-    PFS_TRY_ASSIGN(const auto text, text_of(arguments.source_list));
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.empty()) sources.push_back(line);
-    }
-  } else if (sources.empty()) {
-    sources.emplace_back("-");
+/// Without those of a list.
+std::vector<std::string> named_sources(const Arguments& arguments) {
+  if (arguments.sources.empty() && arguments.source_list.empty()) return {"-"};
+  return arguments.sources;
+}
+
+Result<void> check_sources(const Arguments& arguments, const std::vector<std::string>& sources) {
+  const bool stdin_too = std::find(sources.begin(), sources.end(), "-") != sources.end();
+  if (arguments.recursive && stdin_too)
+    return Error{Code::kInvalid, "-r: stdin is no directory; leave out -r, or name one: -r -f DIR"};
+  const bool numbered_on = arguments.split.format && arguments.append;
+  if (numbered_on && (sources.size() > 1 || !arguments.target.has_path)) {
+    return Error{Code::kInvalid,
+                 "--split with --append: takes one source, and a path to put it at, "
+                 "repo@branch:/path"};
   }
+  return {};
+}
+
+Result<void> check_put(const Arguments& arguments) {
+  const auto format = arguments.split.format;
+  if (format == RecordFormat::kJson && arguments.split_options.header_records > 0)
+    return Error{Code::kInvalid, "--header-records: JSON has none; use --split csv or line"};
+  return check_sources(arguments, named_sources(arguments));
+}
+
+Result<std::vector<std::string>> sources_of(const Arguments& arguments) {
+  auto sources = named_sources(arguments);
+  if (arguments.source_list.empty()) return sources;
+  PFS_TRY_ASSIGN(const auto text, text_of(arguments.source_list));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) sources.push_back(line);
+  }
+  PFS_TRY(check_sources(arguments, sources));  // a list is read too late for an error of usage
   return sources;
 }
 
@@ -107,28 +146,14 @@ Result<std::uint64_t> next_split(const client::Files& files, const FileRef& targ
 }
 
 Result<LocalSender::Options> sender_options(const Arguments& arguments,
-                                            const std::vector<std::string>& sources,
                                             const client::Connection& connection,
                                             const std::string& transaction) {
   LocalSender::Options options;
   options.recursive = arguments.recursive;
-  if (arguments.recursive && std::find(sources.begin(), sources.end(), "-") != sources.end())
-    return Error{Code::kInvalid,
-                 "put file: stdin is no directory; leave out -r, or name one with -f"};
-  if (arguments.split.empty()) return options;
+  if (!arguments.split.format) return options;
   options.split = arguments.split_options;
-  const auto format = record_format(arguments.split);
-  if (!format) {
-    return Error{Code::kUnsupported,
-                 fmt::format("--split {}: is not known; use line, csv or json", arguments.split)};
-  }
-  options.split->format = *format;
-  if (*format == RecordFormat::kJson && options.split->header_records > 0)
-    return Error{Code::kInvalid, "--header-records: JSON has none; use --split csv or line"};
+  options.split->format = *arguments.split.format;
   if (!arguments.append) return options;
-  if (sources.size() > 1 || !arguments.target.has_path)
-    return Error{Code::kInvalid,
-                 "--split with --append: takes one source, and a path to put it at"};
   PFS_TRY(refuse_behind_unseen(connection, transaction, arguments.target));
   PFS_TRY_ASSIGN(options.first_split, next_split(client::Files(connection), arguments.target));
   return options;
@@ -137,7 +162,7 @@ Result<LocalSender::Options> sender_options(const Arguments& arguments,
 Result<void> send(const Arguments& arguments, const BranchRef& branch,
                   const std::vector<std::string>& sources, const client::Connection& connection,
                   const std::string& transaction) {
-  PFS_TRY_ASSIGN(const auto options, sender_options(arguments, sources, connection, transaction));
+  PFS_TRY_ASSIGN(const auto options, sender_options(arguments, connection, transaction));
   const bool replaces_split = options.split && !arguments.append;
   client::Upload upload(connection, branch, {arguments.append, false});
   Progress progress("put", arguments.progress);
@@ -172,7 +197,8 @@ Result<void> put(Session& session, const Arguments& arguments) {
 void add_put_file_command(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& puts = grammar.command("put", "file", "Put files into a branch; all of them in one commit",
-                               [&session, arguments] { return put(session, *arguments); });
+                               [&session, arguments] { return put(session, *arguments); },
+                               [arguments] { return check_put(*arguments); });
   add_parsed(puts, "target", arguments->target, "repo@branch[:/path]")->required();
   puts.add_option("-f,--file", arguments->sources,
                   "A local file, a http(s) URL, or - for stdin (the default); may be given again")
@@ -185,9 +211,9 @@ void add_put_file_command(Grammar& grammar, Session& session) {
   puts.add_flag("-o,--overwrite", arguments->overwrite,
                 "Replace files that are there (the default)")
       ->excludes(append);
-  auto* split = puts.add_option("--split", arguments->split,
-                                "Make a directory of files with the records of a line, csv or json "
-                                "source");
+  auto* split = add_parsed(puts, "--split", arguments->split,
+                           "Make a directory of files with the records of a line, csv or json "
+                           "source");
   puts.add_option("--target-file-datums", arguments->split_options.records,
                   "Records in a file (1, where its bytes are not said either)")
       ->needs(split);

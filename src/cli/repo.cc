@@ -41,10 +41,13 @@ Result<void> update(Session& session, const Arguments& arguments) {
   });
 }
 
+Result<void> check_removed(const Arguments& arguments) {
+  if (arguments.all != arguments.one.has_value()) return {};
+  return Error{Code::kInvalid,
+               "name one repo, as delete repo NAME, or all, as delete repo --all"};
+}
+
 Result<void> remove(Session& session, const Arguments& arguments) {
-  if (arguments.all == arguments.one.has_value()) {
-    return Error{Code::kInvalid, "delete repo: name a repo, or say --all"};
-  }
   const auto what = arguments.all ? std::string("all repos") : "repo " + arguments.one->str();
   PFS_TRY(confirm(what + " will be deleted, with all branches and commits.", arguments.yes));
   return session.change([&](const client::Connection& connection) {
@@ -110,7 +113,8 @@ void add_repo_commands(Grammar& grammar, Session& session) {
   updates.add_option("-d,--description", arguments->description, "What it is for")->required();
 
   auto& removes = grammar.command("delete", "repo", "Delete a repo with its branches and commits",
-                                  [&session, arguments] { return remove(session, *arguments); });
+                                  [&session, arguments] { return remove(session, *arguments); },
+                                  [arguments] { return check_removed(*arguments); });
   add_parsed(removes, "repo", arguments->one, "Its name");
   removes.add_flag("--all", arguments->all, "All repos");
   removes.add_flag("-f,--force", arguments->force,

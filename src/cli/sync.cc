@@ -42,14 +42,19 @@ void tell(const SyncCounts& counts, bool dry_run) {
   fmt::print("\n");
 }
 
+Result<void> check_sides(const Arguments& arguments) {
+  const bool from_branch = branch_side(arguments.from).has_value();
+  if (from_branch != branch_side(arguments.to).has_value()) return {};
+  return Error{Code::kInvalid,
+               fmt::format("'{}' and '{}' are both {}; one side is a local directory, the other "
+                           "repo@branch:/path (a local name with an @ is written ./NAME)",
+                           printable(arguments.from), printable(arguments.to),
+                           from_branch ? "in repos" : "local")};
+}
+
 Result<void> sync(Session& session, const Arguments& arguments) {
   const auto from = branch_side(arguments.from);
   const auto to = branch_side(arguments.to);
-  if (from.has_value() == to.has_value()) {
-    return Error{Code::kInvalid,
-                 "sync: one side is a local directory, the other repo@branch:/path (a local name "
-                 "with an @ is written ./NAME)"};
-  }
   if (to) PFS_TRY(to->branch());
   if (to) PFS_TRY(session.refuse_in_transaction("sync"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
@@ -95,7 +100,8 @@ void add_sync_command(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   auto& syncs = grammar.command(
       "sync", "Make a branch what a local directory is, or the other way; only changes are moved",
-      [&session, arguments] { return sync(session, *arguments); });
+      [&session, arguments] { return sync(session, *arguments); },
+      [arguments] { return check_sides(*arguments); });
   syncs.add_option("from", arguments->from, "A local directory, or repo@branch:/path")->required();
   syncs.add_option("to", arguments->to, "The other one of the two")->required();
   syncs.add_flag("-n,--dry-run", arguments->options.dry_run, "Print what would change");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "base/names.h"
 
@@ -38,7 +39,8 @@ class Stderr {
   std::string text_;
 };
 
-/// A language of three sentences: `create repo NAME`, `auth whoami`, `config get active-context`.
+/// A language of five sentences: `create repo NAME`, `auth whoami`, `config get active-context`,
+/// `start commit COMMIT`, and `put file FILE... [-r] [-f SOURCE]`, where -r needs -f.
 class Language {
  public:
   Language() {
@@ -56,6 +58,19 @@ class Language {
     };
     grammar_.command("auth", "whoami", "Who you are", said("whoami"));
     grammar_.command("config get", "active-context", "Which one", said("active-context"));
+    const auto addresses = [this]() -> Result<void> {
+      done_ = fmt::format("{}", fmt::join(addresses_, " "));
+      return {};
+    };
+    auto& starts = grammar_.command("start", "commit", "Open one", addresses);
+    starts.add_option("commit", addresses_, "Where");
+    auto& puts = grammar_.command("put", "file", "Put some", addresses, [this]() -> Result<void> {
+      if (flag_ && source_.empty()) return Error{Code::kInvalid, "-r: of what? add -f DIR"};
+      return {};
+    });
+    puts.add_option("file", addresses_, "Where");
+    puts.add_flag("-r", flag_, "A flag");
+    puts.add_option("-f", source_, "What");
     grammar_.app().add_option("--timeout", timeout_, "How long");
   }
 
@@ -70,6 +85,8 @@ class Language {
  private:
   Grammar grammar_{"pfs"};
   RepoName name_;
+  std::vector<std::string> addresses_;
+  std::string source_;
   bool flag_ = false;
   std::string timeout_;
   std::string done_;
@@ -98,6 +115,57 @@ TEST_CASE("old forms come with a hint, today's do not", "[cli][grammar]") {
   CHECK(told({"create", "repos", "data"}) == "pfs: 'repos' is an old form of 'repo'\n");
   CHECK(told({"create-repo", "data"}) == "pfs: 'create-repo' is an old form of 'create repo'\n");
   CHECK(told({"create-repos", "data"}) == "pfs: 'create-repos' is an old form of 'create repo'\n");
+}
+
+TEST_CASE("an address in several words is one, whatever is between them", "[cli][grammar]") {
+  CHECK(Language().say({"start-commit", "data", "master"}) == "data@master");
+  CHECK(Language().say({"start", "commit", "data", "master^2"}) == "data@master^2");
+  CHECK(Language().say({"put-file", "data", "master"}) == "data@master");
+  CHECK(Language().say({"put-file", "data", "master", "/a/path"}) == "data@master:/a/path");
+  CHECK(Language().say({"put-file", "data", "master", "me@home"}) == "data@master:me@home");
+  CHECK(Language().say({"put-file", "data", "-f", "x", "master", "--timeout", "5s", "/p"}) ==
+        "data@master:/p");
+  CHECK(Language().say({"put-file", "-rf", "x", "data", "master", "/p"}) == "data@master:/p");
+  CHECK(Language().say({"put-file", "-fx", "data", "master", "/p"}) == "data@master:/p");
+  CHECK(Language().say({"put-file", "a", "b", "/c", "d", "e", "/f"}) == "a@b:/c d@e:/f");
+  CHECK(told({"start-commit", "data", "master"}) ==
+        "pfs: 'start-commit' is an old form of 'start commit'\n"
+        "pfs: 'data master' is an old form of 'data@master'\n");
+}
+
+TEST_CASE("an address of a commit may have a slash in it", "[cli][grammar]") {
+  const std::string id(32, 'a');
+  CHECK(Language().say({"start-commit", "data/master"}) == "data@master");
+  CHECK(Language().say({"start", "commit", "data/" + id, "--timeout", "5s", "other/master^2"}) ==
+        "data@" + id + " other@master^2");
+  CHECK(Language().say({"start", "commit", "data/master", "dev"}) == "data@master dev");
+  CHECK(told({"start", "commit", "data/master"}) ==
+        "pfs: 'data/master' is an old form of 'data@master'\n");
+  for (const auto* other : {"data/", "/master", "data/no/good", "data@master/x", "data/x@master"}) {
+    CAPTURE(other);
+    CHECK(Language().say({"start", "commit", other}) == other);
+    CHECK(told({"start", "commit", other}).empty());
+  }
+  CHECK(Language().say({"put", "file", "data/master"}) == "data/master");
+}
+
+TEST_CASE("an address in one word stays as it is, and so does what cannot begin one",
+          "[cli][grammar]") {
+  CHECK(told({"put", "file", "data@master:/a", "data@master:/b"}).empty());
+  CHECK(told({"put-file", "data@master:/a"}) == "pfs: 'put-file' is an old form of 'put file'\n");
+  CHECK(Language().say({"start-commit", "data"}) == "data");
+  CHECK(Language().say({"put", "file", "data@master:/a", "/b", "/c"}) == "data@master:/a /b /c");
+  CHECK(Language().say({"put", "file", "data", "other@master:/b"}) == "data other@master:/b");
+}
+
+TEST_CASE("arguments that make no sense together are an error of usage, unless help is asked for",
+          "[cli][grammar]") {
+  CHECK(Language().say({"put", "file", "data@master", "-r"}) == "status 2");
+  CHECK(told({"put", "file", "data@master", "-r"}) ==
+        "pfs put file: -r: of what? add -f DIR\nSee 'pfs put file --help'\n");
+  CHECK_THAT(told({"put", "file", "-r", "--odd"}), Catch::Contains("'--odd' is not known"));
+  CHECK(Language().say({"put", "file", "-r", "--help"}) == "status 0");
+  CHECK(Language().say({"put", "file", "data@master", "-rf", "x"}) == "data@master");
 }
 
 TEST_CASE("a near miss is told what was probably meant, and nothing is done", "[cli][grammar]") {

@@ -64,6 +64,7 @@ TEST_CASE("what is no context or no address is refused, and nothing is changed",
   CHECK(session.ok({"config", "list", "context"}) == "ACTIVE NAME\n");
   CHECK(session.pfs({"config", "set", "active-context", "nowhere"}).status == 1);
   CHECK(session.pfs({"config", "update", "context", "--namespace", "x"}).status == 1);
+  CHECK(session.pfs({"config", "update", "context"}).status == 2);
   session.ok({"config", "set", "context", "tls"},
              R"({"pachd_address": "grpcs://127.0.0.1:1", "server_cas": "?"})");
   session.ok({"config", "set", "active-context", "tls"});

@@ -33,7 +33,7 @@ TEST_CASE("a pattern finds files, of a commit and of what is not committed", "[c
   CHECK(session.ok({"glob", "file", "data@master:/*"}).find("/e   dir  3B") != std::string::npos);
   CHECK(session.ok({"glob", "file", "data@master:/nothing*"}) == "NAME TYPE SIZE\n");
   CHECK(session.pfs({"glob", "file", "data@master:/[a"}).status == 1);
-  CHECK(session.pfs({"glob", "file", "data@master"}).status == 1);
+  CHECK(session.pfs({"glob", "file", "data@master"}).status == 2);
 }
 
 TEST_CASE("get takes a name as it is where there is one, else as a pattern", "[cli][session]") {
@@ -61,7 +61,7 @@ TEST_CASE("a get that was cut off goes on where it was", "[cli][session]") {
   make_file(session.path("part"), "more than there is");
   CHECK(session.pfs({"get", "file", "--retry", "data@master:/f", "-o", session.path("part")})
             .status == 1);
-  CHECK(session.pfs({"get", "file", "--retry", "data@master:/f"}).status == 1);
+  CHECK(session.pfs({"get", "file", "--retry", "data@master:/f"}).status == 2);
 }
 
 TEST_CASE("a diff is a unified one for text, and tells of the rest", "[cli][session]") {
@@ -163,7 +163,12 @@ TEST_CASE("a path's history has the commits that changed it", "[cli][session]") 
   CHECK(lines("2") == 2);
   CHECK(session.ok({"list", "file", "data@master:/f", "--history", "1"}).find("deleted") !=
         std::string::npos);
-  CHECK(session.pfs({"list", "file", "data@master:/f", "--history", "x"}).status == 1);
+  CHECK(session.ok({"list", "file", "data@master:/", "--history", "none"}) ==
+        session.ok({"list", "file", "data@master:/"}));
+  for (const auto* odd : {"x", "0", "-1", "2x"}) {
+    CAPTURE(odd);
+    CHECK(session.pfs({"list", "file", "data@master:/f", "--history", odd}).status == 2);
+  }
   CHECK(session.pfs({"list", "file", "data@master:/nothing", "--history", "all"}).status == 1);
 }
 

@@ -186,9 +186,13 @@ TEST_CASE("pipelines are stopped, started and deleted, with their repos or witho
   CHECK(session.pfs({"stop", "pipeline", "none"}).status == 1);
   CHECK(session.ok({"run", "pipeline", "edges", "images@master=master^", "x@y=z@w"}) == std::string(32, 'a') + "\n");
   CHECK(pipelines.ran == std::vector<std::string>{"edges images@master=images@master^1 x@y=z@w"});
-  CHECK(session.pfs({"run", "pipeline", "edges", "images@master"}).status == 1);
-  CHECK(session.pfs({"delete", "pipeline"}).status == 1);
-  CHECK(session.pfs({"delete", "pipeline", "edges", "--all"}).status == 1);
+  for (const auto* odd : {"images@master", "images@master=", "images=master", "images@master=no/good"}) {
+    CAPTURE(odd);
+    CHECK(session.pfs({"run", "pipeline", "edges", odd}).status == 2);
+  }
+  CHECK(pipelines.ran.size() == 1);
+  CHECK(session.pfs({"delete", "pipeline"}).status == 2);
+  CHECK(session.pfs({"delete", "pipeline", "edges", "--all"}).status == 2);
   session.ok({"delete", "pipeline", "edges", "--keep-repo"});
   session.ok({"delete", "pipeline", "--all", "-f", "--split-txn"});
   CHECK(pipelines.removed == std::vector<std::string>{"edges keep", "other force"});
@@ -279,7 +283,7 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   CHECK(rows({"--pageSize", "2"}) == 2);
   CHECK(rows({"--pageSize", "2", "--page", "1"}) == 1);
   CHECK(rows({"--pageSize", "2", "--page", "2"}) == 0);
-  CHECK(session.pfs({"list", "datum", kJob, "--page", "1"}).status == 1);
+  CHECK(session.pfs({"list", "datum", kJob, "--page", "1"}).status == 2);
   pipelines.recorded_datums = {datum};
   pipelines.recorded_datums.front().state = trigger::DatumState::kRecovered;
   CHECK(session.ok({"list", "datum", kJob}).find("recovered") != std::string::npos);
@@ -290,7 +294,8 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   pipelines.recorded_datums.front().read_bytes = 3072;
   CHECK(session.ok({"inspect", "datum", kJob, id}).find("Data Downloaded: 3KiB\n") != std::string::npos);
   CHECK(session.pfs({"inspect", "datum", kJob, std::string(64, 'e')}).status == 1);
-  CHECK(session.pfs({"list", "datum"}).status == 1);
+  CHECK(session.pfs({"list", "datum"}).status == 2);
+  CHECK(session.pfs({"list", "datum", kJob, "-f", session.path("spec.json")}).status == 2);
   CHECK(session.pfs({"list", "datum", "-f", "-"}, "bad").status == 1);
 }
 
@@ -323,12 +328,12 @@ TEST_CASE("logs are printed as they were written, or as JSON", "[cli][session]")
   const auto raw = session.ok({"logs", "--raw", "-j", kJob});
   CHECK(raw.find("{\"time\":\"1970-01-01T00:00:00Z\",\"pipeline\":\"edges\"") == 0);
   CHECK(std::count(raw.begin(), raw.end(), '\n') == 2);
-  CHECK(session.pfs({"logs"}).status == 1);
+  CHECK(session.pfs({"logs"}).status == 2);
   CHECK(session.pfs({"logs", "-p", "nothing"}).status == 1);
   session.ok({"logs", "-j", kJob, "--datum", std::string(64, 'a')});
   CHECK(pipelines.asked.datum == std::string(64, 'a'));
   const auto path = session.pfs({"logs", "-j", kJob, "--datum", "/picture"});
-  CHECK(path.status == 1);
+  CHECK(path.status == 2);
   CHECK(path.err.find("for files use --inputs") != path.err.npos);
 }
 
@@ -346,9 +351,26 @@ TEST_CASE("jobs are stopped, deleted, and listed by their states", "[cli][sessio
   const auto failed = session.ok({"list", "job", "--state", "failure,killed"});
   CHECK(failed.find(kFailedJob) != std::string::npos);
   CHECK(failed.find(kJob) == std::string::npos);
-  const auto unknown = session.pfs({"list", "job", "--state", "odd"});
-  CHECK(unknown.status == 1);
   CHECK(session.ok({"watch", "job", kJob}).find("edges  1 + 4 / 5") != std::string::npos);
+}
+
+TEST_CASE("a state that is none is an error of usage, which names those that are",
+          "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  PfsSession session(&pipelines);
+  const auto job_state = session.pfs({"list", "job", "--state", "failure,odd"});
+  CHECK(job_state.status == 2);
+  CHECK(job_state.err.find("'odd' is no state; say one of: starting, running, merging, success, "
+                           "failure, killed\n") != job_state.err.npos);
+  const auto state = session.pfs({"list", "pipeline", "--state", "odd"});
+  CHECK(state.status == 2);
+  CHECK(state.err.find("'odd' is no state; say one of: starting, running, failure, standby, "
+                       "paused\n") != state.err.npos);
+  CHECK(session.ok({"list", "pipeline", "--state", "paused,running", "edges"}).find("edges") !=
+        std::string::npos);
+  CHECK(session.ok({"list", "pipeline", "--state", "paused", "--state", "failure"}).find("edges") ==
+        std::string::npos);
 }
 
 TEST_CASE("a job that runs is shown with what its workers do", "[cli][session]") {

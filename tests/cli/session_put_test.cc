@@ -45,9 +45,12 @@ TEST_CASE("records of a source become files of a directory", "[cli][session]") {
   CHECK(list(session, target) == "/lines/0000000000000000 ");
   CHECK(session.ok({"get", "file", target + "/0000000000000000"}) == "h\n\"x\ny\"\n");
 
-  CHECK(session.pfs({"put", "file", target, "--split", "sql"}, "x").status == 1);
+  CHECK(session.pfs({"put", "file", target, "--split", "sql"}, "x").status == 2);
   CHECK(session.pfs({"put", "file", target, "--split", "json", "--header-records", "1"}, "{}")
-            .status == 1);
+            .status == 2);
+  CHECK(session.pfs({"put", "file", "data@master", "-a", "--split", "line"}, "x").status == 2);
+  CHECK(session.pfs({"put", "file", target, "-a", "--split", "line", "-f", "-", "-f", "-"}, "x")
+            .status == 2);
   CHECK(session.pfs({"put", "file", target, "--split", "json"}, "{").status == 1);
   CHECK(session.pfs({"put", "file", target, "--header-records", "1"}, "x").status == 2);
   CHECK(list(session, target) == "/lines/0000000000000000 ");
@@ -105,7 +108,12 @@ TEST_CASE("nothing is put when a source cannot be read, and all of them are told
 TEST_CASE("stdin is no directory, and old flags are taken", "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
-  CHECK(session.pfs({"put", "file", "-r", "data@master:/d"}, "x").status == 1);
+  CHECK(session.pfs({"put", "file", "-r", "data@master:/d"}, "x").status == 2);
+  CHECK(session.pfs({"put", "file", "-r", "data@master:/d", "-f", "-"}, "x").status == 2);
+  // what a list says is no matter of usage
+  make_file(session.path("list"), "-\n");
+  CHECK(session.pfs({"put", "file", "-r", "data@master:/d", "-i", session.path("list")}, "x")
+            .status == 1);
   const auto said = session.pfs(
       {"put", "file", "-c", "-p", "10", "--compress", "--no-progress", "-o", "data@master:/d"},
       "x");

@@ -56,7 +56,7 @@ TEST_CASE("a deleted repo is gone, and programs are not asked whether they mean 
   session.ok({"create", "repo", "data"});
   session.ok({"create", "repo", "other"});
   put(session, "data@master", "1");
-  CHECK(session.pfs({"delete", "repo"}).status == 1);
+  CHECK(session.pfs({"delete", "repo"}).status == 2);
   CHECK(session.pfs({"delete", "repo", "none"}).status == 1);
   CHECK(session.ok({"delete", "repo", "data"}).empty());
   CHECK(session.pfs({"list", "commit", "data"}).status == 1);
@@ -100,7 +100,11 @@ TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch
         "BRANCH HEAD TRIGGER\n"
         "copy   -    master on Commits(1)\n"
         "master -    staging on Cron(@daily) and Size(1MB) and Commits(7)\n");
-  CHECK(session.pfs({"create", "branch", "data@x", "--trigger-size", "1MB"}).status == 1);
+  for (const auto* flag : {"--trigger-size=1MB", "--trigger-cron=@daily", "--trigger-commits=1",
+                           "--trigger-all", "--trigger=no/good"}) {
+    CAPTURE(flag);
+    CHECK(session.pfs({"create", "branch", "data@x", flag}).status == 2);
+  }
   CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "copy", "--trigger-size", "big"})
             .status == 1);
   CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "x"}).status == 1);
@@ -119,6 +123,87 @@ TEST_CASE("old spellings of a branch are understood, with a hint", "[cli][sessio
   CHECK(head_of(session, "data@master").empty());
 }
 
+TEST_CASE("commands with addresses in several words do what they did for pachctl",
+          "[cli][session]") {
+  PfsSession session;
+  session.ok({"create-repo", "data"});
+  const auto id = session.ok({"start-commit", "data", "master", "-m", "of old"}).substr(0, 32);
+  make_file(session.path("source"), "text");
+  session.ok({"put-file", "data", "master", "/d/f", "-f", session.path("source")});
+  session.ok({"finish-commit", "data", "master"});
+  CHECK(session.ok({"get-file", "data", "master", "/d/f"}) == "text");
+  CHECK(session.ok({"get-file", "data", id, "d/f"}) == "text");
+  CHECK(session.ok({"list-file", "data", "master"}) == "NAME TYPE SIZE\n/d   dir  4B\n");
+  CHECK(session.ok({"list-file", "data", "master", "/d"}) == "NAME TYPE SIZE\n/d/f file 4B\n");
+  CHECK(session.ok({"glob-file", "data", "master", "/*/f"}) == "NAME TYPE SIZE\n/d/f file 4B\n");
+  CHECK(session.ok({"inspect-commit", "data", id}).find("Description: of old\n") !=
+        std::string::npos);
+  CHECK(session.ok({"inspect-repo", "data"}).find("Name: data\n") != std::string::npos);
+  CHECK(listed(session, {"data"}, {id}) == "0");
+  session.ok({"create-branch", "data", "dev", "--head", "master"});
+  CHECK(head_of(session, "data@dev") == id);
+  session.ok({"copy-file", "data", "master", "/d/f", "data", "dev", "/g"});
+  CHECK(session.ok({"get-file", "data", "dev", "/g"}) == "text");
+  session.ok({"delete-file", "data", "dev", "/g"});
+  CHECK(session.pfs({"get-file", "data", "dev", "/g"}).status == 1);
+  session.ok({"delete-branch", "data", "dev"});
+  CHECK(session.pfs({"inspect", "branch", "data@dev"}).status == 1);
+}
+
+TEST_CASE("a commit's address with a slash is understood, with a hint", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create-repo", "data"});
+  const auto id = session.ok({"start-commit", "data/master"}).substr(0, 32);
+  session.ok({"put", "file", "data@master:/f"}, "text");
+  session.ok({"finish-commit", "data/" + id});
+  CHECK(listed(session, {"data/master"}, {id}) == "0");
+  const auto shown = session.pfs({"inspect-commit", "--raw", "data/master"});
+  CHECK(shown.status == 0);
+  CHECK(shown.out == session.ok({"inspect", "commit", "--raw", "data@master"}));
+  CHECK_THAT(shown.err, Catch::Contains("'data/master' is an old form of 'data@master'\n"));
+  session.ok({"flush-commit", "data/" + id});
+  CHECK(session.pfs({"inspect", "commit", "data/no/good"}).status == 2);
+}
+
+TEST_CASE("errors of commands with addresses in several words name the object", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  put(session, "data@master", "1");
+  const auto told = [&](const std::vector<std::string>& arguments, int status,
+                        const std::string& object) {
+    CAPTURE(arguments);
+    const auto said = session.pfs(arguments);
+    CHECK(said.status == status);
+    // behind the hints
+    CHECK(said.err.find(object, said.err.rfind("\npfs")) != said.err.npos);
+  };
+  told({"finish-commit", "nothing", "master"}, 1, "nothing");
+  told({"inspect-commit", "data", "dev"}, 1, "dev");
+  told({"get-file", "data", "master", "/g"}, 1, "/g");
+  told({"get-file", "data"}, 2, "'data'");
+  told({"start-commit", "data", "no/good"}, 2, "branch 'no/good'");
+}
+
+TEST_CASE("commits of all repos are one list, newest first", "[cli][session]") {
+  PfsSession session;
+  CHECK(listed(session, {}, {}).empty());
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "repo", "other"});
+  std::vector<std::string> made;
+  for (const auto* branch : {"data@master", "other@master", "data@dev", "other@master"})
+    made.push_back(put(session, branch, std::to_string(made.size())));
+  CHECK(listed(session, {}, made) == "3210");
+  CHECK(listed(session, {"-n", "3"}, made) == "321");
+  CHECK(session.ok({"list", "commit", "--raw", "-n", "2"}) ==
+        session.ok({"inspect", "commit", "other@" + made[3], "--raw"}) +
+            session.ok({"inspect", "commit", "data@" + made[2], "--raw"}));
+
+  made.push_back(session.ok({"start", "commit", "data@by-hand"}).substr(0, 32));
+  made.push_back(put(session, "other@master", "5"));
+  CHECK(listed(session, {}, made) == "453210");
+  CHECK(session.pfs({"list", "commit", "-f", made[0]}).status == 2);
+}
+
 TEST_CASE("commits are listed from one on, and begun at another", "[cli][session]") {
   PfsSession session;
   session.ok({"create", "repo", "data"});
@@ -126,14 +211,14 @@ TEST_CASE("commits are listed from one on, and begun at another", "[cli][session
   for (const auto* text : {"1", "2", "3", "4"}) made.push_back(put(session, "data@master", text));
   CHECK(listed(session, {"data@master", "--from", "data@master^2"}, made) == "32");
   CHECK(listed(session, {"data@master", "-f", made[0], "-n", "2"}, made) == "32");
-  CHECK(session.pfs({"list", "commit", "data", "-f", made[0]}).status == 1);
+  CHECK(session.pfs({"list", "commit", "data", "-f", made[0]}).status == 2);
 
   session.ok({"start", "commit", "data@master", "-p", "master^2"});
   CHECK(session.ok({"get", "file", "data@master:/f"}) == "2");
   session.ok({"finish", "commit", "data@master"});
   CHECK(session.ok({"inspect", "commit", "data@master"}).find("Parent: " + made[1]) !=
         std::string::npos);
-  CHECK(session.pfs({"start", "commit", "data"}).status == 1);
+  CHECK(session.pfs({"start", "commit", "data"}).status == 2);
 }
 
 TEST_CASE("a commit's history is listed, itself first", "[cli][session]") {
@@ -146,7 +231,7 @@ TEST_CASE("a commit's history is listed, itself first", "[cli][session]") {
   CHECK(listed(session, {"data@master^1", "-n", "2"}, made) == "21");
   CHECK(session.pfs({"list", "commit", "data@master^9"}).status == 1);
   CHECK(session.pfs({"list", "commit", "data@master^^2~1"}).status == 2);
-  CHECK(session.pfs({"list", "commit", "data@" + made[2], "-f", made[0]}).status == 1);
+  CHECK(session.pfs({"list", "commit", "data@" + made[2], "-f", made[0]}).status == 2);
 }
 
 TEST_CASE("a deleted commit's place is taken by its parent, a squashed one's content stays",

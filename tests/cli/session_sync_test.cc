@@ -206,8 +206,8 @@ TEST_CASE("a sync that cannot be is refused, and changes nothing", "[cli][sessio
   session.ok({"put", "file", "data@master:/f"}, "text");
   const auto top = session.path("top");
   plant(top);
-  CHECK(session.pfs({"sync", top, session.path("other")}).status == 1);
-  CHECK(session.pfs({"sync", "data@master:/", "data@dev:/"}).status == 1);
+  CHECK(session.pfs({"sync", top, session.path("other")}).status == 2);
+  CHECK(session.pfs({"sync", "data@master:/", "data@dev:/"}).status == 2);
   CHECK(session.pfs({"sync", top, "data@master:/f"}).status == 1);
   CHECK(session.pfs({"sync", "data@master:/f", session.path("out")}).status == 1);
   CHECK(session.pfs({"sync", "data@master:/nothing", session.path("out")}).status == 1);

@@ -48,6 +48,55 @@ TEST_CASE("errors name the object on stderr, and the status says what kind of fa
         std::string::npos);
 }
 
+TEST_CASE("a command line that makes no sense has its own status, and is told the right form",
+          "[cli][session]") {
+  PfsSession session;
+  session.stop();  // nobody is asked
+  const auto told = [&](const std::vector<std::string>& arguments, const std::string& trouble,
+                        const std::string& form) {
+    CAPTURE(arguments);
+    const auto said = session.pfs(arguments);
+    CHECK(said.status == 2);
+    CHECK(said.out.empty());
+    CHECK_THAT(said.err, Catch::Contains(trouble) && Catch::Contains(form));
+  };
+  told({"delete", "repo"}, "pfs delete repo: name one repo", "delete repo --all");
+  told({"delete", "repo", "data", "--all"}, "pfs delete repo: name one repo", "delete repo NAME");
+  told({"delete", "pipeline"}, "pfs delete pipeline: name one pipeline", "delete pipeline NAME");
+  told({"sync", "a", "b"}, "pfs sync: 'a' and 'b' are both local", "repo@branch:/path");
+  told({"sync", "a@b", "c@d"}, "'a@b' and 'c@d' are both in repos", "local directory");
+  told({"glob", "file", "data@master"}, "the pattern is missing", "data@master:/PATTERN");
+  told({"glob", "file", "data@master:"}, "the pattern is missing", "data@master:/PATTERN");
+  told({"get", "file", "-r", "data@master:/d"}, "pfs get file: -r: ", "add -o DIR");
+  told({"get", "file", "-r", "data@master:/d", "-o", "-"}, "pfs get file: -r: ", "add -o DIR");
+  told({"get", "file", "--retry", "data@master:/f"}, "pfs get file: --retry: ", "add -o FILE");
+  told({"delete", "file", "data@master"}, "data@master: the path", "repo@branch:/path");
+  told({"completion", "tcsh"}, "'tcsh' is no shell that is known", "bash, zsh or fish");
+  told({"list", "commit", "--from", "master"}, "pfs list commit: --from: ", "repo@branch");
+  told({"start", "commit", "data"}, "pfs start commit: repo data: ", "start commit data@master");
+  told({"create", "branch", "data@x", "--trigger-size", "1MB"},
+       "pfs create branch: branch data@x: ", "add --trigger BRANCH");
+  told({"update", "branch", "data@x"}, "pfs update branch: branch data@x: ", "--commit-after");
+  told({"list", "file", "data@master:/", "--history", "x"}, "--history: 'x' is neither", "all");
+  told({"put", "file", "data@master:/d", "--split", "sql"}, "--split: 'sql' is no format",
+       "line, csv or json");
+  told({"put", "file", "data@master:/d", "--split", "json", "--header-records", "1"},
+       "pfs put file: --header-records: ", "--split csv");
+  told({"put", "file", "data@master", "-a", "--split", "line"},
+       "pfs put file: --split with --append: ", "repo@branch:/path");
+  told({"put", "file", "-r", "data@master:/d"}, "pfs put file: -r: stdin", "-f DIR");
+  const std::string job(32, '1');
+  told({"list", "datum"}, "pfs list datum: name one job", "list datum --file SPEC");
+  told({"list", "datum", job, "--page", "1"}, "pfs list datum: --page: ", "add --page-size N");
+  told({"logs"}, "pfs logs: of what?", "add -p PIPELINE");
+  told({"logs", "-j", job, "--datum", "/a"}, "--datum: '/a' is no datum's id", "use --inputs");
+  told({"run", "pipeline", "edges", "images@master"}, "'images@master': the commit is missing",
+       "REPO@BRANCH=COMMIT");
+  told({"help", "nonsense"}, "pfs help: 'nonsense' is no command", "'pfs help'");
+  told({"help", "create", "rep"}, "'create rep' is no command", "did you mean 'create repo'?");
+  told({"config", "update", "context", "home"}, "pfs config update context: ", "--pachd-address");
+}
+
 TEST_CASE("without a daemon one line says how to start it", "[cli][session]") {
   PfsSession session;
   session.stop();
