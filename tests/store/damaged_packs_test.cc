@@ -104,7 +104,7 @@ TEST_CASE("a torn last frame is cut off, and the pack goes on behind the others"
 
 TEST_CASE("a damaged header of a pack that was left open is made anew", "[store]") {
   World world;
-  world.damage(GENERATE(0, 9, 20, 63));
+  world.damage(GENERATE(as<std::uint64_t>{}, 0, 9, 20, 63));
   world.restart();
   CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
   world.restart();
@@ -113,7 +113,7 @@ TEST_CASE("a damaged header of a pack that was left open is made anew", "[store]
 
 TEST_CASE("a pack that was made and never written is removed", "[store]") {
   World world;
-  world.truncate(GENERATE(0, 10, 64));
+  world.truncate(GENERATE(as<std::uint64_t>{}, 0, 10, 64));
   if (world.size() == kPackHeaderSize) world.damage(0);
   world.restart();
   CHECK(world.store().packs().sealed_packs().empty());
@@ -123,7 +123,7 @@ TEST_CASE("a pack that was made and never written is removed", "[store]") {
 TEST_CASE("a damaged footer keeps nobody from finding, reading and storing", "[store]") {
   World world;
   world.seal();
-  world.damage(world.size() - GENERATE(1, 10, 30, 300));
+  world.damage(world.size() - GENERATE(as<std::uint64_t>{}, 1, 10, 30, 300));
   world.restart();
   CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
   for (std::size_t frame = 0; frame < kFrames; ++frame) CHECK(must(world.store().objects().contains(id_of(frame))));
