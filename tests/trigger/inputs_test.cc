@@ -28,13 +28,14 @@ struct Inputs {
     for (const auto& path : paths) fixture.write(ref, path, "in " + path);
     fixture.finish(ref);
   }
-  std::vector<Datum> list(const Input& input) {
+  std::vector<Datum> list(const Input& input) { return must(try_to_list(input)); }
+  Result<std::vector<Datum>> try_to_list(const Input& input) {
     InputRoots roots;
     for (const BranchRef& branch : branches_of(input)) {
       const auto head = must(fixture.store().catalog().branch(branch)).head;
       if (head) roots[branch] = must(fixture.store().catalog().commit(*head)).root;
     }
-    return must(list_datums(fixture.store().tree_reader(), input, roots, DatumMaker(PipelineFixture::repo("p"), "salt")));
+    return list_datums(fixture.store().tree_reader(), input, roots, DatumMaker(PipelineFixture::repo("p"), "salt"));
   }
   /// Each datum as `name:path name:path`.
   std::vector<std::string> labels(const std::string& text) {
@@ -178,6 +179,35 @@ TEST_CASE("a group has a datum for each text, in the order of the texts", "[trig
   CHECK(inputs.labels(R"j({"group": [{"pfs": {"repo": "a", "glob": "/*-(*)", "group_by": "$1"}},
                                     {"pfs": {"repo": "b", "glob": "/(*)", "group_by": "$1"}}]})j") ==
         Labels{"a:/2-a b:/a", "a:/1-b a:/3-b", "b:/c"});
+}
+
+TEST_CASE("a group has a file once that a join inside has several times", "[trigger]") {
+  Inputs inputs;
+  inputs.commit("a@master", {"1-p", "1-q"});
+  inputs.commit("b@master", {"1-x", "1-y"});
+  CHECK(inputs.labels(R"j({"group": [{"join": [
+      {"pfs": {"repo": "a", "glob": "/(*)-*", "join_on": "$1", "group_by": "$1"}},
+      {"pfs": {"repo": "b", "glob": "/(*)-*", "join_on": "$1", "group_by": "$1"}}]}]})j") ==
+        Labels{"a:/1-p b:/1-x b:/1-y a:/1-q"});
+}
+
+TEST_CASE("a group with different files of one name and path is refused, for a program would see one of them", "[trigger]") {
+  Inputs inputs;
+  inputs.commit("a@master", {"f"});
+  inputs.fixture.make_branch("b@master");
+  inputs.fixture.write("b@master", "f", "another");
+  inputs.fixture.finish("b@master");
+  const std::string text = R"j({"group": [{"union": [
+      {"pfs": {"repo": "a", "name": "x", "glob": "/(*)", "group_by": "$1"}},
+      {"pfs": {"repo": "b", "name": "x", "glob": "/(*)", "group_by": "$1"}}]}]})j";
+  const auto refused = inputs.try_to_list(must(read_input(json::parse(text))));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kInvalid);
+  CHECK(refused.error().message.find("/pfs/x/f of one datum is a file of a@master and another of b@master") != std::string::npos);
+  // the same in both is one file
+  inputs.fixture.write("b@master", "f", "in f");
+  inputs.fixture.finish("b@master");
+  CHECK(inputs.labels(text) == Labels{"x:/f"});
 }
 
 TEST_CASE("a datum of one branch has the id that it always had", "[trigger]") {

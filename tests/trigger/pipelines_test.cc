@@ -228,6 +228,26 @@ TEST_CASE("files of one path from several datums are joined in the order of the 
   CHECK(upper.fixture.read("upper@master", "/sub/only-b") == "b");
 }
 
+TEST_CASE("what is joined at one name of a hard link is not of its other names", "[trigger]") {
+  Upper upper;
+  upper.behaviour = [&](const ProgramCall& call) {
+    auto& trees = upper.fixture.store().trees();
+    const auto view = upper.fixture.view(call);
+    const bool first = trees.lookup(must(trees.lookup(view, "text")), "a").has_value();
+    const auto directory = upper.fixture.make_directory(must(trees.lookup(view, "out")), "d");
+    upper.fixture.write_file(directory, "x", first ? "a" : "b");
+    if (first) must(trees.link(must(trees.lookup(directory, "x")), directory, "y"));
+    return CommandEnd{};
+  };
+  REQUIRE(upper.fixture.pipelines().create(kSpec, false, false));
+  upper.fixture.write("text@master", "a", "1");
+  upper.fixture.write("text@master", "b", "2");
+  upper.fixture.finish("text@master");
+  REQUIRE(upper.job().state == JobState::kSuccess);
+  CHECK(upper.fixture.read("upper@master", "/d/x") == "ab");
+  CHECK(upper.fixture.read("upper@master", "/d/y") == "a");
+}
+
 TEST_CASE("a link in the output to an input becomes that input; others stay links", "[trigger]") {
   Upper upper;
   upper.behaviour = [&](const ProgramCall& call) {

@@ -63,6 +63,20 @@ TEST_CASE("a path that podman would split is refused", "[trigger]") {
   CHECK(podman_run_arguments(worker_pod(sample_spec(), PodUser{}, place)).error().code == Code::kInvalid);
 }
 
+TEST_CASE("a path that is not UTF-8 is refused", "[trigger]") {
+  const WorkerPlace view{"store", "/w", "/v\xe9w", "/l", "0123"};
+  const WorkerPlace link{"store", "/w", "/v", "/st\xe9re/links/1", "0123"};
+  const WorkerPlace secret{"store", "/w", "/v", "/l", "0123", {{"/st\xe9re/secrets/1", "/etc/access"}}};
+  for (const WorkerPlace& place : {view, link, secret}) {
+    const auto arguments = podman_run_arguments(worker_pod(sample_spec(), PodUser{}, place));
+    REQUIRE_FALSE(arguments);
+    CHECK(arguments.error().code == Code::kInvalid);
+    CHECK(arguments.error().message.find("not UTF-8") != std::string::npos);
+  }
+  const WorkerPlace accents{"store", "/w", "/vi\u00e9w", "/st\u00f8re/links/1", "0123"};
+  CHECK(podman_run_arguments(worker_pod(sample_spec(), PodUser{}, accents)));
+}
+
 TEST_CASE("limits of a pod become podman's arguments", "[trigger]") {
   const WorkerPlace place{"store", "/w", "/v", "/l", "0123"};
   const PipelineSpec spec = *parse_spec(R"({

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <map>
 
 #include "base/sync.h"
@@ -216,6 +217,131 @@ TEST_CASE("what is downstream of a failed job is not run, and its output stays a
   CHECK(diamond.fixture.read("d@master", "b.a.g") == "2");
 }
 
+TEST_CASE("no job comes of the half of a change whose other half has failed", "[trigger]") {
+  Diamond diamond;
+  PipelineFixture& fixture = diamond.fixture;
+  diamond.commit("a@master", "f", "1");
+  REQUIRE(fixture.newest_job("d").state == JobState::kSuccess);
+  const CommitId before = diamond.head("d@master").id;
+  diamond.set_behaviour("b", [] { return CommandEnd{End::kExited, 1, {}}; });
+  diamond.commit("a@master", "g", "2");
+  const JobInfo failed = fixture.newest_job("b");
+  REQUIRE(failed.state == JobState::kFailure);
+  REQUIRE(fixture.newest_job("c").state == JobState::kSuccess);
+  REQUIRE(fixture.newest_job("d").state == JobState::kFailure);
+
+  SECTION("when pfsd restarts") {
+    fixture.close();
+    fixture.open();
+  }
+  SECTION("when pfsd restarts, and the job that failed was deleted") {
+    must(fixture.pipelines().delete_job(failed.id));
+    fixture.close();
+    fixture.open();
+  }
+  SECTION("when the pipeline is stopped and started") {
+    must(fixture.pipelines().set_stopped(PipelineFixture::repo("d"), true));
+    must(fixture.pipelines().set_stopped(PipelineFixture::repo("d"), false));
+  }
+  CHECK(diamond.job_count("d") == 2);
+  CHECK(fixture.newest_job("d").state == JobState::kFailure);
+  CHECK(diamond.head("d@master").id == before);
+}
+
+TEST_CASE("no job comes of the commit that HEAD goes back to by a deletion, also when pfsd restarts then", "[trigger]") {
+  Diamond diamond;
+  PipelineFixture& fixture = diamond.fixture;
+  const CommitId first = diamond.commit("a@master", "f", "1");
+  REQUIRE(fixture.newest_job("d").state == JobState::kSuccess);
+  const CommitId made = diamond.head("d@master").id;
+  JobState ended = JobState::kSuccess;
+  SECTION("of one that something was made from") {}
+  SECTION("of one that nothing was made from") {
+    for (const char* pipeline : {"b", "c"}) {
+      diamond.set_behaviour(pipeline, [] { return CommandEnd{End::kExited, 1, {}}; });
+    }
+    ended = JobState::kFailure;
+  }
+  const CommitId second = diamond.commit("a@master", "g", "2");
+  for (const char* pipeline : {"b", "c", "d"}) REQUIRE(fixture.newest_job(pipeline).state == ended);
+
+  const std::vector<store::RefStep> deletion{store::DeleteCommit{PipelineFixture::repo("a"), second}};
+  must(fixture.store().catalog().transact(deletion));
+  CHECK(diamond.head("a@master").id == first);
+  CHECK(diamond.head("d@master").id == made);
+  for (const char* pipeline : {"b", "c", "d"}) CHECK(diamond.job_count(pipeline) == 1);
+  fixture.close();
+  fixture.open();
+  for (const char* pipeline : {"b", "c", "d"}) CHECK(diamond.job_count(pipeline) == 1);
+
+  for (const char* pipeline : {"b", "c"}) diamond.set_behaviour(pipeline, nullptr);
+  diamond.commit("a@master", "h", "3");
+  CHECK(fixture.newest_job("d").state == JobState::kSuccess);
+  CHECK(diamond.job_count("d") == 2);
+}
+
+namespace {
+
+/// In front of the pipelines: a transaction that looks at one of the branches is overtaken by another, once.
+class OvertakingHook final : public store::PublishHook {
+ public:
+  /// `overtake` is called after the look and before what was found is told.
+  void put_before(store::PublishHook& next, const BranchRef& branch, std::function<void()> overtake) {
+    next_ = &next;
+    branch_ = branch;
+    overtake_ = std::move(overtake);
+  }
+
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override {
+    const auto look = [&](const BranchRef& ref) {
+      auto found = branch(ref);
+      if (ref == branch_ && !overtaken_.exchange(true)) overtake_();
+      return found;
+    };
+    return next_->on_moves(moves, look, txn);
+  }
+  void after_moves(std::span<const store::HeadMove> moves) override { next_->after_moves(moves); }
+  void after_discard(const BranchRef& branch) override { next_->after_discard(branch); }
+  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override { return next_->on_delete(branch, what); }
+  Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override {
+    return next_->on_commits_deleted(commits, txn);
+  }
+  bool overtaken() const { return overtaken_; }
+
+ private:
+  store::PublishHook* next_ = nullptr;
+  BranchRef branch_;
+  std::function<void()> overtake_;
+  std::atomic<bool> overtaken_{false};
+};
+
+}  // namespace
+
+TEST_CASE("of two inputs that are committed to at once, the newest job has both", "[trigger]") {
+  OvertakingHook hook;  // outlives the pipelines' threads, which call it
+  Pipes pipes;
+  pipes.fixture.make_branch("left@master");
+  pipes.fixture.make_branch("right@master");
+  pipes.make("both", {{"cross", {pfs_input("left", "/"), pfs_input("right", "/")}}});
+  pipes.commit("left@master", "x", "1");
+  pipes.commit("right@master", "y", "1");
+  REQUIRE(pipes.fixture.newest_job("both").state == JobState::kSuccess);
+
+  pipes.fixture.write("left@master", "x", "2");
+  pipes.fixture.write("right@master", "y", "2");
+  hook.put_before(pipes.fixture.pipelines(), PipelineFixture::branch("right@master"), [&] {
+    std::async(std::launch::async, [&] { pipes.fixture.finish("right@master"); }).get();
+  });
+  pipes.fixture.store().set_publish_hook(&hook);
+  pipes.fixture.finish("left@master");
+  REQUIRE(hook.overtaken());
+  const JobInfo job = pipes.fixture.newest_job("both");
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(job.inputs ==
+        std::vector<JobInput>{{PipelineFixture::branch("left@master"), pipes.head("left@master").id, std::nullopt},
+                              {PipelineFixture::branch("right@master"), pipes.head("right@master").id, std::nullopt}});
+}
+
 TEST_CASE("a commit that changes nothing causes no job", "[trigger]") {
   Diamond diamond;
   auto& catalog = diamond.fixture.store().catalog();
@@ -374,9 +500,10 @@ TEST_CASE("a job that waits while its pipeline is given other branches is not ru
 
 namespace {
 
-/// a, with a job of it that has begun and cannot go on; then its pipeline is told to write another branch.
+/// a, with a job of it that has begun and cannot go on, and maybe one that is queued; then its pipeline is told to write another
+/// branch.
 struct Redirected : Pipes {
-  Redirected() {
+  explicit Redirected(bool one_is_queued = false) {
     fixture.views().set_mounted(false);
     fixture.make_branch("in@master");
     make("a", pfs_input("in"));
@@ -387,6 +514,7 @@ struct Redirected : Pipes {
     for (const auto patient = PipelineFixture::patience(); patient() && must(pipelines.job(job)).state != JobState::kRunning;) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    if (one_is_queued) commit("in@master", "g", "2");
     auto other = json::parse(spec("a", pfs_input("in")));
     other["output_branch"] = "dev";
     must(pipelines.create(other.dump(), true, false));
@@ -415,4 +543,16 @@ TEST_CASE("a job that waits for one whose pipeline writes another branch by now 
   const JobInfo waited = pipes.fixture.newest_job("b");
   CHECK(waited.state == JobState::kFailure);
   CHECK(waited.reason.find("job " + pipes.job.hex() + " of pipeline a") != std::string::npos);
+}
+
+TEST_CASE("a job does not read what the one that it waited for has put into another branch", "[trigger]") {
+  Redirected pipes(/*one_is_queued=*/true);
+  pipes.fixture.views().set_mounted(true);
+  CHECK(pipes.fixture.newest_job("a").state == JobState::kSuccess);
+  CHECK(pipes.fixture.read("a@dev", "in.g") == "2");
+  CHECK(pipes.fixture.newest_job("b").state == JobState::kFailure);
+  for (const JobInfo& job : must(pipes.fixture.pipelines().jobs(PipelineFixture::repo("b"), 100))) {
+    CHECK(job.state == JobState::kFailure);
+  }
+  CHECK_FALSE(must(pipes.fixture.store().catalog().branch(PipelineFixture::branch("b@master"))).head);
 }

@@ -126,6 +126,39 @@ TEST_CASE("a worker that does not start leaves the datums to the others", "[trig
   CHECK(job.processed == 3);
 }
 
+TEST_CASE("a job whose container cannot start goes on with a corrected spec, and keeps what it has done", "[trigger]") {
+  constexpr int kAll = 1'000'000;
+  std::atomic<int> runs{0};
+  std::atomic<bool> lost{false};
+  JobFixture jobs([&](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    if (name == "a") ++runs;
+    if (name == "b" && !lost.exchange(true)) {
+      jobs.fixture.runner().refuse(kAll);
+      call.lose();
+    }
+    return CommandEnd{};
+  });
+  auto& pipelines = jobs.fixture.pipelines();
+  jobs.create({{"/resource_limits", R"({"memory": "64M"})"}, {"/datum_tries", "2"}});
+  jobs.commit({"a", "b"});
+  const JobId id = jobs.newest().id;
+  const auto job = [&] { return must(pipelines.job(id)); };
+  REQUIRE(JobFixture::until([&] { return job().reason == "waiting: no more containers"; }));
+  CHECK(job().pipeline_version == 1);
+
+  must(pipelines.create(R"({"pipeline": {"name": "work"}, "transform": {"image": "image", "cmd": ["work"]},
+                            "input": {"pfs": {"repo": "text", "glob": "/*"}}, "datum_tries": 2})", true, false));
+  REQUIRE(JobFixture::until([&] { return job().pipeline_version == 2; }));
+  jobs.fixture.runner().refuse(0);
+  const JobInfo ended = must(pipelines.wait(id, PipelineFixture::patience()));
+  CHECK(ended.state == JobState::kSuccess);
+  CHECK(ended.processed == 2);
+  CHECK(runs == 1);
+  CHECK(jobs.fixture.read("work@master", "/b") == "b");
+  CHECK(jobs.job().skipped == 2);  // the update's own
+}
+
 TEST_CASE("a pipeline on standby has containers only while there is a job", "[trigger]") {
   JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
   jobs.create({{"/standby", "true"}});

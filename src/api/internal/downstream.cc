@@ -60,8 +60,11 @@ std::vector<trigger::JobInfo> Downstream::jobs(const CommitId& commit) const {
   return all;
 }
 
-std::vector<trigger::JobInfo> Downstream::newest_jobs(const CommitId& commit) const {
-  const auto indices = below(commit);
+std::vector<trigger::JobInfo> Downstream::newest_jobs(
+    const CommitId& commit,
+    const std::function<bool(const trigger::JobInfo&)>& regards) const {
+  auto indices = below(commit);
+  if (regards) std::erase_if(indices, [&](std::size_t i) { return !regards(jobs_[i]); });
   std::map<RepoName, std::size_t> newest;  // of each pipeline
   for (const std::size_t i : indices) {
     const auto [found, added] = newest.try_emplace(jobs_[i].pipeline, i);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -31,8 +32,10 @@ class Downstream {
   /// Causes before what they caused.
   std::vector<trigger::JobInfo> jobs(const CommitId& commit) const;
   /// The newest of these of each pipeline, which alone tells how it went: what failed may have been
-  /// done again since.
-  std::vector<trigger::JobInfo> newest_jobs(const CommitId& commit) const;
+  /// done again since. `regards`: of those alone that it says yes to; not set: of all.
+  std::vector<trigger::JobInfo> newest_jobs(
+      const CommitId& commit,
+      const std::function<bool(const trigger::JobInfo&)>& regards = {}) const;
 
  private:
   static Result<Downstream> of_newest(const trigger::Pipelines* pipelines, std::size_t limit);

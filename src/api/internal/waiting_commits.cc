@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,15 +42,42 @@ bool reads(const trigger::PipelineInfo& pipeline, const std::string& repo) {
                      [&repo](const BranchRef& branch) { return branch.repo.str() == repo; });
 }
 
-/// The first of the jobs that failed, of pipelines that are awaited (empty: of all).
-std::optional<trigger::JobInfo> failed_of(const std::vector<trigger::JobInfo>& jobs,
-                                          const std::set<std::string>& awaited) {
+/// The first of the jobs that failed.
+std::optional<trigger::JobInfo> failed_of(const std::vector<trigger::JobInfo>& jobs) {
   for (const auto& job : jobs) {
-    if (!awaited.empty() && !awaited.contains(job.pipeline.str())) continue;
     if (has_ended(job.state) && job.state != trigger::JobState::kSuccess) return job;
   }
   return std::nullopt;
 }
+
+/// The jobs that a flush waits for: of each pipeline those that there are when the first of them is
+/// seen. What is committed to other inputs meanwhile makes more jobs over the same commits, and
+/// might do so for ever.
+class Awaited {
+ public:
+  /// Of `pipelines` alone; empty: of all.
+  explicit Awaited(std::set<std::string> pipelines) : pipelines_(std::move(pipelines)) {}
+
+  void look(const Downstream& downstream, const std::vector<CommitId>& commits) {
+    std::set<std::string> first_seen;
+    for (const auto& commit : commits) {
+      for (const auto& job : downstream.jobs(commit)) {
+        const auto& pipeline = job.pipeline.str();
+        if (!pipelines_.empty() && !pipelines_.contains(pipeline)) continue;
+        if (seen_.contains(pipeline)) continue;
+        jobs_.insert(job.id);
+        first_seen.insert(pipeline);
+      }
+    }
+    seen_.merge(first_seen);
+  }
+  bool contains(const trigger::JobInfo& job) const { return jobs_.contains(job.id); }
+
+ private:
+  const std::set<std::string> pipelines_;
+  std::set<std::string> seen_;
+  std::set<JobId> jobs_;
+};
 
 /// Sends each commit once.
 class Sender {
@@ -126,16 +154,19 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
   if (pipelines == nullptr) return {};
 
   Sender sender(catalog, writer);
-  PFS_TRY_ASSIGN(const auto awaited, leading_to(*pipelines, repos));
+  PFS_TRY_ASSIGN(auto leading, leading_to(*pipelines, repos));
+  Awaited awaited(std::move(leading));
   for (;;) {
-    // a job that ends publishes its output and causes the next jobs in one transaction: whoever
-    // sees it ended sees those, too
+    // the jobs that a commit causes are recorded with it, also those of what the first ones put out:
+    // whoever knows the commit sees all of them
     PFS_TRY_ASSIGN(const auto downstream, Downstream::of_all(pipelines));
+    awaited.look(downstream, commits);
+    const auto regards = [&awaited](const auto& job) { return awaited.contains(job); };
     std::optional<trigger::JobInfo> pending;
     std::optional<trigger::JobInfo> failed;
     for (const auto& commit : commits) {
       for (const auto& job : downstream.jobs(commit)) {
-        if (!awaited.empty() && !awaited.contains(job.pipeline.str())) continue;
+        if (!awaited.contains(job)) continue;
         if (!has_ended(job.state)) {
           if (!pending) pending = job;
           continue;
@@ -144,7 +175,7 @@ Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelin
         PFS_TRY_ASSIGN(const bool sent, sender.send(*job.output_commit, downstream));
         if (!sent) return hung_up();
       }
-      if (!failed) failed = failed_of(downstream.newest_jobs(commit), awaited);
+      if (!failed) failed = failed_of(downstream.newest_jobs(commit, regards));
     }
     if (!pending && failed) return failure_of(*failed);
     if (!pending) return {};

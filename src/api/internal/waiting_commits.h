@@ -13,8 +13,9 @@ namespace pfs::api {
 // Calls that last until something happens: each holds a thread of gRPC's, and ends when its client
 // has gone.
 
-/// CommitService::FlushCommits. `pipelines` may be null. Errors: kCancelled, kNotFound, and
-/// kInvalid for a pipeline whose newest job downstream failed.
+/// CommitService::FlushCommits: waits for the jobs downstream that there are when it begins, and of a
+/// pipeline that has none by then for the first. `pipelines` may be null. Errors: kCancelled,
+/// kNotFound, and kInvalid for a pipeline of whose jobs the newest of these failed.
 Result<void> flush_commits(const store::Catalog& catalog, const trigger::Pipelines* pipelines,
                            const v1::FlushCommitsRequest& request,
                            const grpc::ServerContext& context,

@@ -1,6 +1,8 @@
 #include "trigger/internal/datums.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -73,23 +75,45 @@ class Joined {
   std::vector<std::vector<Tuples>> rows_;
 };
 
-bool same_file(const DatumFile& a, const DatumFile& b) { return a.input->name == b.input->name && a.path == b.path; }
+/// The files of a datum of a group: each once, also where a join inside has it in several tuples.
+class Group {
+ public:
+  /// Errors: kInvalid (another one is at its place in the view, as parts of a union may share a name; names both).
+  Result<void> add(const Input& input, const std::shared_ptr<const DatumFile>& file) {
+    const auto [at_place, is_new] = at_.insert(file.get());
+    const DatumFile& there = **at_place;
+    if (is_new) {
+      files_.push_back(file);
+    } else if (&there != file.get() && there.entry.data_digest() != file->entry.data_digest()) {
+      return Error{Code::kInvalid, fmt::format("input {}: /pfs/{}{} of one datum is a file of {} and another of {}; give one of "
+                                               "these inputs a name of its own",
+                                               shorthand(input), file->input->name.str(), printable(file->path.str()),
+                                               there.input->ref().str(), file->input->ref().str())};
+    }
+    return {};
+  }
+  Files files() && { return std::move(files_); }
 
-/// A datum of a group has a file once, also where a join inside has it in several tuples.
-Tuples grouped(const std::vector<Tuples>& parts) {
-  std::map<std::string, Files> groups;
+ private:
+  struct ByPlace {
+    bool operator()(const DatumFile* a, const DatumFile* b) const {
+      return std::tie(a->input->name, a->path) < std::tie(b->input->name, b->path);
+    }
+  };
+
+  Files files_;
+  std::set<const DatumFile*, ByPlace> at_;  ///< the same, by where a program sees them
+};
+
+Result<Tuples> grouped(const Input& input, const std::vector<Tuples>& parts) {
+  std::map<std::string, Group> groups;
   for (const Tuples& part : parts) {
     for (const Files& tuple : part) {
-      for (const auto& file : tuple) {
-        Files& group = groups[file->group_by];
-        const bool there = tuple.size() > 1 &&
-                           std::any_of(group.begin(), group.end(), [&](const auto& one) { return same_file(*one, *file); });
-        if (!there) group.push_back(file);
-      }
+      for (const auto& file : tuple) PFS_TRY(groups[file->group_by].add(input, file));
     }
   }
   Tuples tuples;
-  for (auto& [text, files] : groups) tuples.push_back(std::move(files));
+  for (auto& [text, group] : groups) tuples.push_back(std::move(group).files());
   return tuples;
 }
 
@@ -188,7 +212,7 @@ Result<Tuples> list_tuples(const store::TreeReader& reader, const Input& input, 
       return all;
     }
     case Input::Kind::kCross: return cross_product(input, parts, most);
-    case Input::Kind::kGroup: return grouped(parts);
+    case Input::Kind::kGroup: return grouped(input, parts);
     case Input::Kind::kJoin: break;
   }
   Joined joined(parts.size());

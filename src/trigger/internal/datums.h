@@ -55,7 +55,8 @@ class DatumMaker {
 /// The datums of an input, always in the same order: those of one branch by their paths, of a cross with the last part
 /// changing fastest, of a union part by part, of a join in the order in which its texts are met, of a group by its texts.
 /// Datums with the same id are one.
-/// Errors: kInvalid (a glob), kTooLarge (over kMaxDatums; names the input and the numbers), kCorrupt, kIo.
+/// Errors: kInvalid (a glob; in a group, files of one name and path that differ), kTooLarge (over kMaxDatums; names the input
+/// and the numbers), kCorrupt, kIo.
 /// Source: Pachyderm 1.13 "Datums"; docs/pipelines.md "Datums".
 Result<std::vector<Datum>> list_datums(const store::TreeReader& reader, const Input& input, const InputRoots& roots,
                                        const DatumMaker& maker);

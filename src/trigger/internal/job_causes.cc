@@ -101,17 +101,17 @@ class Causing {
       if (!is_new && std::none_of(branches.begin(), branches.end(), [&](const auto& ref) { return changed_.contains(ref); })) {
         continue;
       }
+      // before the branches: what is caused with one of them after that look is not what the transaction expects
+      PFS_TRY_ASSIGN(const auto before, before_of(reader.record.name));
       PFS_TRY_ASSIGN(auto inputs, future_of(branches));
       if (!inputs) {
         // the transaction that finishes what is awaited may have looked at our branches before we moved them: it must look again
-        PFS_TRY_ASSIGN(const auto before, before_of(reader.record.name));
-        around_.ledger.touch_caused(reader.record.name,
-                                    before.record.value_or(CausedRecord{reader.record.version, before.next_number, {}}),
-                                    before.row, around_.txn);
+        around_.ledger.add_put_caused(reader.record.name,
+                                      before.record.value_or(CausedRecord{reader.record.version, before.next_number, {}}),
+                                      before.row, around_.txn);
         continue;
       }
       if (reader.record.name == pinned_) use_pins(*inputs);
-      PFS_TRY_ASSIGN(const auto before, before_of(reader.record.name));
       if (!(is_new && even_unchanged)) {
         PFS_TRY_ASSIGN(const bool known, is_known(reader.record, before.record, *inputs));
         if (known) continue;
@@ -202,8 +202,12 @@ class Causing {
     if (now.from) return before.from == now.from;
     if (before.from && !before.commit) {
       PFS_TRY_ASSIGN(const auto job, around_.ledger.job(*before.from));
-      if (!job || !job->record.output_commit) return false;
-      before.commit = job->record.output_commit;
+      if (job) {
+        PFS_TRY_ASSIGN(before.commit, around_.ledger.head_after(job->record));
+        // it has put out nothing: of HEAD as it was then no job comes, which would have half of the change; of what a later one
+        // has put out there comes one, also where that is the same
+        if (!job->record.output_commit) return !now.commit || before.commit == now.commit;
+      }
     }
     if (before.commit == now.commit) return true;
     if (!before.commit || !now.commit) return false;

@@ -17,7 +17,8 @@ namespace pfs::trigger {
 /// reaches on two ways gets one job, which waits for both.
 ///
 /// No job comes of content that is what the pipeline's newest job was caused with, nor while a commit that was opened by
-/// hand is open on one of its branches: the end of that commit causes it.
+/// hand is open on one of its branches: the end of that commit causes it. A job that has put out nothing leaves its branch
+/// as it was, so who was to read its output gets no job of the other half of the change.
 ///
 /// Thread-safe; holds no state of its own. Source: Pachyderm 1.13 "Provenance"; docs/pipelines.md "Jobs".
 class JobCauses {

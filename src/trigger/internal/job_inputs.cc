@@ -12,6 +12,11 @@ InputsState failed(const JobInput& input, std::string_view how) {
   return {InputsState::What::kFailed, fmt::format("not run: input {}: job {} {}", input.branch.str(), input.from->hex(), how)};
 }
 
+Error elsewhere(const JobInput& input, const store::Commit& commit) {
+  return Error{Code::kNotFound, fmt::format("not run: input {}: job {} has written branch {}, as its pipeline writes another "
+                                            "branch now", input.branch.str(), input.from->hex(), commit.branch.str())};
+}
+
 }  // namespace
 
 Result<InputsState> settle_inputs(const Ledger& ledger, JobRecord& job) {
@@ -46,6 +51,8 @@ Result<LoadedInputs> load_inputs(const store::Catalog& catalog, const std::vecto
       continue;
     }
     PFS_TRY_ASSIGN(const store::Commit commit, catalog.commit(*input.commit));
+    // a job runs with the spec that its pipeline has by then, whose output branch may be another than when we were caused
+    if (input.from && commit.branch != input.branch.branch) return elsewhere(input, commit);
     loaded.roots[input.branch] = commit.root;
     add({input.branch, commit.id});
     indirect.insert(indirect.end(), commit.provenance.begin(), commit.provenance.end());

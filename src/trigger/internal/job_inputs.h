@@ -26,7 +26,7 @@ struct LoadedInputs {
   /// Those commits and what they were made from, each once: the provenance of what the job puts out.
   std::vector<store::Commit::Cause> provenance;
 };
-/// Errors: kNotFound (a commit was deleted).
+/// Errors: kNotFound (a commit was deleted; what a job was to put into a branch is in another one).
 Result<LoadedInputs> load_inputs(const store::Catalog& catalog, const std::vector<JobInput>& inputs);
 
 }  // namespace pfs::trigger

@@ -249,7 +249,7 @@ Result<void> JobRun::succeed(const MergedOutput& output, const std::vector<store
   job_.record.separable = output.separable && job_.record.recovered == 0;
   const auto published = publish_output(around_.store, around_.ledger, spec_.output(), job_, output.tree, provenance);
   if (!published && published.error().code == Code::kReadOnly) {
-    return end(JobState::kKilled, "the pipeline was updated, and writes another branch now");
+    return end(JobState::kKilled, kWritesAnother);
   }
   PFS_TRY(published);
   note();

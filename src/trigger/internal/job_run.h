@@ -22,6 +22,9 @@
 
 namespace pfs::trigger {
 
+/// Why a job ends whose pipeline was given another output branch after it had begun.
+inline constexpr const char* kWritesAnother = "the pipeline was updated, and writes another branch now";
+
 /// What a job needs of the store and of its pipeline.
 struct JobSurroundings {
   store::Store& store;

@@ -17,6 +17,7 @@ Error no_such_pipeline(const RepoName& name) {
 namespace {
 
 constexpr std::string_view kPipelines = "pipeline/";
+constexpr std::size_t kJobsAtOnce = 64;
 
 template <class Record>
 std::optional<store::Seq> version_of(const std::optional<Versioned<Record>>& record) {
@@ -87,8 +88,7 @@ Result<std::optional<Versioned<CausedRecord>>> Ledger::caused(const RepoName& pi
 
 void Ledger::add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before,
                          store::RefTxn& txn) const {
-  expect(txn, caused_key(job.pipeline), version_of(before));
-  txn.put.push_back({caused_key(job.pipeline), encode(CausedRecord{job.caused_by_version, job.number + 1, job.inputs})});
+  add_put_caused(job.pipeline, CausedRecord{job.caused_by_version, job.number + 1, job.inputs}, before, txn);
   expect(txn, job_key(job.id), std::nullopt);
   txn.put.push_back({job_key(job.id), encode(job)});
   txn.put.push_back({jobs_key(job), job.id.hex()});
@@ -96,23 +96,48 @@ void Ledger::add_new_job(const JobRecord& job, const std::optional<Versioned<Cau
   txn.events.push_back({{}, "job", job.id.hex(), "caused"});
 }
 
-void Ledger::touch_caused(const RepoName& pipeline, const CausedRecord& record,
-                          const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const {
+void Ledger::add_put_caused(const RepoName& pipeline, const CausedRecord& record,
+                            const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const {
   expect(txn, caused_key(pipeline), version_of(before));
   txn.put.push_back({caused_key(pipeline), encode(record)});
 }
 
-/// Whether it reads one of the commits, also by way of a job that has put it out.
-Result<bool> Ledger::is_about(const JobRecord& job, const std::set<CommitId>& commits) const {
-  for (const JobInput& input : job.inputs) {
+/// Whether one of the commits is among them, also by way of a job that has put it out, or would have.
+Result<bool> Ledger::are_about(const std::vector<JobInput>& inputs, const std::set<CommitId>& commits) const {
+  for (const JobInput& input : inputs) {
     std::optional<CommitId> commit = input.commit;
     if (!commit && input.from) {
-      PFS_TRY_ASSIGN(const auto from, this->job(*input.from));
-      if (from) commit = from->record.output_commit;
+      PFS_TRY_ASSIGN(const auto from, job(*input.from));
+      if (!from) continue;
+      commit = from->record.output_commit;
+      if (!commit) {
+        PFS_TRY_ASSIGN(const bool about, are_about(from->record.inputs, commits));
+        if (about) return true;
+      }
     }
     if (commit && commits.contains(*commit)) return true;
   }
   return false;
+}
+
+/// What a pipeline's newest job was caused with must name none of the commits: that would be another content than every HEAD's,
+/// and a job would come of the one that HEAD goes back to. `newest`: of the jobs that stay; null: there is none.
+Result<void> Ledger::add_caused_without(const RepoName& pipeline, const std::set<CommitId>& commits, const JobRecord* newest,
+                                        store::RefTxn& txn) const {
+  const std::string key = caused_key(pipeline);
+  // it causes a job itself, which reads the HEADs as they will be
+  if (std::any_of(txn.put.begin(), txn.put.end(), [&](const auto& put) { return put.key == key; })) return {};
+  PFS_TRY_ASSIGN(const auto row, caused(pipeline));
+  if (!row) return {};
+  PFS_TRY_ASSIGN(const bool about, are_about(row->record.inputs, commits));
+  if (!about) return {};
+  CausedRecord record{row->record.pipeline_version, row->record.next_number, {}};
+  if (newest != nullptr) {
+    record.pipeline_version = newest->caused_by_version;
+    record.inputs = newest->inputs;
+  }
+  add_put_caused(pipeline, record, row, txn);
+  return {};
 }
 
 Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const {
@@ -120,9 +145,13 @@ Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::Ref
   PFS_TRY_ASSIGN(const auto all, pipelines());
   for (const PipelineRecord& record : all) {
     PFS_TRY_ASSIGN(const auto done, jobs(record.name, std::numeric_limits<std::size_t>::max()));
+    const JobRecord* newest = nullptr;  // of those that stay
     for (const JobRecord& listed : done) {
-      PFS_TRY_ASSIGN(const bool about, is_about(listed, gone));
-      if (!about) continue;
+      PFS_TRY_ASSIGN(const bool about, are_about(listed.inputs, gone));
+      if (!about) {
+        if (newest == nullptr) newest = &listed;
+        continue;
+      }
       PFS_TRY_ASSIGN(const auto now, job(listed.id));
       if (!now) continue;
       if (!now->record.ended()) {
@@ -134,6 +163,7 @@ Result<void> Ledger::erase_jobs_of(std::span<const CommitId> commits, store::Ref
       txn.erase.push_back(jobs_key(listed));
       txn.events.push_back({{}, "job", listed.id.hex(), "deleted"});
     }
+    PFS_TRY(add_caused_without(record.name, gone, newest, txn));
   }
   return {};
 }
@@ -178,6 +208,18 @@ Result<std::vector<JobRecord>> Ledger::jobs_before(const JobRecord& job, std::si
   PFS_TRY_ASSIGN(auto records, jobs_after_key(job.pipeline, jobs_key(job), limit));
   std::erase_if(records, [](const JobRecord& record) { return !record.ended(); });
   return records;
+}
+
+Result<std::optional<CommitId>> Ledger::head_after(const JobRecord& job) const {
+  if (job.output_commit) return job.output_commit;
+  for (std::string key = jobs_key(job);;) {
+    PFS_TRY_ASSIGN(const auto earlier, jobs_after_key(job.pipeline, key, kJobsAtOnce));
+    if (earlier.empty()) return std::optional<CommitId>();
+    for (const JobRecord& one : earlier) {
+      if (one.output_commit) return one.output_commit;
+    }
+    key = jobs_key(earlier.back());
+  }
 }
 
 Result<std::vector<JobRecord>> Ledger::jobs_after_key(const RepoName& pipeline, const std::string& key,
@@ -237,8 +279,27 @@ Result<void> Ledger::put_job(Versioned<JobRecord>& job) {
   return {};
 }
 
+/// Of jobs that have ended, what they have left of their output is told by its commit, since no job says any more which it was.
+Result<void> Ledger::add_settled_caused(store::RefTxn& txn) const {
+  PFS_TRY_ASSIGN(const auto all, pipelines());
+  for (const PipelineRecord& pipeline : all) {
+    PFS_TRY_ASSIGN(const auto row, caused(pipeline.name));
+    if (!row) continue;
+    CausedRecord settled = row->record;
+    for (JobInput& input : settled.inputs) {
+      if (!input.from || input.commit) continue;
+      PFS_TRY_ASSIGN(const auto from, job(*input.from));
+      if (!from || !from->record.ended()) continue;
+      PFS_TRY_ASSIGN(input.commit, head_after(from->record));
+    }
+    if (settled.inputs != row->record.inputs) add_put_caused(pipeline.name, settled, row, txn);
+  }
+  return {};
+}
+
 Result<void> Ledger::erase_job(const Versioned<JobRecord>& job) {
   store::RefTxn txn = begin_transaction();
+  PFS_TRY(add_settled_caused(txn));
   expect(txn, job_key(job.record.id), job.version);
   txn.erase.push_back(job_key(job.record.id));
   txn.erase.push_back(jobs_key(job.record));

@@ -59,16 +59,18 @@ class Ledger {
   /// The same for pipelines that go, with all their jobs.
   Result<void> add_erase_pipelines(std::span<const Versioned<PipelineRecord>> pipelines, store::RefTxn& txn) const;
 
-  /// Erases, in the transaction that deletes commits, the jobs that were about them. Errors: kBusy (one has not ended).
+  /// Erases, in the transaction that deletes commits, the jobs that were about them; where a pipeline's newest was, it was the
+  /// newest of the others that it was caused with. Errors: kBusy (one has not ended).
   Result<void> erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const;
   /// What the newest job was caused with; nullopt where none has been, or by a version that kept no such record.
   Result<std::optional<Versioned<CausedRecord>>> caused(const RepoName& pipeline) const;
   /// Adds a job, and what it was caused with, to a transaction; `before` is what was there of that.
   void add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const;
 
-  /// Writes what the newest job was caused with as it is, so that transactions that cause one meanwhile begin again.
-  void touch_caused(const RepoName& pipeline, const CausedRecord& record, const std::optional<Versioned<CausedRecord>>& before,
-                    store::RefTxn& txn) const;
+  /// Writes what the newest job was caused with, also as it is: transactions that cause one meanwhile begin again. `before` is
+  /// what was there of that.
+  void add_put_caused(const RepoName& pipeline, const CausedRecord& record, const std::optional<Versioned<CausedRecord>>& before,
+                      store::RefTxn& txn) const;
 
   Result<std::optional<Versioned<JobRecord>>> job(const JobId& id) const;
   /// Newest first.
@@ -77,6 +79,9 @@ class Ledger {
   Result<std::vector<JobRecord>> all_jobs() const;
   /// Those before a job, newest first, that have ended.
   Result<std::vector<JobRecord>> jobs_before(const JobRecord& job, std::size_t limit) const;
+  /// The commit that is HEAD of the output once a job has ended, before any later one has: what it has put out, or what the
+  /// newest before it that ended well has.
+  Result<std::optional<CommitId>> head_after(const JobRecord& job) const;
   /// The oldest job that has not ended.
   Result<std::optional<Versioned<JobRecord>>> next_job(const RepoName& pipeline) const;
   /// The newest job that has not ended.
@@ -85,7 +90,8 @@ class Ledger {
   /// Replaces the record of a job, and takes it off the queue when that says it has ended.
   /// Errors: kConflict (it was changed meanwhile).
   Result<void> put_job(Versioned<JobRecord>& job);
-  /// Erases a job that has ended. Errors: kConflict.
+  /// Erases a job that has ended. Where one was caused with what it was to put out, that is known from then on by its commit.
+  /// Errors: kConflict.
   Result<void> erase_job(const Versioned<JobRecord>& job);
   /// put_job() as a part of another transaction.
   void add_put_job(const JobRecord& job, store::Seq expected, store::RefTxn& txn) const;
@@ -93,7 +99,10 @@ class Ledger {
  private:
   PipelineRecord read_pipeline(const RepoName& name, const std::string& value) const;
   Result<std::vector<JobRecord>> jobs_after_key(const RepoName& pipeline, const std::string& key, std::size_t limit) const;
-  Result<bool> is_about(const JobRecord& job, const std::set<CommitId>& commits) const;
+  Result<bool> are_about(const std::vector<JobInput>& inputs, const std::set<CommitId>& commits) const;
+  Result<void> add_caused_without(const RepoName& pipeline, const std::set<CommitId>& commits, const JobRecord* newest,
+                                  store::RefTxn& txn) const;
+  Result<void> add_settled_caused(store::RefTxn& txn) const;
 
   store::RefDb& refs_;
 };

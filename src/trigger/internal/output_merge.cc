@@ -13,7 +13,7 @@ using store::Kind;
 using store::NodePtr;
 
 constexpr const char* kMerged = "merged";
-constexpr const char* kPiece = "piece";  // where a file stands while it is appended to another
+constexpr const char* kPiece = "piece";  // where a file stands while it is appended to another, or copied
 
 }  // namespace
 
@@ -56,10 +56,20 @@ Result<void> OutputMerge::add_entry(const NodePtr& target, const Entry& source, 
   if (same_path_ == SamePath::kError) {
     return Error{Code::kInvalid, fmt::format("output {}: put out by two datums, and output_merge is error", printable(path))};
   }
-  if (kind == Kind::kFile) return append(*existing, source);
+  if (kind == Kind::kFile) {
+    PFS_TRY_ASSIGN(const NodePtr file, own_file(target, source.name, *existing));
+    return append(file, source);
+  }
   PFS_TRY_ASSIGN(const auto entry, trees_->finished_entry(*existing));
   if (entry && entry->content == source.content) return {};
   return Error{Code::kInvalid, fmt::format("output {}: two datums made different links", printable(path))};
+}
+
+Result<NodePtr> OutputMerge::own_file(const NodePtr& directory, const std::string& name, const NodePtr& file) {
+  PFS_TRY_ASSIGN(const store::Stat now, trees_->stat(file));
+  if (now.links <= 1) return file;
+  PFS_TRY_ASSIGN(const NodePtr copy, trees_->copy_entry(file, trees_->root(tree_), kPiece));
+  return trees_->copy_entry(copy, directory, name);
 }
 
 Result<void> OutputMerge::append(const NodePtr& target, const Entry& source) {

@@ -12,7 +12,7 @@ namespace pfs::trigger {
 
 /// The union of what datums have put out, built in a tree of its own. Names that only one datum has are taken over by
 /// reference, whole directories too; files of the same path are joined end to end in the order of add(),
-/// or refused.
+/// or refused. A file that is joined has that name alone, whatever hard links it had.
 ///
 /// Used by one thread. Source: Pachyderm 1.13 "Merging".
 class OutputMerge {
@@ -31,6 +31,9 @@ class OutputMerge {
       : trees_(&trees), reader_(&reader), same_path_(same_path) {}
   Result<void> add_directory(const store::NodePtr& target, const store::Subtree& source, const std::string& path);
   Result<void> add_entry(const store::NodePtr& target, const store::Entry& source, const std::string& path);
+  /// The file at a name, which no other name leads to any more: a directory that was taken over may hold hard links, and what
+  /// is joined at one path is not of the others.
+  Result<store::NodePtr> own_file(const store::NodePtr& directory, const std::string& name, const store::NodePtr& file);
   Result<void> append(const store::NodePtr& target, const store::Entry& source);
 
   store::LiveTrees* trees_;

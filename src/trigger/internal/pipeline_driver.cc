@@ -51,6 +51,13 @@ void PipelineDriver::wake_if_waiting() {
   woken_.notify_one();
 }
 
+void PipelineDriver::renew(std::uint64_t version) {
+  Lock lock(mutex_);
+  version_ = version;
+  wake_ = true;
+  woken_.notify_one();
+}
+
 void PipelineDriver::ask_to_stop() {
   Lock lock(mutex_);
   stop_ = true;
@@ -77,9 +84,19 @@ bool PipelineDriver::keep_going() const {
   return !stop_;
 }
 
-bool PipelineDriver::keep_going(const JobId& job) const {
+bool PipelineDriver::keep_going(const JobId& job, std::uint64_t version) const {
+  {
+    Lock lock(mutex_);
+    if (stop_ || left_jobs_.contains(job)) return false;
+    if (version_ <= version) return true;
+  }
+  // as long as containers run, a job ends with the spec that it began with
+  return workers_.trouble().empty();
+}
+
+bool PipelineDriver::keep_preparing(std::uint64_t version) const {
   Lock lock(mutex_);
-  return !stop_ && !left_jobs_.contains(job);
+  return !stop_ && version_ <= version;
 }
 
 void PipelineDriver::leave(const JobId& job) {
@@ -147,6 +164,10 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
     PFS_TRY(end_unrun(std::move(*job), JobState::kKilled, "not run: the pipeline was updated, and reads other branches now"));
     return Rest(0ms);
   }
+  if (begun_ && begun_->job == job->record.id && begun_->output != spec.output()) {
+    PFS_TRY(end_unrun(std::move(*job), JobState::kKilled, kWritesAnother));
+    return Rest(0ms);
+  }
   // before the look: an end that comes after it finds us waiting
   if (job->record.waits()) show_waiting(job->record);
   PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(house_.ledger, job->record));
@@ -164,13 +185,14 @@ Result<PipelineDriver::Rest> PipelineDriver::work() {
 Result<PipelineDriver::Rest> PipelineDriver::run(const PipelineRecord& pipeline, PipelineSpec spec,
                                                  Versioned<JobRecord> job) {
   const JobId id = job.record.id;
+  begun_ = Begun{id, spec.output()};
   const JobSurroundings around{
       house_.store,
       house_.ledger,
       house_.logs,
       house_.clock,
       workers_,
-      [this, id] { return keep_going(id); },
+      [this, id, version = pipeline.version] { return keep_going(id, version); },
       [this](const JobRecord& record, const std::string& waiting_for) {
         const std::string trouble = workers_.trouble();
         show_health(trouble.empty() ? PipelineState::kRunning : PipelineState::kFailure, trouble);
@@ -228,7 +250,7 @@ Result<PipelineDriver::Rest> PipelineDriver::be_idle(const PipelineRecord& pipel
 /// The containers are made ready, so that the next job need not wait for them.
 Result<PipelineDriver::Rest> PipelineDriver::prepare(const PipelineSpec& spec) {
   const std::string before = workers_.trouble();
-  auto ready = workers_.prepare(spec, [this] { return keep_going(); });
+  auto ready = workers_.prepare(spec, [this, &spec] { return keep_preparing(spec.version); });
   if (!ready && ready.error().code == Code::kCancelled) return std::move(ready).error();
   const std::string trouble = workers_.trouble();
   show_health(ready ? PipelineState::kRunning : PipelineState::kFailure, trouble);

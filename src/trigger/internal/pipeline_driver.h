@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <set>
@@ -47,6 +48,8 @@ class PipelineDriver {
   void ask_to_stop() PFS_EXCLUDES(mutex_);
   void stop() PFS_EXCLUDES(mutex_);
 
+  /// The spec is of that version now: what waits for a container with an earlier one begins again.
+  void renew(std::uint64_t version) PFS_EXCLUDES(mutex_);
   /// Makes it leave a job: the ledger says that it has ended.
   void leave(const JobId& job) PFS_EXCLUDES(mutex_);
   WorkerPool& workers() { return workers_; }
@@ -63,6 +66,11 @@ class PipelineDriver {
  private:
   /// How long there is nothing to do: until woken, unless a time is set.
   using Rest = std::optional<std::chrono::milliseconds>;
+  /// A job that has run, and where it was to put its output.
+  struct Begun {
+    JobId job;
+    BranchRef output;
+  };
 
   void work_until_stopped();
   /// The next job, if there is one; the rest to take after it otherwise.
@@ -74,7 +82,9 @@ class PipelineDriver {
   Result<void> end_unrun(Versioned<JobRecord> job, JobState state, const std::string& why);
   void rest(const Rest& time) PFS_EXCLUDES(mutex_);
   bool keep_going() const PFS_EXCLUDES(mutex_);
-  bool keep_going(const JobId& job) const PFS_EXCLUDES(mutex_);
+  /// Of a job, or of containers for the next one, with a spec of that version.
+  bool keep_going(const JobId& job, std::uint64_t version) const PFS_EXCLUDES(mutex_);
+  bool keep_preparing(std::uint64_t version) const PFS_EXCLUDES(mutex_);
   void show_progress(const JobRecord& job, const std::string& waiting_for) PFS_EXCLUDES(mutex_);
   /// That it is the next one, with inputs that may not be there; what it waits for is said once that is known.
   void show_waiting(const JobRecord& job) PFS_EXCLUDES(mutex_);
@@ -83,6 +93,7 @@ class PipelineDriver {
   const DriverHouse& house_;
   const RepoName name_;
   WorkerPool workers_;
+  std::optional<Begun> begun_;  ///< the thread's alone: the last one
   /// The thread's alone: since when there was nothing to do, and the version whose containers were then stopped.
   std::optional<std::chrono::steady_clock::time_point> idle_since_;
   std::uint64_t stopped_version_ = 0;
@@ -92,6 +103,7 @@ class PipelineDriver {
   Condition woken_;
   bool wake_ PFS_GUARDED_BY(mutex_) = false;
   bool stop_ PFS_GUARDED_BY(mutex_) = false;
+  std::uint64_t version_ PFS_GUARDED_BY(mutex_) = 0;  ///< of the spec, as the last update said
   Health health_ PFS_GUARDED_BY(mutex_);
   std::set<JobId> left_jobs_ PFS_GUARDED_BY(mutex_);
   std::optional<JobRecord> running_job_ PFS_GUARDED_BY(mutex_);

@@ -204,6 +204,7 @@ Result<void> PipelineService::follow(const PlannedSpecs& planned) {
   PFS_TRY(causes_.cause_due(changed));
   for (const PlannedSpec& one : planned) {
     if (!one.changes()) continue;
+    if (const DriverPtr running = driver(one.spec.name)) running->renew(one.change.record.version);
     drive(one.spec.name);
     drive_downstream(one.spec.output());
     if (!one.change.old) continue;

@@ -16,6 +16,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kNotUtf8 = "\xEF\xBF\xBD";  // U+FFFD: what JSON has for it
+
 Result<void> only(const json& object, std::string_view where, std::initializer_list<std::string_view> known) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
@@ -35,6 +37,10 @@ Result<std::map<std::string, std::string>> host_paths(const json& spec) {
     // podman splits the value of --mount at commas and knows no escape
     if (path.find_first_of(",\n") != std::string::npos) {
       return Error{Code::kInvalid, fmt::format("'{}': a path with a comma cannot be mounted into a container", path)};
+    }
+    if (path.find(kNotUtf8) != std::string::npos) {
+      return Error{Code::kInvalid, fmt::format("'{}': a path that is not UTF-8 cannot be mounted into a container; {} stands for "
+                                               "what is not", printable(path), kNotUtf8)};
     }
     paths[volume.at("name").get<std::string>()] = path;
   }

@@ -76,7 +76,8 @@ PodRequest worker_pod(const PipelineSpec& spec, const PodUser& user, const Worke
   // not over ours, by which leftovers are found
   labels.insert(spec.pods.labels.begin(), spec.pods.labels.end());
   return PodRequest{"pfs-" + pod_name(spec.name.str()) + "-" + place.suffix, std::move(labels), spec.pods.annotations,
-                    pod.dump(), spec.pods.network};
+                    // a path need not be UTF-8, JSON must be: who reads it refuses what is replaced
+                    pod.dump(-1, ' ', false, json::error_handler_t::replace), spec.pods.network};
 }
 
 }  // namespace pfs::trigger

@@ -39,7 +39,9 @@ Result<void> WorkerPool::ensure(std::size_t worker, const PipelineSpec& spec, co
   Lock lock(mutex_);
   Place& place = places_[worker];
   place.runs = ready.has_value();
-  place.trouble = containers_[worker]->trouble();
+  // a start that we have left ourselves says nothing about the next one
+  const bool left = !ready && ready.error().code == Code::kCancelled;
+  place.trouble = left ? "" : containers_[worker]->trouble();
   return ready;
 }
 
