@@ -88,7 +88,7 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
   std::optional<Mount> found;
   bool any_dead = false;
   for (const auto& mount : mounts()) {
-    if (mount.root != "/" || (!id.empty() && mount.source != "pfs#" + id)) continue;
+    if (!mount.trusted || mount.root != "/" || (!id.empty() && mount.source != "pfs#" + id)) continue;
     if (is_dead(mount.point)) {
       any_dead = true;
       continue;
@@ -112,7 +112,7 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
 
 bool is_served(const Request& request) {
   const auto mount = mount_at(request.directory);
-  return mount && mount->root == "/" && mount->source == "pfs#" + id_of_store(request.store) &&
+  return mount && mount->trusted && mount->root == "/" && mount->source == "pfs#" + id_of_store(request.store) &&
          !is_dead(request.directory);
 }
 
@@ -120,7 +120,7 @@ std::string place_for_whole(const std::string& store) {
   // a dead mount is replaced where it was
   const std::string id = id_of_store(store);
   for (const auto& mount : mounts()) {
-    if (!id.empty() && mount.root == "/" && mount.source == "pfs#" + id) return mount.point;
+    if (mount.trusted && !id.empty() && mount.root == "/" && mount.source == "pfs#" + id) return mount.point;
   }
   std::string path = "/run/pfs/stores/";
   for (const char c : store.substr(1)) path.push_back(c == '/' ? '-' : c);

@@ -11,6 +11,7 @@ struct Mount {
   std::string root;  ///< what of the file system is mounted: `/` is all of it
   std::string point;
   std::string source;  ///< `pfs#` and the store's id
+  bool trusted = true;  ///< served by our user: root believes no other what store it has
 };
 
 /// All mounts of pfs, later ones last. Source: proc(5), mountinfo.

@@ -64,7 +64,7 @@ Result<void> Daemon::open() {
   vfs_options.gid = getegid();
   vfs_options.new_branches = options_.new_branches;
   vfs_options.appearance = options_.appearance;
-  if (auto names = fs::NodeNames::open(options_.store_path + "/nodes", clock_)) {
+  if (auto names = fs::NodeNames::open(options_.store_path + "/nodes")) {
     node_names_ = *std::move(names);
     vfs_options.node_names = node_names_.get();
   } else {
@@ -129,7 +129,10 @@ Result<void> Daemon::stop() {
   // from here on nothing is told to the kernel: it could wait for requests that nobody will answer
   notifier_.stop();
   Result<void> detached;
-  if (session_) detached = session_->detach();
+  if (session_) {
+    detached = session_->detach();
+    session_->end();  // nothing is put aside after this
+  }
   if (vfs_) vfs_->drain();
   session_.reset();
   // after the last request, so that everything acknowledged is in

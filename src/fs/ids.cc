@@ -1,5 +1,7 @@
 #include "fs/ids.h"
 
+#include <random>
+
 #include <xxhash.h>
 
 #include "base/codec.h"
@@ -16,6 +18,11 @@ InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_
 InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt) {
   // no name has a slash
   return inode_number(root, Encoder().u8('/').u64(link_id).str(), salt);
+}
+
+std::uint32_t random_generation() {
+  thread_local std::mt19937 engine{std::random_device{}()};
+  return std::uniform_int_distribution<std::uint32_t>(1)(engine);
 }
 
 }  // namespace pfs::fs

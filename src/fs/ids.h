@@ -31,6 +31,9 @@ InodeNumber inode_number(InodeNumber parent, std::string_view name, std::uint64_
 /// The same of a file with several names, by whichever it is found: `root` is the number of its tree's root.
 InodeNumber inode_number(InodeNumber root, std::uint64_t link_id, std::uint64_t salt);
 
+/// For an id of which nothing is known, maybe because it was forgotten: at random, so that it is none that the id has had. Not 0.
+std::uint32_t random_generation();
+
 /// Who asks.
 struct Caller {
   std::uint32_t uid = 0;

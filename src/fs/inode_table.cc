@@ -1,8 +1,6 @@
 #include "fs/inode_table.h"
 
 #include <algorithm>
-#include <atomic>
-#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,18 +9,16 @@ namespace pfs::fs {
 
 namespace {
 
+constexpr std::uint64_t kSaltsInOrder = 8;
+
+std::uint64_t random_salt() { return std::uint64_t{random_generation()} << 32U | random_generation(); }
+
 // What is not stored has no pointer to be known by; the role keeps a link apart from the directory
 // that the same name becomes, when the open commit of that id is finished. The branch is in it
 // because its top directory stays the same node when it is renamed.
 std::string key_of(const Found& found, const Inode& parent, std::string_view name) {
   return fmt::format("{}/{}/{}/{}/{}", static_cast<int>(found.role), parent.number.value(), name,
                      found.branch.str(), found.text);
-}
-
-// Of what nobody finds again by its id: no two have the same, whenever their ids come again.
-std::uint32_t passing_generation() {
-  static std::atomic<std::uint32_t> next = std::random_device()();
-  return next++;
 }
 
 }  // namespace
@@ -67,11 +63,13 @@ InodeTable::Identity InodeTable::new_identity(const Found& found, const Inode& p
     }
   }
   // an id is taken when its node was renamed away, or was orphaned and is still known
-  for (std::uint64_t salt = 0;; ++salt) {
+  for (std::uint64_t tried = 0;; ++tried) {
+    // a name that was given to many files, each of which was renamed: their ids are not tried one by one
+    const std::uint64_t salt = tried < kSaltsInOrder ? tried : random_salt();
     const auto number = linked ? inode_number(found.context->number, found.link_id, salt) : inode_number(parent.number, name, salt);
     const NodeId id(number.value());
     if (is_taken(id)) continue;
-    if (names == nullptr) return {id, passing_generation()};
+    if (names == nullptr) return {id, random_generation()};
     if (const auto generation = names->claim(id, parent.id, name, linked)) return {id, *generation};
   }
 }
@@ -98,6 +96,8 @@ InodePtr InodeTable::add(const Identity& identity, const Found& found, const std
   Lock lock(mutex_);
   if (auto known = known_again(found, key)) return known;
   if (slots_.contains(identity.id)) return nullptr;
+  const bool is_top = found.role == Role::kBranchRoot || found.role == Role::kCommitRoot;
+  if (is_top) found.context->number = InodeNumber(identity.id.value());  // nobody else has the context yet
   auto inode = std::make_shared<Inode>(identity.id, identity.generation, found);
   if (found.node) {
     by_node_[found.node.get()] = identity.id;

@@ -138,6 +138,14 @@ std::optional<std::uint64_t> NodeLog::append(const NodeNote& note) {
   return offset;
 }
 
+void NodeLog::spoil() {
+  if (bytes_ != nullptr) {
+    std::memset(bytes_, 0, kNodesMagic.size());
+  } else {
+    ::unlink(path_.c_str());
+  }
+}
+
 Result<void> NodeLog::keep_newest() {
   std::vector<std::uint64_t> offsets;
   for (auto offset = begin(); offset < end_; offset += size_of(*at(offset))) offsets.push_back(offset);

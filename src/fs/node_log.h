@@ -50,6 +50,8 @@ class NodeLog {
   std::optional<std::uint64_t> append(const NodeNote& note);
   /// Each node's newest note only, the newest of these until half of the room is full. Errors: kIo, kNoSpace (nothing has changed).
   Result<void> keep_newest();
+  /// The next start shall believe nothing of it: a note could not be kept.
+  void spoil();
 
  private:
   explicit NodeLog(std::string path) : path_(std::move(path)) {}

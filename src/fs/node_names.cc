@@ -1,6 +1,6 @@
 #include "fs/node_names.h"
 
-#include <algorithm>
+#include <cstdint>
 
 #include <spdlog/spdlog.h>
 
@@ -12,13 +12,15 @@ namespace {
 
 NodeId id_of_path(NodeId parent, std::string_view name) { return NodeId(inode_number(InodeNumber(parent.value()), name, 0).value()); }
 
+std::uint32_t next(std::uint32_t generation) { return generation == UINT32_MAX ? 1 : generation + 1; }
+
 bool lies_at(const NodeNote& note, NodeId parent, std::string_view name) { return note.parent == parent && note.name == name; }
 
 }  // namespace
 
-Result<std::unique_ptr<NodeNames>> NodeNames::open(const std::string& path, const Clock& clock) {
+Result<std::unique_ptr<NodeNames>> NodeNames::open(const std::string& path) {
   PFS_TRY_ASSIGN(auto log, NodeLog::open(path));
-  std::unique_ptr<NodeNames> names(new NodeNames(std::move(log), clock));
+  std::unique_ptr<NodeNames> names(new NodeNames(std::move(log)));
   Lock lock(names->mutex_);
   names->index_all();
   return names;
@@ -45,22 +47,28 @@ void NodeNames::index(std::uint64_t offset, const NodeNote& note) {
 }
 
 void NodeNames::add(const NodeNote& note) {
-  if (full_) return;
-  if (log_->is_full_with(note)) {
-    // the names of both may be what the file is mapped for
-    const std::string name(note.name);
-    NodeNote again = note;
-    again.name = name;
-    auto kept = log_->keep_newest();
-    if (!kept) {
-      spdlog::warn("{}; file handles of what is met from here on may be stale", kept.error().message);
+  NodeNote kept = note;
+  const std::string name(note.name);  // may lie in the file, which is about to be another
+  if (!full_ && log_->is_full_with(note)) {
+    if (auto newest = log_->keep_newest(); !newest) {
+      spdlog::warn("{}; file handles of what is met from here on may be stale", newest.error().message);
       full_ = true;
     }
     index_all();
-    if (const auto offset = log_->append(again)) index(*offset, again);
-    return;
+    kept.name = name;
   }
-  if (const auto offset = log_->append(note)) index(*offset, note);
+  if (const auto offset = log_->append(kept)) index(*offset, kept);
+  else leave_out(note.node);
+}
+
+// What is noted of the node is not so any more.
+void NodeNames::leave_out(NodeId node) {
+  if (const auto before = newest(node); before && !before->is_gone()) {
+    const auto other = renamed_.find(id_of_path(before->parent, before->name));
+    if (other != renamed_.end() && other->second == node) renamed_.erase(other);
+  }
+  offsets_.erase(node);
+  log_->spoil();
 }
 
 std::optional<NodeNote> NodeNames::newest(NodeId node) const {
@@ -69,14 +77,19 @@ std::optional<NodeNote> NodeNames::newest(NodeId node) const {
 }
 
 std::uint32_t NodeNames::era_of(NodeId directory) const {
-  if (directory == kRootNode) return 0;
+  if (directory == kRootNode || replacing_.contains(directory)) return 0;
   const auto note = newest(directory);
   return note && !note->is_gone() ? note->era : 0;
 }
 
+// Below a directory of which nothing is known, nothing is.
+bool NodeNames::is_of_now(const NodeNote& note) const {
+  return note.parent == kRootNode || (note.parent_era != 0 && note.parent_era == era_of(note.parent));
+}
+
 bool NodeNames::is_there(NodeNote note) const {
   for (std::size_t level = 0; level < store::kMaxLevels; ++level) {
-    if (note.is_gone() || note.parent_era != era_of(note.parent)) return false;
+    if (note.is_gone() || !is_of_now(note)) return false;
     if (note.parent == kRootNode) return true;
     const auto parent = newest(note.parent);
     if (!parent) return false;
@@ -85,23 +98,17 @@ bool NodeNames::is_there(NodeNote note) const {
   return false;
 }
 
-// Seconds, so that one begins behind all that were, also where their notes were lost.
-std::uint32_t NodeNames::after(std::uint32_t last) const {
-  return std::max(static_cast<std::uint32_t>(clock_.now().seconds()), last + 1);
-}
-
 std::optional<std::uint32_t> NodeNames::claim(NodeId node, NodeId parent, std::string_view name, bool linked) {
   Lock lock(mutex_);
   const auto before = newest(node);
-  const auto parent_era = era_of(parent);
-  if (before && lies_at(*before, parent, name) && before->parent_era == parent_era) return before->generation;
+  if (before && lies_at(*before, parent, name) && is_of_now(*before)) return before->generation;
   const bool is_elsewhere = before && is_there(*before);
   if (is_elsewhere && !linked) return std::nullopt;
   NodeNote note;
   note.node = node;
-  note.generation = note.era = is_elsewhere ? before->generation : after(before ? before->generation : 0);
+  note.generation = note.era = is_elsewhere ? before->generation : before ? next(before->generation) : random_generation();
   note.parent = parent;
-  note.parent_era = parent_era;
+  note.parent_era = era_of(parent);
   note.name = name;
   add(note);
   return note.generation;
@@ -128,7 +135,7 @@ std::optional<NodeId> NodeNames::renamed_to(NodeId parent, std::string_view name
   const auto found = renamed_.find(id_of_path(parent, name));
   if (found == renamed_.end()) return std::nullopt;
   const auto note = newest(found->second);
-  const bool lies_there = note && lies_at(*note, parent, name) && note->parent_era == era_of(parent);
+  const bool lies_there = note && lies_at(*note, parent, name) && is_of_now(*note);
   return lies_there ? std::optional(found->second) : std::nullopt;
 }
 
@@ -158,16 +165,26 @@ void NodeNames::removed(NodeId parent, std::string_view name) {
     note.parent_era = 0;
     note.name = {};
     add(note);
-    if (at_locked(parent, name) == node) return;  // no room
   }
 }
 
-void NodeNames::replaced(NodeId directory) {
+void NodeNames::replacing(const std::vector<NodeId>& directories) {
   Lock lock(mutex_);
-  auto note = newest(directory);
-  if (!note) return;
-  note->era = after(note->era);
-  add(*note);
+  for (const NodeId directory : directories) {
+    ++replacing_[directory];
+    auto note = newest(directory);
+    if (!note) continue;
+    note->era = next(note->era);
+    add(*note);
+  }
+}
+
+void NodeNames::replaced(const std::vector<NodeId>& directories) {
+  Lock lock(mutex_);
+  for (const NodeId directory : directories) {
+    const auto found = replacing_.find(directory);
+    if (found != replacing_.end() && --found->second == 0) replacing_.erase(found);
+  }
 }
 
 }  // namespace pfs::fs

@@ -10,6 +10,8 @@ namespace pfs::fs {
 namespace {
 
 constexpr unsigned kParkingThreads = 4;
+constexpr std::uint32_t kWrite = 2;
+constexpr std::uint32_t kRead = 4 | 1;  // a directory: its names, and what they lead to
 
 Found mount_root() {
   Found root;
@@ -17,17 +19,18 @@ Found mount_root() {
   return root;
 }
 
-// The first of owner, group and others that the caller is decides. Source: path_resolution(7),
+// The first of owner, group and others that the caller is decides; `bits` as others have them. Source: path_resolution(7),
 // "Permissions".
-bool may_write(const store::Attributes& directory, const Caller& caller) {
+bool may(const store::Attributes& directory, std::uint32_t bits, const Caller& caller) {
   if (caller.uid == 0) return true;
-  if (caller.uid == directory.uid) return (directory.mode & 0200U) != 0;
+  const auto has = [&](unsigned shift) { return (directory.mode >> shift & bits) == bits; };
+  if (caller.uid == directory.uid) return has(6);
   bool in_group = caller.gid == directory.gid;
   if (!in_group && caller.groups) {
     const auto groups = caller.groups();
     in_group = std::find(groups.begin(), groups.end(), directory.gid) != groups.end();
   }
-  return (directory.mode & (in_group ? 0020U : 0002U)) != 0;
+  return has(in_group ? 3 : 0);
 }
 
 }  // namespace
@@ -106,9 +109,27 @@ Result<void> Vfs::check_may_write(const Caller& caller, const BranchRef& branch)
   PFS_TRY_ASSIGN(auto tree, trees_.branch(branch));
   PFS_TRY_ASSIGN(auto stat, trees_.stat(trees_.root(tree)));
   appear(stat.attributes);
-  if (!may_write(stat.attributes, caller)) {
+  if (!may(stat.attributes, kWrite, caller)) {
     return Error{Code::kDenied,
                  fmt::format("{}: uid {} may not write there", branch.str(), caller.uid)};
+  }
+  return {};
+}
+
+// A commit is as private as its branch, to whom it is shown by way of another branch, too.
+Result<void> Vfs::check_may_read(const Caller& caller, const CommitRef& target) {
+  BranchRef branch{target.repo, target.branch.value_or(BranchName())};
+  if (!target.branch) {
+    PFS_TRY_ASSIGN(const auto commit, catalog_.resolve(target));
+    branch.branch = commit.branch;
+  }
+  const auto tree = trees_.branch(branch);
+  if (!tree && tree.error().code == Code::kNotFound) return {};  // the branch is gone, or the retarget says that there is none
+  PFS_TRY(tree);
+  PFS_TRY_ASSIGN(auto stat, trees_.stat(trees_.root(*tree)));
+  appear(stat.attributes);
+  if (!may(stat.attributes, kRead, caller)) {
+    return Error{Code::kDenied, fmt::format("{}: uid {} may not read there", branch.str(), caller.uid)};
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -168,7 +169,7 @@ class Vfs final : public store::TreeObserver {
   void write(const Caller& caller, HandleId handle, std::uint64_t offset,
              std::span<const std::byte> bytes, WriteMode mode, Done<std::size_t> done);
   /// By reference; at most 2 GiB a call, because kernels before 6.18 overflow near 4.
-  Result<std::size_t> copy_range(HandleId source, std::uint64_t source_offset, HandleId target,
+  Result<std::size_t> copy_range(const Caller& caller, HandleId source, std::uint64_t source_offset, HandleId target,
                                  std::uint64_t target_offset, std::size_t length);
   struct AllocateMode {
     bool keep_size = false;  ///< what lies behind the end stays there
@@ -205,6 +206,7 @@ class Vfs final : public store::TreeObserver {
   void name_changed(const store::NodePtr& directory, const std::string& name,
                     const std::vector<store::NodePtr>& losers) override;
   void attributes_changed(const store::NodePtr& node) override;
+  std::shared_ptr<void> trees_replacing(const std::set<BranchRef>& branches) override;
   void tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                      const std::vector<store::NodePtr>& orphans) override;
   void branch_changed(const BranchRef& branch) override;
@@ -250,10 +252,12 @@ class Vfs final : public store::TreeObserver {
   /// `moved` may be null.
   void note_moved(const store::NodePtr& moved, NodeId directory, std::string_view name);
   void note_removed(NodeId directory, std::string_view name);
+  void note_changed(const store::NodePtr& directory, std::string_view name);
   /// The id that a directory of a branch has, or had when the kernel knew it.
   std::optional<NodeId> noted(const store::NodePtr& directory);
   Result<InodePtr> remember_from_before(NodeId node);
   Result<NodeStat> stat_of(const Inode& inode);
+  void show_as_branch(const store::Commit& commit, store::Attributes& attributes);
   void appear(store::Attributes& attributes) const;
   store::Stat synthetic_stat(const Inode& inode) const;
   BranchRef branch_of_root(const Inode& root) const;
@@ -275,6 +279,8 @@ class Vfs final : public store::TreeObserver {
   /// May the caller write in the branch's top directory? For control files, whose own modes let
   /// everybody in.
   Result<void> check_may_write(const Caller& caller, const BranchRef& branch);
+  /// May the caller read what the commit's branch shows?
+  Result<void> check_may_read(const Caller& caller, const CommitRef& target);
   void clear_privileges(const Caller& caller, Inode& inode);
   Result<std::string> commit_of_last_change(const Inode& inode);
 
@@ -298,8 +304,7 @@ class Vfs final : public store::TreeObserver {
   OpenReply add_handle(const InodePtr& inode, OpenMode mode, std::string text);
 
   // control files and the ways of moving a HEAD (vfs_control.cc)
-  Result<void> retarget(const BranchRef& branch, const CommitRef& target, std::uint32_t uid,
-                        std::int32_t pid);
+  Result<void> retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target);
   std::optional<BranchRef> branch_finishing(std::string_view name) const;
   void park_retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target,
                      const InodePtr& directory, std::string name, std::string body,

@@ -76,6 +76,7 @@ Result<NodeStat> Vfs::stat_of(const Inode& inode) {
   auto& attributes = stat.stat.attributes;
   const bool is_directory = attributes.kind == store::Kind::kDirectory;
   if (is_directory) stat.stat.size = 0;  // du adds directories up itself
+  if (inode.what.role == Role::kCommitRoot) show_as_branch(*inode.what.context->commit, attributes);
   if (const auto& owner = inode.what.context->ownership) {
     attributes.uid = owner->uid;
     attributes.gid = owner->gid;
@@ -84,6 +85,16 @@ Result<NodeStat> Vfs::stat_of(const Inode& inode) {
     appear(attributes);
   }
   return stat;
+}
+
+// So that what a branch keeps to its owner is not open to all in its commits.
+void Vfs::show_as_branch(const store::Commit& commit, store::Attributes& attributes) {
+  const auto tree = trees_.branch(BranchRef{commit.repo, commit.branch});
+  const auto live = tree ? trees_.stat(trees_.root(*tree)) : Result<store::Stat>(tree.error());
+  if (!live) return;
+  attributes.mode = live->attributes.mode;
+  attributes.uid = live->attributes.uid;
+  attributes.gid = live->attributes.gid;
 }
 
 void Vfs::appear(store::Attributes& attributes) const {
@@ -217,7 +228,7 @@ Result<std::string> Vfs::commit_of_last_change(const Inode& inode) {
     if (!branch) return no_xattr(kCommit);
     PFS_TRY_ASSIGN(commit, catalog_.resolve(CommitRef{branch->repo, branch->branch, {}, {}}));
   }
-  PFS_TRY_ASSIGN(const auto path, RepoPath::parse(trees_.path(node)));
+  const RepoPath path = trees_.repo_path(node);
   // not in the tree, where it would make equal files unequal: walk back for as long as the entry is
   // the same
   const auto entry_in = [&](const store::Commit& at) -> Result<std::optional<store::Entry>> {

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "fs/vfs.h"
@@ -18,17 +16,26 @@ void Vfs::note_removed(NodeId directory, std::string_view name) {
   if (node_names_ != nullptr) node_names_->removed(directory, name);
 }
 
+// What was put over a file that the kernel knows are its own bytes now; any other is another file.
+void Vfs::note_changed(const store::NodePtr& directory, std::string_view name) {
+  const auto above = noted(directory);
+  const auto before = above ? node_names_->at(*above, name) : std::nullopt;
+  if (!before) return;
+  const auto now = trees_.lookup(directory, name);
+  const auto known = now ? inodes_.known({*now}) : std::vector<NodeId>();
+  if (known.empty() || known.front() != *before) node_names_->removed(*above, name);
+}
+
 std::optional<NodeId> Vfs::noted(const store::NodePtr& directory) {
   if (node_names_ == nullptr) return std::nullopt;
   if (const auto known = inodes_.known({directory}); !known.empty()) return known.front();
   const auto branch = trees_.branch_of(directory);
   if (!branch) return std::nullopt;
   auto id = node_names_->at(kRootNode, branch->str());
-  const std::string path = trees_.path(directory);
-  for (std::size_t begin = 1; id && begin < path.size();) {
-    const auto end = std::min(path.find('/', begin), path.size());
-    id = node_names_->at(*id, std::string_view(path).substr(begin, end - begin));
-    begin = end + 1;
+  const RepoPath path = trees_.repo_path(directory);
+  for (const auto& name : path.parts()) {
+    if (!id) break;
+    id = node_names_->at(*id, name);
   }
   return id;
 }

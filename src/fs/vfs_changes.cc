@@ -105,6 +105,7 @@ void Vfs::make_directory(const Caller& caller, NodeId directory, std::string_vie
 Result<NameReply> Vfs::make_branch(const BranchRef& ref, std::uint32_t uid, std::uint32_t gid,
                                    std::uint32_t mode) {
   PFS_TRY(catalog_.create_branch(ref, std::nullopt, true, new_branches_));
+  note_removed(kRootNode, ref.str());
   PFS_TRY_ASSIGN(auto found, find_branch(ref));
   store::AttributeChange owner;
   owner.mode = mode;
@@ -239,7 +240,9 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
     return std::move(renamed).error().within(where(*source.inode, from_name));
   }
   if (target_owner) return {};  // a view's nodes are not kept
-  if (mode != store::RenameMode::kExchange) note_removed(to, to_name);
+  // all that is noted there: a file with several names may be so twice
+  note_removed(from, from_name);
+  note_removed(to, to_name);
   note_moved(trees_.lookup(target.stored.node, to_name).value_or(nullptr), to, to_name);
   if (mode == store::RenameMode::kExchange) note_moved(trees_.lookup(source.stored.node, from_name).value_or(nullptr), from, from_name);
   return {};
@@ -260,6 +263,7 @@ Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name
     target.stored.context->refused(linked.error());
     return std::move(linked).error().within(where(*target.inode, name));
   }
+  note_removed(directory, name);
   return remember_made(target, name, inode->what.node);
 }
 

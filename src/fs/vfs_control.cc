@@ -17,14 +17,14 @@ constexpr std::size_t kLogLines = 10'000;
 
 }  // namespace
 
-Result<void> Vfs::retarget(const BranchRef& branch, const CommitRef& target, std::uint32_t uid,
-                           std::int32_t pid) {
+Result<void> Vfs::retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target) {
+  PFS_TRY(check_may_read(caller, target));
   auto moved = catalog_.retarget(branch, target);
   if (!moved) return std::move(moved).error().within(branch.str());
   // an untrusted tree can carry the link that did it: say who made it
   if (*moved)
     spdlog::info("{}: HEAD moved to {} by {} (pid {})", branch.str(), target.str(),
-                 name_of_user(uid), pid);
+                 name_of_user(caller.uid), caller.pid);
   PFS_FAULT_POINT("fs.retarget.before_answer");
   return {};
 }
@@ -32,9 +32,9 @@ Result<void> Vfs::retarget(const BranchRef& branch, const CommitRef& target, std
 void Vfs::park_retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target,
                         const InodePtr& directory, std::string name, std::string body,
                         Done<NameReply> done) {
-  parking_.post([this, uid = caller.uid, pid = caller.pid, branch, target, directory,
+  parking_.post([this, caller, branch, target, directory,
                  name = std::move(name), body = std::move(body), done = std::move(done)] {
-    if (auto moved = retarget(branch, target, uid, pid); !moved)
+    if (auto moved = retarget(caller, branch, target); !moved)
       return done(std::move(moved).error());
     done(passing_link(*directory, name, body));
   });
@@ -102,10 +102,10 @@ void Vfs::rename_head_link(const Caller& caller, const Inode& directory, std::st
   if (auto may = check_may_write(caller, *branch); !may) return done(std::move(may).error());
   auto target = ref_of_pointer(*branch, *body);
   if (!target) return done(std::move(target).error());
-  parking_.post([this, uid = caller.uid, pid = caller.pid, directory = directory.id,
+  parking_.post([this, caller, directory = directory.id,
                  from = std::string(from), branch = *branch, target = *target,
                  done = std::move(done)] {
-    auto moved = retarget(branch, target, uid, pid);
+    auto moved = retarget(caller, branch, target);
     if (moved) passing_links_.remove(directory, from);
     done(std::move(moved));
   });

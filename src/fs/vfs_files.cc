@@ -130,13 +130,14 @@ Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::u
   return bytes.size();
 }
 
-Result<std::size_t> Vfs::copy_range(HandleId source, std::uint64_t source_offset, HandleId target,
+Result<std::size_t> Vfs::copy_range(const Caller& caller, HandleId source, std::uint64_t source_offset, HandleId target,
                                     std::uint64_t target_offset, std::size_t length) {
   PFS_TRY_ASSIGN(auto from, handles_.find(source));
   PFS_TRY_ASSIGN(auto to, handles_.find(target));
   if (!from->inode->is_stored() || !to->inode->is_stored()) {
     return Error{Code::kInvalid, "a control file is not copied by reference"};
   }
+  clear_privileges(caller, *to->inode);
   auto copied = trees_.copy_range(from->inode->what.node, source_offset, to->inode->what.node,
                                   target_offset, std::min(length, kMaxCopy));
   if (!copied) {
@@ -162,8 +163,8 @@ Result<void> Vfs::allocate_stored(const Caller& caller, Inode& inode, AllocateMo
   const auto& node = inode.what.node;
   PFS_TRY_ASSIGN(const auto stat, trees_.stat(node));
   const std::uint64_t end = offset + length;
+  clear_privileges(caller, inode);
   if (mode.zero) {
-    clear_privileges(caller, inode);
     const std::vector<std::byte> zeros(
         static_cast<std::size_t>(std::min<std::uint64_t>(length, kZeros)));
     const std::uint64_t last = std::min(end, stat.size);

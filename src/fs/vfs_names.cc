@@ -25,6 +25,7 @@ Result<NameReply> Vfs::lookup(const Caller& caller, NodeId directory, std::strin
   // no walk of a path asks for these: who opens a file handle does
   if (name == ".") return lookup_by_id(directory);
   if (name == "..") return lookup_parent(directory);
+  PFS_TRY(check_entry_name(name));  // the kernel lets longer ones through
   PFS_TRY_ASSIGN(auto inode, inodes_.find(directory));
   if (is_orphan(*inode))
     return Error{Code::kStale, "lookup below a branch that points elsewhere now"};
@@ -123,7 +124,6 @@ Result<Found> Vfs::find_branch(const BranchRef& ref) {
   PFS_TRY_ASSIGN(found.tree, trees_.branch(ref));
   found.node = trees_.root(found.tree);
   found.context = std::make_shared<TreeContext>();
-  found.context->number = inode_number(kRootNumber, ref.str(), 0);
   return found;
 }
 
@@ -150,7 +150,6 @@ Result<Found> Vfs::find_commit(const CommitRef& ref, std::string_view name) {
   PFS_TRY_ASSIGN(found.tree, trees_.commit(*commit));
   found.node = trees_.root(found.tree);
   found.context = std::make_shared<TreeContext>();
-  found.context->number = inode_number(kRootNumber, name, 0);
   found.context->commit = std::move(*commit);
   return found;
 }
@@ -242,8 +241,8 @@ std::chrono::seconds Vfs::attributes_validity(const Inode& inode) const {
     case Role::kBranchControl:
     case Role::kViews:
     case Role::kViewRoot: return kMoment;
+    case Role::kCommitRoot: return kMoment;  // its mode is its branch's
     case Role::kBranchRoot:
-    case Role::kCommitRoot:
     case Role::kStored:
     case Role::kCommitFile:
     case Role::kLogFile:

@@ -40,11 +40,13 @@ void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names,
 
 void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
                        const std::vector<store::NodePtr>& losers) {
-  const auto now = losers.empty() ? Result<store::NodePtr>(store::NodePtr()) : trees_.lookup(directory, name);
-  const bool is_still_there = now && *now && std::find(losers.begin(), losers.end(), *now) != losers.end();
-  if (const auto id = is_still_there ? std::nullopt : noted(directory)) note_removed(*id, name);
+  note_changed(directory, name);
   // how many names they have; the kernel counts those only that go by way of it
-  for (const NodeId id : inodes_.known(losers)) caches_.drop_attributes(id);
+  for (const NodeId id : inodes_.known(losers)) {
+    caches_.drop_attributes(id);
+    // what was put over it may have set-id bits
+    if (const auto loser = inodes_.find(id)) (*loser)->unprivileged = false;
+  }
   for (const auto& loser : losers) {
     if (trees_.kind(loser) != store::Kind::kFile || trees_.state(loser) != store::NodeState::kLinked) continue;
     // what was put over it are its own bytes now
@@ -63,9 +65,18 @@ void Vfs::attributes_changed(const store::NodePtr& node) {
   for (const NodeId id : inodes_.known({node})) caches_.drop_attributes(id);
 }
 
+std::shared_ptr<void> Vfs::trees_replacing(const std::set<BranchRef>& branches) {
+  if (node_names_ == nullptr) return nullptr;
+  std::vector<NodeId> roots;
+  for (const auto& branch : branches) {
+    if (const auto root = node_names_->at(kRootNode, branch.str())) roots.push_back(*root);
+  }
+  node_names_->replacing(roots);
+  return {nullptr, [this, roots](const void*) { node_names_->replaced(roots); }};
+}
+
 void Vfs::tree_replaced(const store::NodePtr& root, const std::vector<std::string>& names,
                         const std::vector<store::NodePtr>& orphans) {
-  if (const auto id = noted(root)) node_names_->replaced(*id);
   const std::vector<store::NodePtr> recent(
       orphans.begin(),
       orphans.begin() + static_cast<std::ptrdiff_t>(std::min(orphans.size(), kMaxOrphans)));

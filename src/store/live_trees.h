@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -127,6 +128,8 @@ class LiveTrees {
   virtual bool writable(const NodePtr& node) const = 0;
   /// Where the node is, from the root of its tree, for messages: `/a/b`.
   virtual std::string path(const NodePtr& node) = 0;
+  /// The same, to look it up elsewhere.
+  virtual RepoPath repo_path(const NodePtr& node) = 0;
   /// A commit's tree and everything that has not changed since: kernel caches may keep it for ever when the tree is a commit's.
   virtual bool immutable(const NodePtr& node) const = 0;
 
@@ -217,6 +220,8 @@ class TreeObserver {
   /// they are linked still, maybe another content.
   virtual void name_changed(const NodePtr& directory, const std::string& name, const std::vector<NodePtr>& losers) = 0;
   virtual void attributes_changed(const NodePtr& node) = 0;
+  /// These branches are about to point elsewhere, or to be deleted. Shape: what is let go of once they do, or once that has failed.
+  virtual std::shared_ptr<void> trees_replacing(const std::set<BranchRef>& branches) = 0;
   /// A branch points elsewhere: everything known below its root is orphaned, and the root's own content is another.
   /// `names` are the top-level names that were known; `orphans` what somebody still holds, some thousands at most: what was
   /// at the top, and directories below, by which every walk to the others goes.

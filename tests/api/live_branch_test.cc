@@ -20,6 +20,7 @@ class Interrupter final : public store::TreeObserver {
   void name_changed(const store::NodePtr&, const std::string&,
                     const std::vector<store::NodePtr>&) override {}
   void attributes_changed(const store::NodePtr&) override {}
+  std::shared_ptr<void> trees_replacing(const std::set<BranchRef>&) override { return nullptr; }
   void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,
                      const std::vector<store::NodePtr>&) override {}
   void branch_changed(const BranchRef&) override {}

@@ -284,6 +284,7 @@ TEST_CASE("the mount is told of every name that changes, without locks", "[cli][
       told += trees_.path(directory) + " " + name + "\n";
     }
     void attributes_changed(const store::NodePtr&) override {}
+    std::shared_ptr<void> trees_replacing(const std::set<BranchRef>&) override { return nullptr; }
     void tree_replaced(const store::NodePtr&, const std::vector<std::string>&,
                        const std::vector<store::NodePtr>&) override {}
     void branch_changed(const BranchRef&) override {}

@@ -228,7 +228,8 @@ TEST_CASE("a store killed at a fault point holds everything that it acknowledged
                               "store.finish.frozen", "store.freeze.leaving_out", "store.finish.left_out", "store.finish.walked", "store.finish.published",
                               "store.fold.before_branch_row", "store.steps.published", "store.spool.make",
                               "store.spool.opened", "store.spool.write", "store.spool.filled", "store.spool.truncated",
-                              "store.spool.merged", "store.staging.moved", "store.staging.remove");
+                              "store.spool.merged", "store.spool.sync", "store.staging.moved", "store.staging.sync",
+                              "store.staging.remove");
   World world;
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
@@ -252,7 +253,7 @@ TEST_CASE("a store killed while objects are moved and packs rewritten holds ever
 
 TEST_CASE("a store killed at a fault point of moving and rewriting holds everything that it acknowledged", "[store][fault]") {
   const auto point = GENERATE(as<std::string>{}, "store.packer.appended", "store.packer.synced", "store.packer.moved",
-                              "store.packer.snapshot", "store.pack.seal", "store.repack.appended", "store.repack.synced",
+                              "store.packer.snapshot", "store.pack.sync", "store.pack.seal", "store.repack.appended", "store.repack.synced",
                               "store.repack.moved", "store.pack.condemned", "store.pack.removed");
   World world;
   const std::uint64_t seed = std::random_device{}();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include <boost/filesystem.hpp>
@@ -18,19 +19,11 @@ using namespace pfs::test;
 
 namespace {
 
-/// Time that goes on when it is told to.
-class StoppedClock final : public Clock {
- public:
-  Timestamp now() const override { return {seconds * 1'000'000'000}; }
-  std::chrono::steady_clock::time_point steady() const override { return {}; }
-  std::int64_t seconds = 1000;
-};
-
 struct World {
   World() { reopen(); }
   void reopen() {
     names.reset();
-    names = must(NodeNames::open(path(), clock));
+    names = must(NodeNames::open(path()));
   }
   std::string path() const { return directory / "nodes"; }
   std::uint32_t claim(std::uint64_t node, std::uint64_t parent, const std::string& name) {
@@ -43,8 +36,13 @@ struct World {
     return found ? std::to_string(found->parent.value()) + "/" + found->name : "none";
   }
 
+  /// So many notes below a directory that none is left of what came before, but those above them.
+  void fill(std::uint64_t below) {
+    const std::string name(200, 'n');
+    for (std::uint64_t node = 1'000'000; node < 1'200'000; ++node) claim(node, below, name + std::to_string(node));
+  }
+
   const TemporaryDirectory directory;
-  StoppedClock clock;
   std::unique_ptr<NodeNames> names;
 };
 
@@ -60,7 +58,6 @@ TEST_CASE("what was noted last of a node is found, also by the next process", "[
   CHECK(world.names->renamed_to(NodeId(7), "renamed") == NodeId(8));
   CHECK(world.names->renamed_to(NodeId(7), "f") == std::nullopt);
   CHECK(world.place(9) == "none");
-  world.clock.seconds += 5;
   world.reopen();
   CHECK(world.place(7) == "1/data@master");
   CHECK(world.place(8) == "7/renamed");
@@ -79,9 +76,8 @@ TEST_CASE("an id has another generation each time it is another file's", "[fs]")
     world.names->removed(NodeId(7), "f");
     CHECK(world.place(8) == "none");
     if (round == 1) world.reopen();
-    if (round == 2) world.clock.seconds -= 500;  // set back
     const auto next = world.claim(8, 7, "f");
-    CHECK(next > last);
+    CHECK(next != last);
     CHECK(world.claim(8, 7, "f") == next);
     last = next;
   }
@@ -112,13 +108,21 @@ TEST_CASE("what was noted below a directory ends with it, and with the tree that
   const auto file = world.claim(9, 8, "f");
   CHECK(world.place(9) == "8/f");
   SECTION("replaced") {
-    world.names->replaced(NodeId(7));
+    world.names->replacing({NodeId(7)});
     CHECK(world.place(7) == "1/data@master");
     CHECK(world.place(8) == "none");
     CHECK(world.place(9) == "none");
-    CHECK(world.claim(8, 7, "d") > directory);
+    // who looks meanwhile may see the one or the other
+    const auto meanwhile = world.claim(8, 7, "d");
+    CHECK(meanwhile != directory);
+    CHECK(world.place(8) == "none");
+    world.names->replaced({NodeId(7)});
+    CHECK(world.place(8) == "none");
+    const auto other = world.claim(8, 7, "d");
+    CHECK(other != directory);
+    CHECK(other != meanwhile);
     CHECK(world.place(9) == "none");
-    CHECK(world.claim(9, 8, "f") > file);
+    CHECK(world.claim(9, 8, "f") != file);
   }
   SECTION("removed") {
     world.names->removed(NodeId(1), "data@master");
@@ -135,6 +139,45 @@ TEST_CASE("what was noted below a directory ends with it, and with the tree that
     CHECK(world.place(9) == "8/f");
     CHECK(world.claim(9, 8, "f") == file);
   }
+}
+
+TEST_CASE("below a directory whose note was pushed out nothing is what it was", "[fs]") {
+  World world;
+  world.claim(7, 1, "data@master");
+  world.claim(6, 1, "data@big");
+  world.fill(6);
+  const auto file = world.claim(8, 7, "f");
+  CHECK(world.claim(8, 7, "f") != file);
+  CHECK(world.place(8) == "none");
+}
+
+TEST_CASE("an id whose notes were pushed out does not get a generation again that it has had", "[fs]") {
+  World world;
+  world.claim(6, 1, "data@big");
+  world.claim(7, 1, "data@master");
+  std::set<std::uint32_t> had;
+  for (int round = 0; round < 10; ++round) {
+    CHECK(had.insert(world.claim(8, 7, "f")).second);
+    world.names->removed(NodeId(7), "f");
+  }
+  world.fill(6);
+  world.claim(7, 1, "data@master");
+  CHECK(had.insert(world.claim(8, 7, "f")).second);
+}
+
+TEST_CASE("what cannot be noted is not believed, now or by the next process", "[fs]") {
+  World world;
+  world.claim(6, 1, "data@big");
+  world.claim(7, 1, "data@master");
+  const auto file = world.claim(8, 7, "f");
+  boost::filesystem::create_directory(world.path() + ".new");  // the newest are not kept
+  world.fill(6);
+  world.names->removed(NodeId(7), "f");
+  CHECK(world.place(8) == "none");
+  CHECK(world.claim(8, 7, "f") != file);
+  world.reopen();
+  CHECK(world.place(8) == "none");
+  CHECK(world.claim(8, 7, "f") != file);
 }
 
 TEST_CASE("a note that is not whole ends what is believed, and the next takes its place", "[fs]") {
@@ -170,14 +213,14 @@ TEST_CASE("a file of other bytes, or that a power cut may have taken notes from,
 
 TEST_CASE("more names than there is room for push out the oldest", "[fs]") {
   World world;
-  constexpr std::uint64_t kNodes = 200'000;
-  const std::string name(200, 'n');
-  for (std::uint64_t node = 2; node < kNodes; ++node) world.claim(node, 1, name + std::to_string(node));
-  CHECK(world.place(kNodes - 1) == "1/" + name + std::to_string(kNodes - 1));
-  CHECK(world.place(kNodes - 50'000) == "1/" + name + std::to_string(kNodes - 50'000));
-  CHECK(world.place(2) == "none");
+  world.fill(1);
+  const auto named = [](std::uint64_t node) { return std::string(200, 'n') + std::to_string(node); };
+  constexpr std::uint64_t kLast = 1'199'999;
+  CHECK(world.place(kLast) == "1/" + named(kLast));
+  CHECK(world.place(kLast - 50'000) == "1/" + named(kLast - 50'000));
+  CHECK(world.place(1'000'000) == "none");
   CHECK(boost::filesystem::file_size(world.path()) <= (std::uint64_t{32} << 20U));
-  const auto before = world.claim(kNodes - 1, 1, name + std::to_string(kNodes - 1));
+  const auto before = world.claim(kLast, 1, named(kLast));
   world.reopen();
-  CHECK(world.claim(kNodes - 1, 1, name + std::to_string(kNodes - 1)) == before);
+  CHECK(world.claim(kLast, 1, named(kLast)) == before);
 }

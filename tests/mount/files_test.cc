@@ -173,6 +173,36 @@ TEST_CASE("a write by somebody else takes the set-id bits away", "[mount]") {
   });
   other.join();
   CHECK(mode() == 00777);
+
+  // whatever way the bytes come
+  put(mounted / "data@master/source", "z");
+  for (const bool copied : {true, false}) {
+    REQUIRE(::chmod(path.c_str(), 06777) == 0);
+    std::thread another([&] {
+      const UniqueFd source = open_file(mounted / "data@master/source", O_RDONLY);
+      const UniqueFd file = open_file(path, O_WRONLY);
+      if (::syscall(SYS_setresuid, -1, 65534, -1) != 0) return;
+      if (copied) {
+        if (::copy_file_range(source.get(), nullptr, file.get(), nullptr, 1, 0) != 1) return;
+      } else if (::fallocate(file.get(), 0, 0, 100) != 0) {
+        return;
+      }
+    });
+    another.join();
+    INFO((copied ? "copied" : "allocated"));
+    CHECK(mode() == 00777);
+  }
+}
+
+TEST_CASE("a name that is too long is told to be", "[mount]") {
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  struct stat about {};
+  const std::string name = mounted / ("data@master/" + std::string(256, 'n'));
+  CHECK(outcome(::stat(name.c_str(), &about)) == ENAMETOOLONG);
+  CHECK(outcome(::unlink(name.c_str())) == ENAMETOOLONG);
+  CHECK(outcome(::mkdir(name.c_str(), 0777)) == ENAMETOOLONG);
+  CHECK(outcome(::stat((mounted / ("data@master/" + std::string(255, 'n'))).c_str(), &about)) == ENOENT);
 }
 
 TEST_CASE("a finished commit is read-only whoever asks", "[mount]") {

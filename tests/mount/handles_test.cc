@@ -147,6 +147,102 @@ TEST_CASE("a file handle leads to its file or to none, never to another that has
   CHECK(now.contents(mounted) == contents(path));
 }
 
+TEST_CASE("a file handle is stale when the process is killed while its branch is being moved", "[mount]") {
+  if (::geteuid() != 0) return;
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  mounted.make_branch("data@staging");
+  put(mounted / "data@staging/f", "another");
+  put(mounted / "data@master/f", "first");
+  const Kept kept(mounted / "data@master/f");
+  REQUIRE(mounted.kill());
+  mounted.start({"PFS_FAULT=store.steps.published:kill"});
+  REQUIRE(contents(mounted / "data@master/f") == "first");
+  static_cast<void>(::symlink("data@staging", (mounted / "data@master/data@staging").c_str()));
+  REQUIRE(mounted.wait_for_end());
+  mounted.start();
+  REQUIRE(contents(mounted / "data@master/f") == "another");
+  CHECK(kept.contents(mounted) == "ESTALE");
+}
+
+TEST_CASE("the handle of a file with several names leads to none but that", "[mount]") {
+  if (::geteuid() != 0) return;
+  Mounted mounted;
+  const std::string top = mounted / "data@dev";
+  const auto link = [](const std::string& from, const std::string& to) { REQUIRE(outcome(::link(from.c_str(), to.c_str())) == 0); };
+  const auto rename = [](const std::string& from, const std::string& to) { REQUIRE(outcome(::rename(from.c_str(), to.c_str())) == 0); };
+  const auto again = [&] {
+    REQUIRE(mounted.kill());
+    mounted.start();
+  };
+  mounted.make_branch("data@dev");
+  put(top + "/a", "first");
+  const Kept early(top + "/a");
+  link(top + "/a", top + "/b");
+  put(top + "/.pfs/commit", "now\n");
+  again();
+  SECTION("in a branch that was renamed, and another that was made of it under its name") {
+    const std::string release = mounted / "data@release";
+    const Kept kept(top + "/a");
+    struct stat before {};
+    REQUIRE(outcome(::stat((top + "/a").c_str(), &before)) == 0);
+    rename(top, release);
+    mounted.make_branch("data@dev");
+    REQUIRE(outcome(::symlink("data@release", (top + "/data@release").c_str())) == 0);
+    again();
+    put(top + "/a", "another");
+    CHECK(kept.contents(mounted) == "first");
+    again();
+    CHECK(kept.contents(mounted) == "first");
+    struct stat after {};
+    REQUIRE(outcome(::stat((release + "/a").c_str(), &after)) == 0);
+    CHECK(after.st_ino == before.st_ino);
+  }
+  SECTION("that was renamed, and its name given to a link") {
+    CHECK(contents(top + "/b") == "first");
+    rename(top + "/a", top + "/c");
+    put(top + "/o", "another");
+    link(top + "/o", top + "/a");
+    again();
+    const auto found = early.contents(mounted);
+    CHECK((found == "first" || found == "ESTALE"));
+  }
+  SECTION("that was exchanged") {
+    CHECK(contents(top + "/b") == "first");
+    put(top + "/z", "another");
+    REQUIRE(outcome(::renameat2(AT_FDCWD, (top + "/a").c_str(), AT_FDCWD, (top + "/z").c_str(), RENAME_EXCHANGE)) == 0);
+    again();
+    const auto found = early.contents(mounted);
+    CHECK((found == "first" || found == "ESTALE"));
+  }
+}
+
+TEST_CASE("many files that had one temporary name keep their numbers", "[mount]") {
+  Mounted mounted;
+  mounted.make_branch("data@master");
+  const std::string top = mounted / "data@master/";
+  constexpr int kFiles = 300;
+  for (int i = 0; i < kFiles; ++i) {
+    put(top + "tmp", std::to_string(i));
+    REQUIRE(outcome(::rename((top + "tmp").c_str(), (top + "f" + std::to_string(i)).c_str())) == 0);
+  }
+  std::map<ino_t, int> numbers;
+  for (int i = 0; i < kFiles; ++i) {
+    struct stat stat {};
+    REQUIRE(outcome(::stat((top + "f" + std::to_string(i)).c_str(), &stat)) == 0);
+    ++numbers[stat.st_ino];
+  }
+  CHECK(numbers.size() == kFiles);
+  REQUIRE(mounted.kill());
+  mounted.start();
+  for (int i = 0; i < kFiles; ++i) {
+    struct stat stat {};
+    REQUIRE(outcome(::stat((top + "f" + std::to_string(i)).c_str(), &stat)) == 0);
+    ++numbers[stat.st_ino];
+  }
+  CHECK(numbers.size() == kFiles);
+}
+
 TEST_CASE("a file keeps its inode number and its handle wherever it is moved", "[mount]") {
   if (::geteuid() != 0) return;
   Mounted mounted;

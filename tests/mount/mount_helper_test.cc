@@ -235,6 +235,11 @@ TEST_CASE("what mount -t pfs cannot do is one line with the exit status of mount
     refused 1 "commit: .*data@master has its own: .pfs update branch" mount -t pfs data@master:/in "$A" -o commit=close
     refused 1 "commit_after: is the same for all mounts of a store" mount -t pfs pfs "$A" -o commit_after=5s
     refused 32 "no mount of pfs" "$D/sbin/mount.pfs" x "$A" -o remount,ro
+    # what another user serves is not taken for root's
+    mkdir "$D/theirs" "$D/theirs/mnt"; chown -R 65534 "$D/theirs"
+    as_user $pfsd --daemonize --log-level error --store "$D/theirs/store" --mount "$D/theirs/mnt" --socket "$D/theirs/socket"
+    mounted "$D/theirs/mnt"
+    mount -t pfs data@master "$A"; test -e "$A/f"; umount "$A"
     mkdir "$D/second"
     $pfsd --daemonize --log-level error --store "$D/store2" --mount "$D/second" --socket "$D/socket2"
     refused 1 "several stores are mounted ($M, $D/second); say which by -o store=DIR" mount -t pfs data@master "$A"

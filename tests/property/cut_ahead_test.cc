@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -66,6 +67,13 @@ class World {
     AttributeChange change;
     change.size = size;
     REQUIRE(trees().set_attributes(file(name), change));
+  }
+  // It was open for writing and is closed: nobody holds it any more.
+  void let_go(const std::string& name) {
+    const auto node = trees().lookup(root(), name);
+    if (!node) return;
+    trees().opened_for_write(*node, 0);
+    trees().released_for_write(*node);
   }
   std::string read(const NodePtr& directory, const std::string& name) {
     const auto node = trees().lookup(directory, name);
@@ -152,6 +160,48 @@ TEST_CASE("what was cut and then written over is cut again", "[store][property]"
   CHECK((world.read(world.tree_of(commit), "big") == bytes));
 }
 
+TEST_CASE("what was cut of a file that was closed and then written over is cut again", "[store][property]") {
+  World world(kMiB);
+  std::mt19937_64 random(4);
+  std::string bytes = noise(random, 8 * kMiB);
+  std::weak_ptr<LiveNode> closed;
+  {
+    const auto file = world.file("big");
+    closed = file;
+    REQUIRE(world.trees().write(file, 0, as_bytes(bytes)));
+    REQUIRE(wait_for_packed(world, 6 * kMiB));
+  }
+  world.let_go("big");
+  // the thread that cuts may be the last to hold it
+  for (int i = 0; i < 1000 && !closed.expired(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  REQUIRE(closed.expired());
+  SECTION("a byte of it") {
+    REQUIRE(world.trees().write(world.file("big"), 0, as_bytes(std::string_view("x"))));
+    bytes[0] = 'x';
+  }
+  SECTION("a byte of it, and it was closed once more") {
+    REQUIRE(world.trees().write(world.file("big"), 0, as_bytes(std::string_view("x"))));
+    bytes[0] = 'x';
+    world.let_go("big");
+    REQUIRE(world.trees().append(world.file("big"), as_bytes(std::string_view("y"))));
+    bytes += 'y';
+  }
+  SECTION("it was cut off to nothing and written anew") {
+    world.resize("big", 0);
+    bytes = noise(random, 7 * kMiB);
+    REQUIRE(world.trees().write(world.file("big"), 0, as_bytes(bytes)));
+  }
+  SECTION("bytes of another file") {
+    const auto other = world.file("other");
+    const std::string put = noise(random, 100'000);
+    REQUIRE(world.trees().write(other, 0, as_bytes(put)));
+    REQUIRE(world.trees().copy_range(other, 0, world.file("big"), 2 * kMiB, put.size()));
+    bytes.replace(2 * kMiB, put.size(), put);
+  }
+  const auto commit = world.finish();
+  CHECK((world.read(world.tree_of(commit), "big") == bytes));
+}
+
 TEST_CASE("a file that is written while its branch is committed is in each commit as it was", "[store][property]") {
   World world(kMiB);
   std::mt19937_64 random(3);
@@ -191,7 +241,7 @@ TEST_CASE("a store that cuts ahead has the commits of one that does not", "[stor
   for (int step = 0; step < 400; ++step) {
     const auto name = fmt::format("f{}", random() % 3);
     const auto size = model[name].size();
-    switch (random() % 24) {
+    switch (random() % 25) {
       case 0:
         if (size > 0) write(name, random() % size, noise(random, 1 + random() % 50'000));
         break;
@@ -224,6 +274,9 @@ TEST_CASE("a store that cuts ahead has the commits of one that does not", "[stor
         model.erase(name);
         break;
       }
+      case 5:
+        for (auto* world : {&ahead, &plain}) world->let_go(name);
+        break;
       default:
         if (size < 6 * kMiB) write(name, size, noise(random, 1 + random() % 300'000));
         break;

@@ -43,6 +43,29 @@ TEST_CASE(
   )sh");
 }
 
+TEST_CASE("S51: a branch that is its owner's alone is so in its commits, and by way of another branch", "[semantics]") {
+  if (skipped_without_root()) return;
+  Mounted mounted;
+  REQUIRE_SH(mounted, kOthers + R"sh(
+    umask 022
+    mkdir -m 700 "$P/data@private"; echo secret > "$P/data@private/f"; commit data@private
+    mkdir "$P/data@public"
+    head=$(readlink "$P/.pfs/heads/data@private"); head=${head##*/}
+    test "$(owner "$P/$head")" = "0:0 700"
+    ! as 1234 cat "$P/data@private/f" 2> /dev/null
+    ! as 1234 cat "$P/$head/f" 2> /dev/null
+    ! as 1234 ln -s data@private "$P/data@public" 2> "$T/err"
+    grep -q 'Permission denied' "$T/err"
+    ! as 1234 ln -s "$head" "$P/data@public" 2> /dev/null
+    test ! -e "$P/data@public/f"
+    # the owner opens it
+    chmod 755 "$P/data@private"; sleep 1.1
+    test "$(as 1234 cat "$P/$head/f")" = secret
+    as 1234 ln -s data@private "$P/data@public"
+    test "$(as 1234 cat "$P/data@public/f")" = secret
+  )sh");
+}
+
 TEST_CASE("S51: a branch that the API makes belongs to the caller as well", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(

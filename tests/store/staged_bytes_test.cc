@@ -1,16 +1,24 @@
 // Who has the bytes that wait for a commit, and that nobody's are given up with another's.
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
+#include <array>
 #include <fstream>
+#include <random>
+#include <set>
 #include <span>
 #include <string>
 
 #include <boost/filesystem.hpp>
 
 #include "base/file.h"
+#include "store/repo/spool.h"
 #include "store/repo/staging_format.h"
 #include "support/must.h"
+#include "support/rounds.h"
 #include "support/store_world.h"
+#include "support/temporary_directory.h"
 
 namespace pfs::test {
 namespace {
@@ -126,6 +134,92 @@ TEST_CASE("a copy of a file's holes is holes", "[store]") {
   CHECK(text == std::string("\0\0\0end\0\0\0\0", 10));
   must(world.trees().read(target, 0, std::as_writable_bytes(std::span(text))));
   CHECK(text == std::string("begin\0\0\0\0\0", 10));
+}
+
+// What every file system takes for a spool's size.
+constexpr std::uint64_t kFar = std::uint64_t{3} << 40U;
+
+std::uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  statm >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST_CASE("what was not written of a file costs nothing, however much it is", "[store]") {
+  constexpr std::uint64_t kHuge = std::uint64_t{900} << 50U;
+  StagingWorld world;
+  const auto huge = world.make(world.root("quick@master"), "huge");
+  AttributeChange longer;
+  longer.size = kHuge;
+  must(world.trees().set_attributes(huge, longer));
+  CHECK_FALSE(must(world.trees().seek(huge, 0, Seek::kData)));
+  const std::string begin(1024, 'a');
+  const std::string end(1024, 'z');
+  const auto far = world.put(world.root("quick@master"), "far", begin);
+  const auto before = resident_bytes();
+  must(world.trees().write(far, kFar - end.size(), as_bytes(end)));
+  CHECK(resident_bytes() < before + (std::uint64_t{64} << 20U));
+  must(world.catalog().finish(branch_ref("quick@master"), {}));
+  const auto has = [&](const char* name, std::uint64_t offset, const std::string& bytes) {
+    std::string text(bytes.size(), '?');
+    return must(world.trees().read(world.at(name, "quick@master"), offset, std::as_writable_bytes(std::span(text)))) == text.size() &&
+           text == bytes;
+  };
+  for (int start = 0; start < 2; ++start) {
+    CHECK(must(world.trees().stat(world.at("huge", "quick@master"))).size == kHuge);
+    CHECK(has("huge", kHuge / 3, std::string(500'000, '\0')));
+    CHECK(has("far", 0, begin + std::string(1000, '\0')));
+    CHECK(has("far", kFar / 2, std::string(500'000, '\0')));
+    CHECK(has("far", kFar - 2 * end.size(), std::string(end.size(), '\0') + end));
+    const auto data = must(world.trees().seek(world.at("far", "quick@master"), std::uint64_t{1} << 20U, Seek::kData));
+    REQUIRE(data);
+    CHECK(*data <= kFar - end.size());
+    CHECK(*data > kFar - (std::uint64_t{1} << 20U));
+    world.open();
+  }
+}
+
+TEST_CASE("a spool knows its blocks, however far apart they lie", "[store]") {
+  const std::uint64_t seed = seed_of_run();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  TemporaryDirectory directory;
+  const auto spools = must(Spools::open(directory.path()));
+  const auto spool = must(spools->make());
+  const std::uint64_t block = spool->block();
+  std::set<std::uint64_t> valid;
+  const std::array<std::uint64_t, 4> places{0, 4000, 200'000, kFar / block};
+  const auto somewhere = [&] { return places[random() % places.size()] + random() % 300; };
+  for (int round = 0; round < 60; ++round) {
+    const auto first = somewhere();
+    if (random() % 8 == 0) {
+      must(spool->resize(first * block));
+      valid.erase(valid.lower_bound(first), valid.end());
+    } else {
+      const auto count = 1 + random() % 150;
+      must(spool->write(first * block, as_bytes(std::string(count * block, 'x'))));
+      for (auto each = first; each < first + count; ++each) valid.insert(each);
+    }
+    REQUIRE(spool->bytes() == valid.size() * block);
+    std::set<std::uint64_t> listed;
+    for (const auto& [begin, end] : spool->valid_ranges(0, 2 * kFar)) {
+      for (auto at = begin; at < end; at += block) listed.insert(at / block);
+    }
+    REQUIRE(listed == valid);
+    for (int look = 0; look < 20; ++look) {
+      const auto at = somewhere();
+      const bool is_valid = valid.contains(at);
+      REQUIRE(spool->valid(at) == is_valid);
+      const auto next = valid.lower_bound(at);
+      const auto expected = is_valid ? at * block + 7 : next == valid.end() ? Spool::kNone : *next * block;
+      REQUIRE(spool->next_valid(at * block + 7) == expected);
+      auto stop = at;
+      while (stop < at + 200 && valid.contains(stop)) ++stop;
+      REQUIRE(spool->valid_to(at * block + 7, (at + 200) * block) == (is_valid ? stop * block : at * block + 7));
+    }
+  }
 }
 
 TEST_CASE("a discarded file with names in two directories takes no other file's bytes with it", "[store]") {

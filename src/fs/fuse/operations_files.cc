@@ -65,7 +65,7 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
                         int) {
   answer(request, "copy_file_range", [&](Vfs& vfs, Reply& reply) {
     reply.result(
-        vfs.copy_range(HandleId(source->fh), static_cast<std::uint64_t>(source_offset),
+        vfs.copy_range(caller_of(request), HandleId(source->fh), static_cast<std::uint64_t>(source_offset),
                        HandleId(target->fh), static_cast<std::uint64_t>(target_offset), length),
         [&](std::size_t copied) { reply.count(copied); });
   });

@@ -161,9 +161,7 @@ Result<void> Session::detach() {
   return detach_mount(path);
 }
 
-Session::~Session() {
-  if (!session_) return;
-  if (auto detached = detach(); !detached) spdlog::error("{}", detached.error().message);
+void Session::end() {
   fuse_session_exit(session_);
   // a signal that comes just before the read is lost: ring until everybody has heard it
   while (serving_ > 0) {
@@ -171,6 +169,13 @@ Session::~Session() {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+Session::~Session() {
+  if (!session_) return;
+  if (auto detached = detach(); !detached) spdlog::error("{}", detached.error().message);
+  end();
   fuse_session_destroy(session_);
 }
 

@@ -39,9 +39,11 @@ class Session {
   /// `on_end` is called once, on a thread of ours, when the mount has ended: by detach(), or by
   /// somebody's umount(8).
   void start(std::function<void()> on_end);
-  /// Takes the mount away. Processes that are inside keep it, and are answered until the session is
-  /// destroyed.
+  /// Takes the mount away. Processes that are inside keep it, and are answered until end().
   Result<void> detach();
+  /// Returns when no request is being carried out by a thread of ours any more; what was put aside may still be answered, until
+  /// the session is destroyed.
+  void end();
 
   const std::string& path() const { return path_; }
   int device() const;

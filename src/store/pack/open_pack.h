@@ -1,10 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/sync.h"
 #include "store/chunk/sha256.h"
 #include "store/pack/pack_set.h"
 
@@ -23,6 +26,15 @@ class PackSet::OpenPack {
   }
   bool has_frames() const { return size_ > kPackHeaderSize; }
 
+  /// Whatever was appended before the call survives a power cut; callers share, as in StagingLog::sync(). A failure is for good:
+  /// the kernel tells it once, may have dropped what it could not write, and says "good" to the next who asks.
+  /// Source: fsync(2), "Errors".
+  Result<void> sync() PFS_EXCLUDES(mutex_);
+  bool failed() const PFS_EXCLUDES(mutex_);
+  /// Whether index rows may lead here: it was synced once, or an earlier process left it.
+  bool may_be_named() const PFS_EXCLUDES(mutex_);
+  void set_may_be_named() PFS_EXCLUDES(mutex_);
+
   const PackNumber number_;
   const PackKind kind_;
   const Timestamp opened_;
@@ -32,6 +44,16 @@ class PackSet::OpenPack {
   std::vector<FooterEntry> entries_;
   Sha256 headers_;
   std::atomic<bool> sealed_{false};  // read by whoever appended to it
+
+ private:
+  // beside PackSet's: a pack is synced with nothing else held
+  mutable Mutex mutex_{LockRank::kLeaf};
+  Condition synced_;
+  std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t served_ PFS_GUARDED_BY(mutex_) = 0;  // calls up to this one
+  bool syncing_ PFS_GUARDED_BY(mutex_) = false;
+  bool may_be_named_ PFS_GUARDED_BY(mutex_) = false;
+  std::optional<Error> failure_ PFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace pfs::store

@@ -102,6 +102,10 @@ Result<void> PackSet::recover(const std::string& file_name) {
   if (std::sscanf(file_name.c_str(), "%10lx.pack", &value) != 1 || file_name != file_name_of(PackNumber(value))) return {};
   const PackNumber number(value);
   PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR));
+  // Read from the disk: what an earlier process could not sync may look good in the kernel's cache, and nowhere else. An error
+  // of this sync is one of those, and the checksums tell what it has cost.
+  if (const auto synced = file.sync_data(); !synced) spdlog::error("{}", synced.error().message);
+  ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
   PFS_TRY_ASSIGN(const auto size, file.size());
   std::string head(kPackHeaderSize, '\0');
   PFS_TRY_ASSIGN(const auto got, file.read_at(0, std::as_writable_bytes(std::span(head))));
@@ -166,6 +170,7 @@ Result<void> PackSet::recover(const std::string& file_name) {
     PFS_TRY(pack->file_.truncate(pack->size_));
   }
   PFS_TRY(pack->file_.sync_data());
+  pack->set_may_be_named();
   PFS_TRY(local_.write(missing));
   open_[number] = pack;
   if (!is_repacked(head)) current_[*kind] = pack;  // of several, the newest goes on
@@ -213,22 +218,37 @@ Result<PackSet::OpenPackPtr> PackSet::writable(PackKind kind) {
   {
     Lock lock(mutex_);
     const auto& current = current_[kind];
-    if (current && current->size_ < seal_size_) return current;
+    if (takes_more(current)) return current;
   }
   PFS_TRY_ASSIGN(auto fresh, create(kind));
   OpenPackPtr full;
   {
     Lock lock(mutex_);
     auto& current = current_[kind];
-    if (current && current->size_ < seal_size_) {  // another thread was faster
+    if (takes_more(current)) {  // another thread was faster
       ::unlink(fresh->file_.path().c_str());
       return current;
     }
     full = std::exchange(current, fresh);
     open_[fresh->number_] = fresh;
   }
-  if (full) PFS_TRY(seal(full));
+  if (full && full->failed()) retire(full);
+  else if (full) PFS_TRY(seal(full));
   return fresh;
+}
+
+bool PackSet::takes_more(const OpenPackPtr& pack) const { return pack && pack->size_ < seal_size_ && !pack->failed(); }
+
+// What was synced in it before has its rows, and is read where it is. The rest gets none in this process: only the next start,
+// which reads from the disk, can tell what of it is there. Where nothing was synced nobody needs it, and a full disk can do without.
+void PackSet::retire(const OpenPackPtr& pack) {
+  spdlog::error("pack {}: it could not be synced; nothing more is written to it", pack->number_.value());
+  if (pack->may_be_named()) return;
+  {
+    Lock lock(mutex_);
+    open_.erase(pack->number_);
+  }
+  ::unlink(pack->file_.path().c_str());  // its row stays: it says that the number was given
 }
 
 PackSet::EncodedFrame PackSet::encode(std::span<const FrameView> objects, int level) {
@@ -259,7 +279,7 @@ Result<PackSet::Appended> PackSet::append(PackKind kind, const EncodedFrame& fra
     std::uint64_t after = 0;
     {
       Lock lock(mutex_);
-      if (current_[kind] != pack) continue;  // it filled up meanwhile
+      if (current_[kind] != pack || pack->failed()) continue;  // it filled up meanwhile, or was not synced
       before = pack->size_;
       PFS_TRY_ASSIGN(locations, append_frame(*pack, frame));
       after = pack->size_;
@@ -288,7 +308,52 @@ Result<std::vector<Location>> PackSet::append_frame(OpenPack& pack, const Encode
 }
 
 Result<void> PackSet::sync(const OpenPackPtr& pack) {
-  return pack->sealed_ ? Result<void>{} : pack->file_.sync_data();
+  return pack->sealed_ ? Result<void>{} : pack->sync();
+}
+
+// One at a time: of two at once the one whose fdatasync says "good" could be gone before the other has noted that its own did not.
+Result<void> PackSet::OpenPack::sync() {
+  mutex_.lock();
+  const std::uint64_t mine = ++calls_;
+  while (served_ < mine && !failure_) {
+    if (syncing_) {
+      synced_.wait(mutex_);
+      continue;
+    }
+    // for everybody who has asked by now; who comes later may have appended later
+    syncing_ = true;
+    const std::uint64_t serves = calls_;
+    mutex_.unlock();
+    auto outcome = fault_point("store.pack.sync");
+    if (outcome) outcome = file_.sync_data();
+    mutex_.lock();
+    syncing_ = false;
+    if (outcome) {
+      served_ = serves;
+      may_be_named_ = true;
+    } else {
+      failure_ = std::move(outcome).error();
+    }
+    synced_.notify_all();
+  }
+  const Result<void> result = served_ >= mine ? Result<void>() : Result<void>(*failure_);
+  mutex_.unlock();
+  return result;
+}
+
+bool PackSet::OpenPack::failed() const {
+  Lock lock(mutex_);
+  return failure_.has_value();
+}
+
+bool PackSet::OpenPack::may_be_named() const {
+  Lock lock(mutex_);
+  return may_be_named_;
+}
+
+void PackSet::OpenPack::set_may_be_named() {
+  Lock lock(mutex_);
+  may_be_named_ = true;
 }
 
 bool PackSet::is_sealed(const OpenPackPtr& pack) { return pack->sealed_; }
@@ -298,7 +363,10 @@ bool PackSet::is_sealed(const OpenPackPtr& pack) { return pack->sealed_; }
 Result<void> PackSet::seal(const OpenPackPtr& pack) {
   const std::string footer = encode_footer(pack->entries_, Sha256(pack->headers_).finish());
   PFS_TRY(pack->file_.write_at(pack->size_, footer, {}));
-  PFS_TRY(pack->file_.sync_data());
+  if (auto synced = pack->sync(); !synced) {
+    retire(pack);
+    return synced;
+  }
   const BlobName name = pack->headers_.add(footer).finish();
   const std::uint64_t size = pack->size_ + footer.size();
   LocalBatch rows;

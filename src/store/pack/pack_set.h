@@ -56,6 +56,8 @@ class PackSet {
   Result<Appended> append(PackKind kind, const EncodedFrame& frame);
 
   /// Whatever was appended survives a power cut. Does nothing for a pack that was sealed since.
+  /// Errors: kNoSpace, kIo; for good, and for everybody who has appended to the pack and not synced it: what is stored again
+  /// goes into another one.
   static Result<void> sync(const OpenPackPtr& pack);
   /// Whether the pack was sealed since: all of its objects have their index rows then.
   static bool is_sealed(const OpenPackPtr& pack);
@@ -116,6 +118,9 @@ class PackSet {
   /// The current pack of that kind, a fresh one when it is full.
   Result<OpenPackPtr> writable(PackKind kind);
   Result<void> seal(const OpenPackPtr& pack);
+  /// Of a pack that is not current any more and could not be synced.
+  void retire(const OpenPackPtr& pack);
+  bool takes_more(const OpenPackPtr& pack) const PFS_REQUIRES(mutex_);
 
   const std::string open_directory_;
   LocalDb& local_;
@@ -128,7 +133,7 @@ class PackSet {
   std::uint64_t next_number_ PFS_GUARDED_BY(mutex_) = 1;
   std::unordered_map<PackNumber, PackRow> opened_ PFS_GUARDED_BY(mutex_);  // what rows say of packs left open
   std::map<PackKind, OpenPackPtr> current_ PFS_GUARDED_BY(mutex_);
-  std::unordered_map<PackNumber, OpenPackPtr> open_ PFS_GUARDED_BY(mutex_);      // current ones, and those being sealed
+  std::unordered_map<PackNumber, OpenPackPtr> open_ PFS_GUARDED_BY(mutex_);      // current ones, those being sealed, retired ones
   std::map<PackNumber, Sealed> sealed_ PFS_GUARDED_BY(mutex_);
 };
 

@@ -20,7 +20,10 @@ Result<void> PackSet::seal_opened_until(Timestamp when) {
     }
   }
   // one that cannot be sealed now stays readable where it is, and is sealed at the next open
-  for (const auto& pack : aged) PFS_TRY(seal(pack));
+  for (const auto& pack : aged) {
+    if (pack->failed()) retire(pack);
+    else PFS_TRY(seal(pack));
+  }
   return {};
 }
 

@@ -40,7 +40,7 @@ Result<void> scan_records(const RefDb& refs, std::string_view prefix, Result<Rec
 Result<void> add_commit(const RefDb& refs, const CommitId& id, Seq since, RefSnapshot& snapshot, std::set<CommitId>& known) {
   if (known.contains(id)) return {};
   PFS_TRY_ASSIGN(const auto row, refs.get(commit_key(id)));
-  if (!row || row->version <= since) return {};  // dropped since, or an old one that HEAD was moved back to
+  if (!row || row->version <= since) return {};  // dropped since
   known.insert(id);
   snapshot.commits.push_back({id, sha256_tagged("pfs.commit.1", row->value)});
   return {};

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kFiles = 256;
 constexpr std::size_t kChunks = std::size_t{1} << 20U;
 constexpr std::size_t kHandedOver = std::size_t{256} << 10U;
+// A file with such a hole is cut no farther; smaller ones are cut like what else is written.
+constexpr std::uint64_t kHugeHole = std::uint64_t{1} << 30U;
 
 }  // namespace
 
@@ -35,6 +37,7 @@ class CutAhead::File {
   Epoch epoch;  // all its bytes were written in it; changed under the file's mutex too, so read under either
   const std::weak_ptr<LiveNode> node;
   std::optional<Epoch> changed_in;  // the first later epoch in which it was written
+  std::uint64_t written = 0;        // what `writes_` was with its last write
   std::uint64_t cut = 0;            // bytes, from its front
   std::uint64_t looked_at = 0;      // and so far it must stay as it is: while a piece is read and cut, to the end of that
   std::deque<Part> parts;
@@ -108,6 +111,7 @@ void CutAhead::wrote(LiveNode& file, std::uint64_t offset) {
     files_[file.file] = known;
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   }
+  known->written = ++writes_;
   if (known->closed || known->queued || state.size < known->cut + step_bytes_) return;
   known->queued = true;
   queue_.push_back(known);
@@ -136,6 +140,17 @@ void CutAhead::forget(FileId file) {
   if (found == files_.end()) return;
   auto known = found->second;
   drop(known);
+}
+
+CutAhead::FilePtr CutAhead::known(FileId file) {
+  Lock lock(mutex_);
+  const auto found = files_.find(file);
+  return found == files_.end() || found->second->changed_in ? nullptr : found->second;
+}
+
+std::uint64_t CutAhead::writes() {
+  Lock lock(mutex_);
+  return writes_;
 }
 
 void CutAhead::run() {
@@ -199,6 +214,12 @@ void CutAhead::step(const FilePtr& file) {
       if (file->closed || node->state.size < from + step_bytes_) return;
       length = static_cast<std::size_t>(std::min(node->state.size - from, step_bytes_ + Chunker::kMax));
       file->looked_at = from + length;
+    }
+    // the commit passes over a hole in no time, which here might be longer than what can ever be cut
+    if (const auto next = node->state.piece_at(from); std::holds_alternative<std::monostate>(next.source) && next.length >= kHugeHole) {
+      Lock lock(mutex_);
+      file->closed = true;
+      return;
     }
     pieces = node->state.pieces_of(from, length);
   }
@@ -270,17 +291,20 @@ void CutAhead::give_up(Session& session, const Error& error) {
   session_ = nullptr;
 }
 
-std::vector<CutChunk> CutAhead::take(FileId file, Epoch epoch, Sessions& used) {
+// Nothing is cut but what was written, and a piece counts only once it was looked at again under the file's mutex: so where no write
+// was told of since `writes` was asked for, all that was cut had been written by then, and is what it was.
+std::vector<CutChunk> CutAhead::take(FileId file, Epoch epoch, std::uint64_t writes, Sessions& used) {
   std::deque<File::Part> parts;
   std::shared_ptr<Session> session;
   {
     Lock lock(mutex_);
     const auto found = files_.find(file);
-    if (found == files_.end() || found->second->epoch > epoch) return {};
+    if (found == files_.end() || found->second->epoch > epoch || found->second->written > writes) return {};
     auto known = found->second;
     known->closed = true;
     while (known->stepping) asked_or_done_.wait(mutex_);
-    if (!known->changed_in || *known->changed_in > epoch) parts = std::move(known->parts);
+    const bool as_it_was = known->written <= writes && (!known->changed_in || *known->changed_in > epoch);
+    if (as_it_was) parts = std::move(known->parts);
     session = session_;
     drop(known);
   }

@@ -43,14 +43,23 @@ class CutAhead {
   void carried(LiveNode& file, Epoch epoch) PFS_EXCLUDES(mutex_);
   /// The file has no name any more.
   void forget(FileId file) PFS_EXCLUDES(mutex_);
+  /// What is still known of a file that is loaded again, for its node: whatever changes its bytes has to find it there. Null where
+  /// nothing is, or where nothing that is written from now on matters to it.
+  FilePtr known(FileId file) PFS_EXCLUDES(mutex_);
 
   /// Objects that were handed over together: they are stored, or all of them may not be.
   struct Session;
   using Sessions = std::set<std::shared_ptr<Session>>;
 
+  /// How many writes it was told of. Who walks the newest rows, which no epoch keeps apart from what is written meanwhile, asks
+  /// before the rows are fixed.
+  std::uint64_t writes() PFS_EXCLUDES(mutex_);
+  static constexpr std::uint64_t kAnyWrites = ~std::uint64_t{0};
+
   /// The chunks that the file begins with, as the commit of `epoch` has it; nothing is remembered of it afterwards. They
-  /// are there for the commit once flush() of what was added to `used` has succeeded.
-  std::vector<CutChunk> take(FileId file, Epoch epoch, Sessions& used) PFS_EXCLUDES(mutex_);
+  /// are there for the commit once flush() of what was added to `used` has succeeded. None where the file was written after the
+  /// first `writes` of all writes: what was cut may then be newer than what the caller reads.
+  std::vector<CutChunk> take(FileId file, Epoch epoch, std::uint64_t writes, Sessions& used) PFS_EXCLUDES(mutex_);
   /// What was handed over in these is stored, and durable no later than the next commit to the RefDb.
   Result<void> flush(const Sessions& used) PFS_EXCLUDES(mutex_);
 
@@ -74,6 +83,7 @@ class CutAhead {
   std::unordered_map<FileId, FilePtr> files_ PFS_GUARDED_BY(mutex_);
   std::deque<FilePtr> queue_ PFS_GUARDED_BY(mutex_);
   std::size_t remembered_ PFS_GUARDED_BY(mutex_) = 0;  // chunks, of all files
+  std::uint64_t writes_ PFS_GUARDED_BY(mutex_) = 0;    // to files that something is known of
   std::shared_ptr<Session> session_ PFS_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Session>> flushes_ PFS_GUARDED_BY(mutex_);
   bool stopping_ PFS_GUARDED_BY(mutex_) = false;

@@ -16,6 +16,9 @@ constexpr std::uint64_t kScratchBit = std::uint64_t{1} << 63U;
 // Numbers are reserved this many at a time, so that a crash never gives one out twice.
 constexpr std::uint64_t kReserve = 4096;
 
+// So many rows that nothing leads to are erased in one batch at the start.
+constexpr std::size_t kSweptAtOnce = 10'000;
+
 std::string first_scratch_key(std::string_view prefix) { return Encoder().raw(prefix).u64(kScratchBit).str(); }
 
 }  // namespace
@@ -177,18 +180,29 @@ Result<void> DeltaTrees::sweep() {
                                }));
     PFS_TRY(outcome);
   }
-  LocalBatch batch;
-  const auto collect = [&](Family family, std::string_view from, std::string_view to, std::size_t skip) {
-    return parts_.local->scan(family, from, to, [&, skip](std::string_view key, std::string_view) {
-      const auto number = Decoder(key.substr(skip)).u64();
-      if (!reached.contains(number)) batch.erase(family, std::string(key));
-      return true;
-    });
+  const auto erase_unreached = [&](Family family, std::string from, std::string_view to, std::size_t skip) -> Result<void> {
+    for (bool more = true; more;) {
+      more = false;
+      LocalBatch batch;
+      std::string rest;
+      PFS_TRY(parts_.local->scan(family, from, to, [&](std::string_view key, std::string_view) {
+        if (reached.contains(Decoder(key.substr(skip)).u64())) return true;
+        more = batch.changes.size() == kSweptAtOnce;
+        if (more) {
+          rest = key;
+          return false;
+        }
+        batch.erase(family, std::string(key));
+        return true;
+      }));
+      PFS_TRY(parts_.local->write(batch));
+      from = std::move(rest);
+    }
+    return {};
   };
-  PFS_TRY(collect(Family::kDelta, "", std::string(9, '\xff'), 0));
-  PFS_TRY(collect(Family::kInode, "D", "E", 1));
-  PFS_TRY(collect(Family::kInode, "I", "J", 1));
-  return parts_.local->write(batch);
+  PFS_TRY(erase_unreached(Family::kDelta, "", std::string(9, '\xff'), 0));
+  PFS_TRY(erase_unreached(Family::kInode, "D", "E", 1));
+  return erase_unreached(Family::kInode, "I", "J", 1);
 }
 
 Result<std::uint64_t> DeltaTrees::new_id(TreeInfo& info) {
@@ -213,13 +227,19 @@ NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
   });
 }
 
-// Rows and staged bytes of files that were unlinked and are no longer open, and of scratch trees that nobody holds.
+// Rows and staged bytes of files that were unlinked and are no longer open, of directories that were taken away, and of
+// scratch trees that nobody holds.
 void DeltaTrees::reap() {
+  while (reap_some()) {
+  }
+}
+
+bool DeltaTrees::reap_some() {
   std::vector<Leftover> leftovers;
   std::vector<NodePtr> trees;
   {
     Lock lock(leaf_);
-    if (leftovers_.empty() && dropped_trees_.empty() && !any_postponed_) return;
+    if (leftovers_.empty() && dropped_trees_.empty() && !any_postponed_) return false;
     leftovers.swap(leftovers_);
     trees.swap(dropped_trees_);
   }
@@ -227,6 +247,8 @@ void DeltaTrees::reap() {
     if (!done) spdlog::warn("rows of removed files stay until the next start: {}", done.error().message);
   };
   LocalBatch batch;
+  // nothing while all of it waits for a commit, which each change asks about
+  const auto write = [&] { return batch.empty() ? Result<void>() : parts_.local->write(batch); };
   Lock lock(mutex_);
   std::vector<FileId> gone;
   const Epoch frozen = last_frozen();
@@ -235,12 +257,13 @@ void DeltaTrees::reap() {
     postponed_.clear();
     postponed_for_ = frozen;
   }
+  if (can_drop_departed()) note(drop_departed(batch, leftovers));
   for (auto& leftover : leftovers) {
     files_.erase(leftover.file);
     if (auto done = drop_leftover(leftover, frozen, batch, gone); !done) note(done);
   }
-  any_postponed_ = !postponed_.empty();
-  const auto wrote = parts_.local->write(batch);  // whoever goes through the rows of the trees is not to meet those once more
+  any_postponed_ = !postponed_.empty() || !departed_.empty();
+  const auto wrote = write();  // whoever goes through the rows of the trees is not to meet those once more
   note(wrote);
   for (const auto file : gone) {
     if (wrote) {
@@ -259,7 +282,8 @@ void DeltaTrees::reap() {
     note(erase_rows(batch, Family::kInode, directory_begin(DirId(first)), directory_begin(DirId(end))));
     note(erase_rows(batch, Family::kInode, file_begin(FileId(first)), file_begin(FileId(end))));
   }
-  note(parts_.local->write(batch));
+  note(write());
+  return can_drop_departed();
 }
 
 Result<void> DeltaTrees::erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const {
@@ -454,6 +478,15 @@ std::string DeltaTrees::path_locked(const LiveNode& node) const {
 std::string DeltaTrees::path(const NodePtr& node) {
   Lock lock(mutex_);
   return path_locked(*node);
+}
+
+RepoPath DeltaTrees::repo_path(const NodePtr& node) {
+  Lock lock(mutex_);
+  std::vector<const LiveNode*> below;
+  for (const LiveNode* at = node.get(); at->parent; at = at->parent.get()) below.push_back(at);
+  RepoPath path;
+  for (auto at = below.rbegin(); at != below.rend(); ++at) path = std::move(path).joined((*at)->name);
+  return path;
 }
 
 Result<void> DeltaTrees::check_level(const LiveNode& directory, std::string_view name) {

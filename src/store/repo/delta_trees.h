@@ -78,6 +78,7 @@ class DeltaTrees final : public LiveTrees {
   Kind kind(const NodePtr& node) const override;
   bool writable(const NodePtr& node) const override;
   std::string path(const NodePtr& node) override;
+  RepoPath repo_path(const NodePtr& node) override;
   bool immutable(const NodePtr& node) const override;
 
   Result<NodePtr> lookup(const NodePtr& directory, std::string_view name) override;
@@ -189,10 +190,21 @@ class DeltaTrees final : public LiveTrees {
   Result<void> release_staging();
 
  private:
-  // A change of rows on its way: the batch, and what to take back when it cannot be written.
+  // A change of rows on its way: the batch, and the directories that it marked. Unless it is applied they are what they were
+  // before, whichever way it ends: none may seem to have rows that nobody wrote.
   struct Change {
+    struct Marked {
+      NodePtr directory;
+      bool had_number = false;
+      bool had_rows = false;
+    };
+    Change() = default;
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
+    ~Change();
+
     LocalBatch batch;
-    std::vector<NodePtr> marked;
+    std::vector<Marked> marked;
   };
   struct FoundRow {
     DeltaRow row;
@@ -204,6 +216,12 @@ class DeltaTrees final : public LiveTrees {
   struct Leftover {
     FileId file;
     FileState state;
+  };
+
+  // A directory that nothing leads to any more, with whatever it has in it.
+  struct Departed {
+    DirId directory;
+    std::string from;  // the first row that is not dropped yet
   };
 
   // What folding one branch has found so far.
@@ -249,6 +267,8 @@ class DeltaTrees final : public LiveTrees {
   static Result<void> check_level(const LiveNode& directory, std::string_view name);
   static Error too_deep(std::string_view name);
   void reap() PFS_EXCLUDES(mutex_);
+  /// Some of it, so that others have their turn; returns whether there is more that can be done now.
+  bool reap_some() PFS_EXCLUDES(mutex_);
   std::shared_ptr<LiveNode> new_node(Kind kind, const Attributes& attributes);
   Result<void> erase_rows(LocalBatch& batch, Family family, const std::string& begin, const std::string& end) const;
 
@@ -342,6 +362,8 @@ class DeltaTrees final : public LiveTrees {
   void end_overwrite(Overwrite& overwrite, bool done) PFS_REQUIRES(mutex_);
   void put_plain_row(const EntryPut& put, Change& change) PFS_REQUIRES(mutex_);
   Result<void> put_one(const EntryPut& put, Departure& departure, std::vector<NodePtr>& losers) PFS_REQUIRES(mutex_);
+  Result<std::vector<NodePtr>> put_entries_locked(std::span<const EntryPut> puts, std::span<const DirectoryChange> directories)
+      PFS_REQUIRES(mutex_);
   Result<std::vector<MovedLink>> open_moved_links(const NodePtr& node, const LiveNode& from, const LiveNode& to) PFS_REQUIRES(mutex_);
   Result<void> put_moved_links(const std::vector<MovedLink>& moved, const TreeInfo& from, Change& change) PFS_REQUIRES(mutex_);
   void end_moved_links(const std::vector<MovedLink>& moved, TreeInfo& from, TreeInfo& to, bool done) PFS_REQUIRES(mutex_);
@@ -371,7 +393,12 @@ class DeltaTrees final : public LiveTrees {
   // delta_trees_spool.cc
   bool wants_spool(const FileState& state, std::uint64_t size_after) const;
   Result<void> open_spool(LiveNode& file) PFS_REQUIRES(file.mutex);
-  Result<void> merge_spools(LiveNode& file, std::size_t first) PFS_REQUIRES(file.mutex);
+  /// Whether the file is to have fewer spools before it gets another.
+  bool wants_merge(const LiveNode& file) const PFS_REQUIRES(file.mutex);
+  /// Called with nothing held, by whoever is about to write.
+  Result<void> merge_spools(const NodePtr& file) PFS_EXCLUDES(mutex_);
+  Result<void> fill_merged(const FileState& state, Layer& merged) const;
+  Result<bool> replace_layers(LiveNode& file, const FileState& before, Layer merged) PFS_REQUIRES(file.mutex);
   Result<void> write_spooled(LiveNode& file, Spool& spool, std::uint64_t offset, std::span<const std::byte> bytes)
       PFS_REQUIRES(file.mutex);
   Result<void> fill_block(const FileState& state, Spool& spool, std::uint64_t block) const;
@@ -391,14 +418,25 @@ class DeltaTrees final : public LiveTrees {
   // delta_trees_staging.cc
   Result<void> settle_rows();
   Result<void> release_rows(FileId begin, FileId end) PFS_REQUIRES(mutex_);
-  Result<void> move_sparse(const std::vector<std::uint64_t>& segments);
-  // What a file would be with its bytes elsewhere; `to` is claimed, `from` is to be released once its row is put.
-  struct Moved {
-    FileState state;
-    Dropped from;
-    Dropped to;
+  Result<void> move_sparse(const std::vector<std::uint64_t>& segments) PFS_EXCLUDES(mutex_);
+  Result<std::set<FileId>> files_in(const std::vector<std::uint64_t>& segments) PFS_EXCLUDES(mutex_);
+  // Bytes of a file that were copied to elsewhere in the log. The copy is claimed, and the file's only once its row says so.
+  struct Copied {
+    FileId file;
+    std::uint64_t offset = 0;   // in the file
+    std::vector<Extent> from;   // side by side
+    StagedAt to;
+    std::uint64_t length = 0;
+    bool placed = false;
   };
-  Result<Moved> move_extents(FileId file, const FileState& state, const std::vector<std::uint64_t>& segments);
+  /// Shape: false where nothing may be moved now.
+  Result<bool> copy_staged(FileId file, const std::vector<std::uint64_t>& segments, std::vector<Copied>& copies) PFS_EXCLUDES(mutex_);
+  /// Nothing where it has none that may be touched.
+  Result<std::optional<FileState>> movable_state(FileId file) PFS_REQUIRES(mutex_);
+  Result<void> copy_run(const FileState& state, Epoch epoch, Copied run, std::vector<Copied>& copies);
+  Result<void> place_copies(std::vector<Copied>& copies) PFS_EXCLUDES(mutex_);
+  static bool take_copies(FileState& state, std::span<Copied> copies);
+  Result<void> put_copies(FileId file, std::span<Copied> copies) PFS_EXCLUDES(mutex_);
   void seal_below(LiveNode& directory) PFS_REQUIRES(mutex_);
 
   // delta_trees_finish.cc
@@ -409,6 +447,7 @@ class DeltaTrees final : public LiveTrees {
     std::unordered_map<FileId, Entry> linked;  // files with several names are cut once
     CutAhead::Sessions cut_ahead;              // what they had been cut into before is stored by these
     std::size_t level = 0;
+    std::uint64_t writes = CutAhead::kAnyWrites;  // for CutAhead::take(): not every write, where the epoch is kNewest
   };
   struct WalkedDirectory {
     Subtree subtree;
@@ -445,6 +484,13 @@ class DeltaTrees final : public LiveTrees {
   std::vector<NodePtr> loaded_below(const NodePtr& root) const PFS_REQUIRES(mutex_);
   Epoch last_frozen() const PFS_REQUIRES(mutex_);
   Result<void> drop_rows_below(DirId directory, LocalBatch& batch, std::vector<Leftover>& leftovers) PFS_REQUIRES(mutex_);
+  /// A file that loses its name with the directory that it is in.
+  Result<void> drop_with_directory(FileId file, std::vector<Leftover>& leftovers) PFS_REQUIRES(mutex_);
+  void depart(LiveNode& directory) PFS_REQUIRES(mutex_);
+  /// Whether there are directories in `departed_` whose rows no commit that is being made needs.
+  bool can_drop_departed() const PFS_REQUIRES(mutex_);
+  /// Some rows of one of them; those of the directories below follow.
+  Result<void> drop_departed(LocalBatch& batch, std::vector<Leftover>& leftovers) PFS_REQUIRES(mutex_);
   /// Appends to `gone` what is dropped once `batch` is written.
   Result<void> drop_leftover(Leftover& leftover, Epoch frozen, LocalBatch& batch, std::vector<FileId>& gone) PFS_REQUIRES(mutex_);
 
@@ -482,7 +528,8 @@ class DeltaTrees final : public LiveTrees {
   // what a destructor, which may run anywhere, leaves to be done by the next call
   std::vector<Leftover> postponed_ PFS_GUARDED_BY(mutex_);  // until `postponed_for_` is not the newest frozen epoch any more
   Epoch postponed_for_ PFS_GUARDED_BY(mutex_);
-  std::atomic<bool> any_postponed_{false};  // so that most calls need no lock
+  std::map<Epoch, std::vector<Departed>> departed_ PFS_GUARDED_BY(mutex_);  // by when: what is frozen before needs their rows
+  std::atomic<bool> any_postponed_{false};  // or departed; so that most calls need no lock
   mutable Mutex leaf_{LockRank::kLeaf};
   std::unordered_set<NodePtr> stale_ PFS_GUARDED_BY(leaf_);  // files whose rows lag behind
   std::vector<NodePtr> dropped_trees_ PFS_GUARDED_BY(leaf_);

@@ -45,12 +45,13 @@ Result<void> DeltaTrees::change_attributes(const NodePtr& node, const std::funct
     xattrs_before = node->state.xattrs;
     edit(node->state.attributes, node->state.xattrs);
   }
-  PFS_TRY(put_names(*node, change));
-  if (auto applied = apply(change); !applied) {
+  auto done = put_names(*node, change);
+  if (done) done = apply(change);
+  if (!done) {
     Lock lock(node->mutex);
     node->state.attributes = before;
     node->state.xattrs = xattrs_before;
-    return applied;
+    return done;
   }
   {
     Lock lock(node->mutex);

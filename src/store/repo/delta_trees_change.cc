@@ -13,13 +13,13 @@ Result<void> DeltaTrees::mark_directory(LiveNode& directory, Change& change) {
   if (directory.directory && directory.marked.value() == epoch_) return {};
   LiveNode& root = root_of(directory);
   if (directory.parent) PFS_TRY(mark_directory(*directory.parent, change));
+  change.marked.push_back({directory.shared_from_this(), static_cast<bool>(directory.directory), directory.has_rows});
   if (!directory.directory) {
     PFS_TRY_ASSIGN(const auto number, new_id(*root.info));
     directory.directory = DirId(number);
   }
   directories_.put(directory.directory, directory.shared_from_this());
   const Epoch epoch(epoch_);
-  change.marked.push_back(directory.shared_from_this());
   directory.marked = epoch;
   directory.has_rows = true;
   put_directory_row(directory, change);
@@ -92,11 +92,19 @@ Result<void> DeltaTrees::put_name(LiveNode& directory, std::string_view name, Li
 }
 
 Result<void> DeltaTrees::apply(Change& change) {
-  auto wrote = parts_.local->write(change.batch);
-  if (!wrote) {
-    for (const auto& node : change.marked) node->marked = {};  // the next change puts their rows again
+  PFS_TRY(parts_.local->write(change.batch));
+  change.marked.clear();
+  return {};
+}
+
+// The next change puts their rows again. A branch's root keeps no number either: the branch's row would name a directory
+// that has none.
+DeltaTrees::Change::~Change() {
+  for (const auto& [directory, had_number, had_rows] : marked) {
+    directory->marked = {};
+    directory->has_rows = had_rows;
+    if (!had_number) directory->directory = {};
   }
-  return wrote;
 }
 
 void DeltaTrees::note_change(LiveNode& node) {
@@ -172,11 +180,12 @@ Result<NodePtr> DeltaTrees::make(const NodePtr& directory, std::string_view name
       PFS_TRY(write_ready(*node, 0, as_bytes(request.target)));
     }
   }
-  PFS_TRY(put_name(*directory, name, *node, change));
-  if (auto applied = apply(change); !applied) {
+  auto done = put_name(*directory, name, *node, change);
+  if (done) done = apply(change);
+  if (!done) {
     Lock file_lock(node->mutex);
-    node->file = {};
-    return std::move(applied).error();
+    node->link = NodeState::kRemoved;  // what was staged of it goes with the node
+    return std::move(done).error();
   }
   directory->children.put(node->name, node);
   if (node->file) files_.put(node->file, node);

@@ -156,6 +156,7 @@ Result<void> DeltaTrees::write(const NodePtr& file, std::uint64_t offset, std::s
   for (bool cleared = false;;) {
     clear_if_wanted();
     PFS_TRY(prepare_write(file));
+    if (!cleared) PFS_TRY(merge_spools(file));
     Result<void> written;
     {
       Lock lock(file->mutex);
@@ -171,6 +172,7 @@ Result<std::uint64_t> DeltaTrees::append(const NodePtr& file, std::span<const st
   for (bool cleared = false;;) {
     clear_if_wanted();
     PFS_TRY(prepare_write(file));
+    if (!cleared) PFS_TRY(merge_spools(file));
     std::uint64_t offset = 0;
     Result<void> written;
     {

@@ -113,6 +113,12 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezi
   auto& batch = change.batch;
   batch.put(Family::kInode, counters_key(), CountersRow{Epoch(epoch.value() + 1), reserved_id_}.encode());
   std::vector<std::shared_ptr<TreeInfo>> infos;
+  const auto thaw_all = [&infos] {
+    for (const auto& info : infos) {
+      info->open = info->frozen->commit;
+      info->frozen.reset();
+    }
+  };
   for (const auto& [ref, one] : frozen) {
     PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
     root->info->frozen = one.under;
@@ -124,8 +130,13 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezi
     root->info->open = one.under.next;
     infos.push_back(root->info);
     if (!root->directory) {  // nothing was ever changed in it
-      PFS_TRY_ASSIGN(const auto number, new_id(*root->info));
-      root->directory = DirId(number);
+      auto number = new_id(*root->info);
+      if (!number) {
+        thaw_all();
+        return std::move(number).error();
+      }
+      change.marked.push_back({root, false, root->has_rows});
+      root->directory = DirId(*number);
       directories_.put(root->directory, root);
       batch.put(Family::kInode, directory_key(root->directory, epoch),
                 DirectoryRow{root->base, root->attributes, root->xattrs}.encode());
@@ -133,10 +144,7 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezi
     put_branch_row(*root, batch);
   }
   if (auto wrote = apply(change); !wrote) {
-    for (const auto& info : infos) {
-      info->open = info->frozen->commit;
-      info->frozen.reset();
-    }
+    thaw_all();
     return std::move(wrote).error();
   }
   for (const auto& info : infos) {
@@ -195,18 +203,22 @@ Result<Subtree> DeltaTrees::snapshot(const NodePtr& node) {
   DirId directory;
   Subtree base;
   std::unique_ptr<LocalDb::Snapshot> at;
+  std::uint64_t writes = 0;
   {
     Lock lock(mutex_);
     if (!node->is_directory()) return Error{Code::kNotDirectory, fmt::format("{}: not a directory", path_locked(*node))};
     if (!node->has_rows) return node->base;
+    writes = cut_ahead_->writes();  // before any row is fixed: a write that is not among them may be in none
     PFS_TRY(flush_rows());
     seal_below(*node);
     directory = node->directory;
     base = node->base;
     at = parts_.local->snapshot();
   }
+  PFS_FAULT_POINT("store.snapshot.taken");
   ObjectWriter writer(*parts_.objects);
   WalkContext context{kNewest, at.get(), &writer, {}, {}};
+  context.writes = writes;
   PFS_TRY_ASSIGN(const auto found, walk_directory(context, directory, base, owner_of_root("")));
   PFS_TRY(cut_ahead_->flush(context.cut_ahead));
   PFS_TRY(writer.flush());
@@ -236,7 +248,7 @@ Result<Entry> DeltaTrees::walk_file(WalkContext& context, FileRows& rows, FileId
   entry.link_id = state.link_id;
   if (state.attributes.kind == Kind::kFile || state.attributes.kind == Kind::kSymlink) {
     PFS_TRY_ASSIGN(entry.content, finish_file(state, *staging_, *parts_.contents, *context.writer, owner,
-                                               cut_ahead_->take(file, context.epoch, context.cut_ahead)));
+                                               cut_ahead_->take(file, context.epoch, context.writes, context.cut_ahead)));
   }
   if (entry.link_id != 0) context.linked[file] = entry;
   return entry;

@@ -32,21 +32,24 @@ Result<void> DeltaTrees::fold(const BranchRef& ref, const Subtree& root, const D
   FoldContext context{epoch, {}};
   PFS_TRY(fold_directory(context, top, root));
   PFS_FAULT_POINT("store.fold.before_branch_row");
-  Lock lock(mutex_);
-  PFS_TRY_ASSIGN(const auto node, branch_root_locked(ref));
-  node->info->frozen.reset();
-  node->info->frozen_joined.clear();
-  node->info->head = head;
-  node->info->links = links;
-  LocalBatch batch;
-  Dropped dropped;
-  FoldingFiles folding;
-  for (const auto& [file, link] : context.linked) folding.add(files_.find(file));
-  PFS_TRY(fold_links(*node->info, context, batch, dropped));
-  put_branch_row(*node, batch);
-  PFS_TRY(parts_.local->write(batch));
-  for (const auto& [file, link] : context.linked) close_folded(file, link.content, epoch);
-  release(dropped);
+  {
+    Lock lock(mutex_);
+    PFS_TRY_ASSIGN(const auto node, branch_root_locked(ref));
+    node->info->frozen.reset();
+    node->info->frozen_joined.clear();
+    node->info->head = head;
+    node->info->links = links;
+    LocalBatch batch;
+    Dropped dropped;
+    FoldingFiles folding;
+    for (const auto& [file, link] : context.linked) folding.add(files_.find(file));
+    PFS_TRY(fold_links(*node->info, context, batch, dropped));
+    put_branch_row(*node, batch);
+    PFS_TRY(parts_.local->write(batch));
+    for (const auto& [file, link] : context.linked) close_folded(file, link.content, epoch);
+    release(dropped);
+  }
+  reap();  // what was removed meanwhile and waited for this commit
   return {};
 }
 

@@ -1,28 +1,16 @@
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
-#include "store/chunk/chunker.h"
-#include "store/chunk/sha256.h"
 #include "store/repo/delta_trees.h"
 
 namespace pfs::store {
 
 namespace {
 
-// How much of a file is looked at in one go: its mutex is held meanwhile, and each piece copied.
-constexpr std::uint64_t kFirstLook = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kLongestLook = std::uint64_t{1} << 30U;
-
 // A long hole is cut into the one chunk that zeros always make, but for its two ends. So holes are found by a digest.
-bool is_hole(const ChunkRun& run) {
-  static const ChunkRun zeros = [] {
-    const std::string most(Chunker::kMax, '\0');
-    const std::size_t length = Chunker::cut(most);
-    return ChunkRun{sha256(std::string_view(most).substr(0, length)), static_cast<std::uint32_t>(length)};
-  }();
-  return run.length == zeros.length && run.digest == zeros.digest;
-}
+bool is_hole(const ChunkRun& run) { return run.length == chunk_of_zeros().length && run.digest == chunk_of_zeros().digest; }
 
 // In [from, end) of a finished content.
 Result<std::optional<std::uint64_t>> seek_content(const ContentReader& contents, const Content& content, std::uint64_t from,
@@ -56,18 +44,17 @@ Result<std::optional<std::uint64_t>> seek_piece(const ContentReader& contents, c
 Result<std::optional<std::uint64_t>> DeltaTrees::seek(const NodePtr& file, std::uint64_t offset, Seek wanted) {
   if (file->is_directory()) return Error{Code::kIsDirectory, fmt::format("{}: is a directory", path(file))};
   std::uint64_t size = 0;
-  for (std::uint64_t at = offset, look = kFirstLook;; at += look, look = std::min(2 * look, kLongestLook)) {
-    std::vector<FileState::Piece> pieces;
+  for (std::uint64_t at = offset;;) {
+    FileState::Piece piece;
     {
       Lock lock(file->mutex);
       size = file->state.size;
       if (at >= size) break;
-      pieces = file->state.pieces_of(at, look);
+      piece = file->state.piece_at(at);
     }
-    for (const auto& piece : pieces) {
-      PFS_TRY_ASSIGN(const auto found, seek_piece(*parts_.contents, piece, wanted));
-      if (found) return found;
-    }
+    PFS_TRY_ASSIGN(const auto found, seek_piece(*parts_.contents, piece, wanted));
+    if (found) return found;
+    at += piece.length;
   }
   return wanted == Seek::kHole && offset < size ? std::optional(size) : std::nullopt;
 }

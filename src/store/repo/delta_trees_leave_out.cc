@@ -79,10 +79,7 @@ Result<DeltaTrees::LeftOut> DeltaTrees::leave_out(const std::map<BranchRef, Free
     auto files = being_written(root, *one.leave_out);
     for (const auto& file : files) {
       putting.add(file);
-      if (auto left = leave_out(*file, change); !left) {
-        for (const auto& node : change.marked) node->marked = {};  // the next change puts their rows again
-        return std::move(left).error();
-      }
+      PFS_TRY(leave_out(*file, change));
     }
     if (!files.empty()) left_out[ref] = std::move(files);
   }

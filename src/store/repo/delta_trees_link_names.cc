@@ -16,6 +16,12 @@ Result<DeltaTrees::Departure> DeltaTrees::open_departure(const NodePtr& director
   const bool tree_has_links = !info.open_links.empty() || info.links != empty_subtree().root;
   if (!tree_has_links) {
     departure.node = directory->children.find(std::string(name));
+    if (departure.node || !with_content || !directory->has_rows) return departure;
+    // what is staged of it is given up with it, also where nobody has loaded it
+    PFS_TRY_ASSIGN(const auto row, newest_row(directory->directory, name));
+    if (row && (std::holds_alternative<FileId>(row->row.what) || std::holds_alternative<DirId>(row->row.what))) {
+      PFS_TRY_ASSIGN(departure.node, attach(directory, name, *row));
+    }
     return departure;
   }
   auto found = lookup_locked(directory, name);
@@ -47,7 +53,8 @@ Result<DeltaTrees::Departure> DeltaTrees::open_departure(const NodePtr& director
   return departure;
 }
 
-// The rows of the names that stay. A file with one name left is an ordinary file again.
+// The rows of the names that stay. A file with one name left is an ordinary file again. Those that go with a directory lead
+// to it no more: it may live on by the others, and is not to be dropped with what is in the directory.
 Result<void> DeltaTrees::put_departure(const Departure& departure, TreeInfo& info, Change& change) {
   for (const auto& going : departure.links) {
     const auto& link = info.open_links.at(going.id);
@@ -58,6 +65,11 @@ Result<void> DeltaTrees::put_departure(const Departure& departure, TreeInfo& inf
       if (left == 1) going.node->state.link_id = 0;
     }
     if (left > 0) PFS_TRY(put_link(*going.node, link, &going.names, change));
+    if (!departure.node->is_directory()) continue;
+    for (const auto& at : going.names) {
+      change.batch.put(Family::kDelta, delta_key(at.directory->directory, at.name, Epoch(epoch_)),
+                       DeltaRow{DeltaRow::Tombstone{}}.encode());
+    }
   }
   return {};
 }
@@ -92,6 +104,7 @@ void DeltaTrees::end_departure(const Departure& departure, TreeInfo& info, LiveN
     if (going.node->links == 0) lose_name(*going.node, NodeState::kRemoved);
   }
   if (departure.links.empty() || departure.node->is_directory()) lose_name(*departure.node, NodeState::kRemoved);
+  if (departure.node->is_directory()) depart(*departure.node);
   directory.children.erase(std::string(name));
 }
 

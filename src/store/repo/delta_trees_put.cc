@@ -126,7 +126,17 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
                                                      std::span<const DirectoryChange> directories) {
   reap();
   for (const auto& put : puts) PFS_TRY(check_entry_name(put.name));
-  Lock lock(mutex_);
+  std::vector<NodePtr> losers;
+  {
+    Lock lock(mutex_);
+    PFS_TRY_ASSIGN(losers, put_entries_locked(puts, directories));
+  }
+  reap();  // what was in a directory is for whoever took it away to clear up
+  return losers;
+}
+
+Result<std::vector<NodePtr>> DeltaTrees::put_entries_locked(std::span<const EntryPut> puts,
+                                                            std::span<const DirectoryChange> directories) {
   const auto is_held = [](const auto& one) { return root_of(*one.directory).info->held; };
   while (std::any_of(puts.begin(), puts.end(), is_held) || std::any_of(directories.begin(), directories.end(), is_held)) {
     released_.wait(mutex_);
@@ -165,10 +175,10 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
       overwrite.number = FileId(number);
     }
   }
+  for (const auto& changed : directories) PFS_TRY(mark_directory(*changed.directory, change));
   std::vector<Attributes> before;
   for (const auto& changed : directories) {
     before.push_back(changed.directory->attributes);
-    PFS_TRY(mark_directory(*changed.directory, change));
     auto& attributes = changed.directory->attributes;
     attributes.mode = changed.mode & kPermissionBits;
     attributes.mtime = changed.mtime;
@@ -252,7 +262,11 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
   if (done) done = put_name(*directory, name, *node, change);
   if (done) done = apply(change);
   end_departure(departure, info, *directory, name, done.has_value());
-  PFS_TRY(std::move(done));
+  if (!done) {
+    Lock node_lock(node->mutex);
+    node->link = NodeState::kRemoved;  // what it has claimed goes with the node
+    return std::move(done).error();
+  }
   directory->children.put(node->name, node);
   files_.put(node->file, node);
   note_change(*directory);

@@ -103,6 +103,7 @@ Result<NodePtr> DeltaTrees::attach(const NodePtr& directory, std::string_view na
       // both rows must be of this epoch for a write to go ahead without putting them again
       node->marked = std::min(found.epoch, newest->first);
       node->state = std::move(state);
+      node->cut_ahead = cut_ahead_->known(*file);
       if (const auto id = node->state.link_id; id != 0) {
         auto& info = *root_of(*directory).info;
         PFS_TRY_ASSIGN(node->links, count_names(info, id));

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kMaxOrphansTold = 4000;
 constexpr std::size_t kMaxOrphansLookedAt = 2 * kMaxOrphansTold;
 constexpr std::size_t kMaxLookedAtBelow = 2000;  // below the top: for walks that do not begin there
+constexpr std::size_t kNamesDroppedAtOnce = 1000;
 
 }  // namespace
 
@@ -94,23 +95,98 @@ Result<void> DeltaTrees::drop_rows_below(DirId directory, LocalBatch& batch, std
                                return true;
                              }));
   PFS_TRY(std::move(outcome));
-  for (const auto file : files) {
-    if (const NodePtr loaded = files_.find(file)) {
-      unnamed_.emplace(file, false);
-      Lock lock(loaded->mutex);
-      if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
-      continue;
-    }
-    PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
-    if (!newest) continue;
-    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
-    if (unnamed_.emplace(file, false).second) leftovers.push_back({file, std::move(state)});  // else met by another of its names
-  }
+  for (const auto file : files) PFS_TRY(drop_with_directory(file, leftovers));
   for (const auto below : directories) {
     PFS_TRY(drop_rows_below(below, batch, leftovers));
     PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(below), directory_end(below)));
     directories_.erase(below);
   }
+  return {};
+}
+
+Result<void> DeltaTrees::drop_with_directory(FileId file, std::vector<Leftover>& leftovers) {
+  cut_ahead_->forget(file);
+  if (const NodePtr loaded = files_.find(file)) {
+    unnamed_.emplace(file, false);
+    Lock lock(loaded->mutex);
+    if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
+    loaded->stale_row = false;
+    Lock leaf(leaf_);
+    stale_.erase(loaded);
+    return {};
+  }
+  PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
+  if (!newest) return {};
+  PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second));
+  if (unnamed_.emplace(file, false).second) leftovers.push_back({file, std::move(state)});  // else met by another of its names
+  return {};
+}
+
+// What is in a directory goes with it, and so do its rows. A commit that was frozen before may still find its way by them; one
+// that is frozen later has the directory no more.
+void DeltaTrees::depart(LiveNode& directory) {
+  if (!directory.has_rows) return;
+  departed_[Epoch(epoch_)].push_back({directory.directory, delta_directory_begin(directory.directory)});
+  any_postponed_ = true;
+  directories_.erase(directory.directory);  // no commit is to become the base of what somebody still has open
+  directory.has_rows = false;
+  directory.base = empty_subtree();
+}
+
+bool DeltaTrees::can_drop_departed() const {
+  if (departed_.empty()) return false;
+  Epoch first = kNewest;
+  for (const auto& [ref, root] : branches_) {
+    if (root->info->frozen) first = std::min(first, root->info->frozen->epoch);
+  }
+  for (const auto& [ref, row] : branch_rows_) {
+    if (row.frozen) first = std::min(first, row.frozen->epoch);
+  }
+  return departed_.begin()->first <= first;
+}
+
+// Only a name's newest row is followed, as in drop_rows_below().
+Result<void> DeltaTrees::drop_departed(LocalBatch& batch, std::vector<Leftover>& leftovers) {
+  const auto first = departed_.begin();
+  const Epoch since = first->first;
+  const Departed going = std::move(first->second.back());
+  first->second.pop_back();
+  if (first->second.empty()) departed_.erase(first);
+  std::vector<FileId> files;
+  std::vector<DirId> directories;
+  std::optional<std::string> last_name;
+  std::optional<std::string> rest;
+  std::size_t names = 0;
+  Result<void> outcome;
+  PFS_TRY(parts_.local->scan(Family::kDelta, going.from, delta_directory_end(going.directory),
+                             [&](std::string_view key, std::string_view value) {
+                               auto parsed = parse_delta_key(key);
+                               auto row = parsed ? DeltaRow::decode(value, "") : Result<DeltaRow>(parsed.error());
+                               if (!row) {
+                                 outcome = std::move(row).error();
+                                 return false;
+                               }
+                               const bool newest = last_name != parsed->name;
+                               if (newest && ++names > kNamesDroppedAtOnce) {
+                                 rest = key;
+                                 return false;
+                               }
+                               batch.erase(Family::kDelta, std::string(key));
+                               if (!newest) return true;
+                               last_name = std::move(parsed->name);
+                               if (const auto* below = std::get_if<DirId>(&row->what)) directories.push_back(*below);
+                               if (const auto* file = std::get_if<FileId>(&row->what)) files.push_back(*file);
+                               return true;
+                             }));
+  PFS_TRY(std::move(outcome));
+  if (rest) {
+    departed_[since].push_back({going.directory, *std::move(rest)});
+  } else {
+    directories_.erase(going.directory);
+    PFS_TRY(erase_rows(batch, Family::kInode, directory_begin(going.directory), directory_end(going.directory)));
+  }
+  for (const auto below : directories) departed_[since].push_back({below, delta_directory_begin(below)});
+  for (const auto file : files) PFS_TRY(drop_with_directory(file, leftovers));
   return {};
 }
 

@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/fault.h"
 #include "store/repo/delta_trees.h"
 
-// Files that are staged in spools. Every write here is under the file's mutex.
+// Files that are staged in spools. Every write here is under the file's mutex, but for those into a spool that nobody has yet.
 //
 // A file gets a spool as a new layer over what the log has of it, so nothing is copied, and what an fsync made durable stays
 // where it is. A row tells of the spool before a byte goes into it; from then on the spool itself tells its size and which
@@ -12,6 +15,15 @@
 // into the row at once.
 
 namespace pfs::store {
+
+namespace {
+
+// The first of the layers of `epoch`, which is the newest one.
+std::vector<Layer>::const_iterator first_layer(const FileState& state, Epoch epoch) {
+  return std::find_if(state.layers.begin(), state.layers.end(), [&](const Layer& layer) { return layer.epoch >= epoch; });
+}
+
+}  // namespace
 
 bool DeltaTrees::wants_spool(const FileState& state, std::uint64_t size_after) const {
   const auto& limits = staging_->limits();
@@ -22,10 +34,6 @@ bool DeltaTrees::wants_spool(const FileState& state, std::uint64_t size_after) c
 
 Result<void> DeltaTrees::open_spool(LiveNode& file) {
   auto& state = file.state;
-  std::size_t first = state.layers.size();
-  std::size_t spools = 0;
-  for (; first > 0 && state.layers[first - 1].epoch == file.marked; --first) spools += state.layers[first - 1].spool_number != 0;
-  if (spools >= staging_->limits().spool_layers) return merge_spools(file, first);
   PFS_TRY(staging_->admit(1));
   PFS_TRY_ASSIGN(const auto spool, staging_->spools().make());
   Result<void> ready = spool->resize(state.size);
@@ -46,46 +54,92 @@ Result<void> DeltaTrees::open_spool(LiveNode& file) {
   return fault_point("store.spool.opened");
 }
 
-// What the layers of this epoch show becomes one spool. Frozen layers stay: their commit reads them.
-Result<void> DeltaTrees::merge_spools(LiveNode& file, std::size_t first) {
-  auto& state = file.state;
-  const StagingLog::Pin pin(*staging_);
-  FileState merged = state;
-  merged.layers.erase(merged.layers.begin() + static_cast<std::ptrdiff_t>(first), merged.layers.end());
+bool DeltaTrees::wants_merge(const LiveNode& file) const {
+  const auto& state = file.state;
+  if (!ready_for_write(file) || state.writable_spool(file.marked) != nullptr || !wants_spool(state, state.size)) return false;
+  const auto spools = std::count_if(first_layer(state, file.marked), state.layers.end(),
+                                    [](const Layer& layer) { return layer.spool_number != 0; });
+  return static_cast<std::size_t>(spools) >= staging_->limits().spool_layers;
+}
+
+// What the layers of this epoch show becomes one spool. Frozen layers stay: their commit reads them. What was merged may have been
+// synced, so the spool is before a row names it alone; nothing is held meanwhile, and a file that was changed has one spool more.
+Result<void> DeltaTrees::merge_spools(const NodePtr& file) {
+  std::optional<StagingLog::Pin> pin;
+  FileState before;
+  Epoch epoch;
+  {
+    Lock lock(file->mutex);
+    if (!wants_merge(*file)) return {};
+    pin.emplace(*staging_);
+    before = file->state;
+    epoch = file->marked;
+  }
   PFS_TRY_ASSIGN(const auto spool, staging_->spools().make());
-  merged.add_spool(file.marked, spool);
-  const auto copy = [&]() PFS_REQUIRES(file.mutex) -> Result<void> {
-    PFS_TRY(spool->resize(state.size));
-    for (std::size_t at = first; at < state.layers.size(); ++at) {
-      const Layer& layer = state.layers[at];
-      merged.layers.back().limit = std::min(merged.layers.back().limit, layer.limit);
-      const auto fill = [&](std::uint64_t begin, std::uint64_t end) -> Result<void> {
-        for (auto block = begin / spool->block(); block * spool->block() < std::min(end, state.size); ++block) {
-          if (spool->valid(block)) continue;
-          PFS_TRY(staging_->admit(spool->block()));
-          PFS_TRY(fill_block(state, *spool, block));
-        }
-        return {};
-      };
-      for (const auto& [offset, extent] : layer.extents) PFS_TRY(fill(offset, offset + extent.length));
-      constexpr std::uint64_t kStep = std::uint64_t{64} << 20U;
-      for (std::uint64_t from = 0; layer.spool && from < state.size; from += kStep) {
-        for (const auto& [begin, end] : layer.spool->valid_ranges(from, std::min(state.size, from + kStep))) PFS_TRY(fill(begin, end));
-      }
+  Layer merged{epoch, before.size, {}, spool->number(), spool};
+  auto done = fill_merged(before, merged);
+  if (done) done = spool->sync();
+  bool taken = false;
+  if (done) {
+    Lock lock(file->mutex);
+    if (begin_write(file)) {
+      auto replaced = replace_layers(*file, before, std::move(merged));
+      if (replaced) taken = *replaced;
+      else done = std::move(replaced).error();
     }
-    spool->note_replaces();
-    std::swap(state, merged);
-    auto flushed = flush_row(file);
-    if (!flushed) std::swap(state, merged);
-    return flushed;
+  }
+  if (!taken) staging_->spools().release(spool->number(), 1);
+  if (!done && done.error().code == Code::kNoSpace) return {};  // what is written may need less
+  PFS_TRY(std::move(done));
+  return fault_point("store.spool.merged");
+}
+
+// Needs no lock: none of these layers is written to any more.
+Result<void> DeltaTrees::fill_merged(const FileState& state, Layer& merged) const {
+  Spool& spool = *merged.spool;
+  PFS_TRY(spool.resize(state.size));
+  const auto fill = [&](std::uint64_t begin, std::uint64_t end) -> Result<void> {
+    for (auto block = begin / spool.block(); block * spool.block() < std::min(end, state.size); ++block) {
+      if (spool.valid(block)) continue;
+      PFS_TRY(staging_->admit(spool.block()));
+      PFS_TRY(fill_block(state, spool, block));
+    }
+    return {};
   };
-  if (auto copied = copy(); !copied) {
-    staging_->spools().release(spool->number(), 1);
-    return copied;
+  for (auto layer = first_layer(state, merged.epoch); layer != state.layers.end(); ++layer) {
+    merged.limit = std::min(merged.limit, layer->limit);
+    for (const auto& [offset, extent] : layer->extents) PFS_TRY(fill(offset, offset + extent.length));
+    constexpr std::uint64_t kStep = std::uint64_t{64} << 20U;
+    const auto next = [&](std::uint64_t from) { return layer->spool ? layer->spool->next_valid(from) : Spool::kNone; };
+    for (auto from = next(0); from < state.size; from = next(from + kStep)) {
+      for (const auto& [begin, end] : layer->spool->valid_ranges(from, std::min(state.size, from + kStep))) PFS_TRY(fill(begin, end));
+    }
+  }
+  return {};
+}
+
+// Where the file's layers of that epoch are still those of `before`. Shape: whether they were.
+Result<bool> DeltaTrees::replace_layers(LiveNode& file, const FileState& before, Layer merged) {
+  auto& state = file.state;
+  const auto first = static_cast<std::size_t>(first_layer(state, merged.epoch) - state.layers.begin());
+  const auto begin = state.layers.begin() + static_cast<std::ptrdiff_t>(first);
+  if (file.marked != merged.epoch || state.size != before.size ||
+      !std::equal(begin, state.layers.end(), first_layer(before, merged.epoch), before.layers.end())) {
+    return false;
+  }
+  std::vector<Layer> replaced(std::make_move_iterator(begin), std::make_move_iterator(state.layers.end()));
+  state.layers.erase(begin, state.layers.end());
+  const auto overwritten = std::exchange(state.overwritten, 0);
+  state.layers.push_back(std::move(merged));
+  if (auto flushed = flush_row(file); !flushed) {
+    state.layers.pop_back();
+    std::move(replaced.begin(), replaced.end(), std::back_inserter(state.layers));
+    state.overwritten = overwritten;
+    return std::move(flushed).error();
   }
   file.rows_unsynced = true;
-  for (std::size_t at = first; at < merged.layers.size(); ++at) merged.layers[at].each_staged(dropper());
-  return fault_point("store.spool.merged");
+  for (const auto& layer : replaced) layer.each_staged(dropper());
+  return true;
 }
 
 // Writes into a block that is not valid yet what the file shows there, whole, so that the block is right at every moment:

@@ -1,5 +1,9 @@
 #include <algorithm>
-#include <unordered_set>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
@@ -9,6 +13,14 @@
 // fsync, what rows say of staged bytes after a restart, and clearing staging up.
 
 namespace pfs::store {
+
+namespace {
+
+// What is copied before it is synced and taken over: a sync for so much.
+constexpr std::uint64_t kMovedBytesAtOnce = std::uint64_t{8} << 20U;
+constexpr std::size_t kMovedRunsAtOnce = 4096;
+
+}  // namespace
 
 // What a power cut may bring back: rows of the database up to some moment, records of the log whose checksum holds, blocks
 // of spools that were written back. A row may then be newer than the bytes it refers to, never older than what this
@@ -112,15 +124,35 @@ bool DeltaTrees::clear_for_room() {
   return staging_->usage().bytes < usage.bytes;  // else readers keep all of it
 }
 
-// File by file, so that nobody waits for long. Not while a commit is being finished: its rows refer to the same bytes and
-// do not change.
+// Rows lead to copies only once those are synced: what they take the place of may have been, and any sync of the database makes
+// the rows durable. Not while a commit is being finished: its rows refer to the same bytes and do not change.
 Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments) {
-  std::unordered_set<FileId> files;
+  PFS_TRY_ASSIGN(const auto files, files_in(segments));
+  std::vector<Copied> copies;
+  std::uint64_t bytes = 0;
+  Result<void> outcome;
+  for (const auto file : files) {
+    const std::size_t before = copies.size();
+    const auto copied = copy_staged(file, segments, copies);
+    for (std::size_t copy = before; copy < copies.size(); ++copy) bytes += copies[copy].length;
+    if (!copied) outcome = copied.error();
+    if (!copied || !*copied) break;
+    if (bytes < kMovedBytesAtOnce && copies.size() < kMovedRunsAtOnce) continue;
+    outcome = place_copies(copies);
+    if (!outcome) break;
+    bytes = 0;
+  }
+  auto placed = place_copies(copies);
+  return outcome ? std::move(placed) : std::move(outcome);
+}
+
+Result<std::set<FileId>> DeltaTrees::files_in(const std::vector<std::uint64_t>& segments) {
+  std::set<FileId> files;
   Result<void> outcome;
   std::uint64_t last = 0;
   {
     Lock lock(mutex_);
-    if (last_frozen().value() != 0) return {};
+    if (last_frozen().value() != 0) return files;
     PFS_TRY(flush_rows());
   }
   PFS_TRY(parts_.local->scan(Family::kInode, "I", "J", [&](std::string_view key, std::string_view value) {
@@ -138,92 +170,145 @@ Result<void> DeltaTrees::move_sparse(const std::vector<std::uint64_t>& segments)
     return true;
   }));
   PFS_TRY(std::move(outcome));
-  for (const auto file : files) {
-    Lock lock(mutex_);
-    if (last_frozen().value() != 0) return {};
-    if (unnamed_.contains(file)) continue;
-    if (const NodePtr loaded = files_.find(file)) {
-      Lock file_lock(loaded->mutex);
-      if (loaded->file != file || loaded->link != NodeState::kLinked) continue;
-      PFS_TRY_ASSIGN(auto moved, move_extents(file, loaded->state, segments));
-      if (moved.from.empty()) continue;
-      std::swap(loaded->state, moved.state);
-      if (auto put = flush_row(*loaded); !put) {
-        std::swap(loaded->state, moved.state);
-        release(moved.to);
-        return put;
-      }
-      loaded->log_unsynced = loaded->rows_unsynced = true;
-      release(moved.from);
-      continue;
-    }
-    PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
-    if (!newest) continue;
-    PFS_TRY_ASSIGN(const auto state, FileState::decode(newest->second, staging_.get()));
-    PFS_TRY_ASSIGN(const auto moved, move_extents(file, state, segments));
-    if (moved.from.empty()) continue;
-    LocalBatch batch;
-    batch.put(Family::kInode, file_key(file, newest->first), moved.state.encode());
-    if (auto put = parts_.local->write(batch); !put) {
-      release(moved.to);
-      return put;
-    }
-    release(moved.from);
-  }
-  return {};
+  return files;
 }
 
-// Pieces that follow each other in the file become one record.
-Result<DeltaTrees::Moved> DeltaTrees::move_extents(FileId file, const FileState& state, const std::vector<std::uint64_t>& segments) {
+Result<std::optional<FileState>> DeltaTrees::movable_state(FileId file) {
+  if (unnamed_.contains(file)) return std::optional<FileState>();
+  if (const NodePtr loaded = files_.find(file)) {
+    Lock lock(loaded->mutex);
+    if (loaded->file != file || loaded->link != NodeState::kLinked) return std::optional<FileState>();
+    return std::optional(loaded->state);
+  }
+  PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
+  if (!newest) return std::optional<FileState>();
+  PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second, staging_.get()));
+  return std::optional(std::move(state));
+}
+
+// With nothing held: records do not change, and nobody else deletes segments meanwhile. Pieces that follow each other in the
+// file become one record.
+Result<bool> DeltaTrees::copy_staged(FileId file, const std::vector<std::uint64_t>& segments, std::vector<Copied>& copies) {
   constexpr std::uint64_t kLargest = std::uint64_t{1} << 20U;
-  Moved moved{state, {}, {}};
-  const auto move_run = [&](Layer& layer, std::map<std::uint64_t, Extent>::iterator begin, std::map<std::uint64_t, Extent>::iterator end,
-                            std::uint64_t length) -> Result<void> {
-    std::vector<std::byte> bytes(static_cast<std::size_t>(length));
-    std::size_t done = 0;
-    for (auto piece = begin; piece != end; ++piece) {
-      const auto part = std::span(bytes).subspan(done, static_cast<std::size_t>(piece->second.length));
-      PFS_TRY(staging_->read(std::get<StagedAt>(piece->second.source), part));
-      done += part.size();
+  std::optional<FileState> state;
+  {
+    Lock lock(mutex_);
+    if (last_frozen().value() != 0) return false;
+    PFS_TRY_ASSIGN(state, movable_state(file));
+  }
+  if (!state) return true;
+  for (const auto& layer : state->layers) {
+    Copied run;
+    const auto copy = [&]() -> Result<void> {
+      if (run.from.empty()) return {};
+      return copy_run(*state, layer.epoch, std::exchange(run, Copied{}), copies);
+    };
+    for (const auto& [offset, extent] : layer.extents) {
+      const auto* at = std::get_if<StagedAt>(&extent.source);
+      const bool moves = at != nullptr && std::find(segments.begin(), segments.end(), at->segment) != segments.end();
+      if (!moves || offset != run.offset + run.length || run.length + extent.length > kLargest) PFS_TRY(copy());
+      if (!moves) continue;
+      if (run.from.empty()) {
+        run.file = file;
+        run.offset = offset;
+      }
+      run.from.push_back(extent);
+      run.length += extent.length;
     }
-    StagingRecord record;
-    record.kind = StagingRecord::Kind::kMoved;
-    record.file = file;
-    record.epoch = layer.epoch;
-    record.offset = begin->first;
-    record.size_after = state.size;
-    record.mtime = state.attributes.mtime;
-    PFS_TRY(staging_->append(record, bytes));
-    moved.to.emplace_back(record.at, length);
-    PFS_FAULT_POINT("store.staging.moved");
-    for (auto piece = begin; piece != end; ++piece) {
-      moved.from.emplace_back(std::get<StagedAt>(piece->second.source), piece->second.length);
+    PFS_TRY(copy());
+  }
+  return true;
+}
+
+Result<void> DeltaTrees::copy_run(const FileState& state, Epoch epoch, Copied run, std::vector<Copied>& copies) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(run.length));
+  std::size_t done = 0;
+  for (const auto& piece : run.from) {
+    const auto part = std::span(bytes).subspan(done, static_cast<std::size_t>(piece.length));
+    PFS_TRY(staging_->read(std::get<StagedAt>(piece.source), part));
+    done += part.size();
+  }
+  StagingRecord record;
+  record.kind = StagingRecord::Kind::kMoved;
+  record.file = run.file;
+  record.epoch = epoch;
+  record.offset = run.offset;
+  record.size_after = state.size;
+  record.mtime = state.attributes.mtime;
+  PFS_TRY(staging_->append(record, bytes));
+  run.to = record.at;
+  copies.push_back(std::move(run));
+  return fault_point("store.staging.moved");
+}
+
+// Copies of what was written over, folded or removed meanwhile are garbage, and so are all that cannot be synced.
+Result<void> DeltaTrees::place_copies(std::vector<Copied>& copies) {
+  if (copies.empty()) return {};
+  auto outcome = staging_->sync();
+  for (auto begin = copies.begin(); outcome && begin != copies.end();) {
+    const auto end = std::find_if(begin, copies.end(), [&](const Copied& copy) { return copy.file != begin->file; });
+    outcome = put_copies(begin->file, {begin, end});
+    begin = end;
+  }
+  for (const auto& copy : copies) {
+    if (!copy.placed) {
+      staging_->release(copy.to, copy.length);
+      continue;
     }
-    layer.extents.emplace_hint(layer.extents.erase(begin, end), record.offset, Extent{length, record.at});
-    return {};
-  };
-  for (auto& layer : moved.state.layers) {
-    for (auto it = layer.extents.begin(); it != layer.extents.end();) {
-      auto end = it;
-      std::uint64_t length = 0;
-      for (; end != layer.extents.end() && it->first + length == end->first; ++end) {
-        const auto* at = std::get_if<StagedAt>(&end->second.source);
-        if (at == nullptr || std::find(segments.begin(), segments.end(), at->segment) == segments.end()) break;
-        if (length > 0 && length + end->second.length > kLargest) break;
-        length += end->second.length;
+    for (const auto& piece : copy.from) staging_->release(std::get<StagedAt>(piece.source), piece.length);
+  }
+  copies.clear();
+  return outcome;
+}
+
+// Where the file still has what was copied, in whatever layer: what lies at a place of the log lies there for good.
+bool DeltaTrees::take_copies(FileState& state, std::span<Copied> copies) {
+  bool any = false;
+  for (auto& copy : copies) {
+    for (auto& layer : state.layers) {
+      const auto begin = layer.extents.find(copy.offset);
+      auto end = begin;
+      auto piece = copy.from.begin();
+      for (auto at = copy.offset; piece != copy.from.end() && end != layer.extents.end(); ++piece, ++end) {
+        if (end->first != at || !(end->second == *piece)) break;
+        at += piece->length;
       }
-      if (length == 0) {
-        ++it;
-        continue;
-      }
-      if (auto done = move_run(layer, it, end, length); !done) {
-        release(moved.to);
-        return std::move(done).error();
-      }
-      it = end;
+      if (piece != copy.from.end()) continue;
+      layer.extents.emplace_hint(layer.extents.erase(begin, end), copy.offset, Extent{copy.length, copy.to});
+      copy.placed = any = true;
+      break;
     }
   }
-  return moved;
+  return any;
+}
+
+// File by file, so that nobody waits for long.
+Result<void> DeltaTrees::put_copies(FileId file, std::span<Copied> copies) {
+  Lock lock(mutex_);
+  if (last_frozen().value() != 0 || unnamed_.contains(file)) return {};
+  Result<void> put;
+  if (const NodePtr loaded = files_.find(file)) {
+    Lock file_lock(loaded->mutex);
+    if (loaded->file != file || loaded->link != NodeState::kLinked) return {};
+    FileState state = loaded->state;
+    if (!take_copies(state, copies)) return {};
+    std::swap(loaded->state, state);
+    put = flush_row(*loaded);
+    if (put) loaded->rows_unsynced = true;
+    else std::swap(loaded->state, state);
+  } else {
+    PFS_TRY_ASSIGN(const auto newest, newest_numbered(file_begin(file), file_end(file), kNewest, nullptr));
+    if (!newest) return {};
+    PFS_TRY_ASSIGN(auto state, FileState::decode(newest->second, staging_.get()));
+    if (!take_copies(state, copies)) return {};
+    LocalBatch batch;
+    batch.put(Family::kInode, file_key(file, newest->first), state.encode());
+    put = parts_.local->write(batch);
+  }
+  if (!put) {
+    for (auto& copy : copies) copy.placed = false;
+  }
+  return put;
 }
 
 // Takes out of the rows what a power cut took, brings those up to date whose bytes are in spools, and claims what the newest

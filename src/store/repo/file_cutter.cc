@@ -66,7 +66,8 @@ class Window {
 
 // Cuts a changed file again. Old chunks stay where cutting stands at the beginning of one and nothing in it has changed;
 // they are not looked at but at the edges of what changed. The last chunk of the base was ended by the end of the file: it
-// stays only where the file still ends there.
+// stays only where the file still ends there. Nor are the zeros of long holes looked at, so that the size of a file, which
+// costs nobody anything, is not what a commit costs.
 class Recut {
  public:
   Recut(const FileState& file, const std::vector<FileState::Range>& changed, const StagingLog& log, const ContentReader& contents,
@@ -88,6 +89,11 @@ class Recut {
         at += before->length;
         continue;
       }
+      PFS_TRY_ASSIGN(const auto zeros_to, hole_end(at));
+      if (zeros_to - at >= kLongHole) {
+        PFS_TRY_ASSIGN(at, add_hole(at, zeros_to));
+        continue;
+      }
       PFS_TRY_ASSIGN(const auto chunk, next_chunk(at));
       PFS_TRY(builder_.add_chunk(chunk));
       at += chunk.size();
@@ -96,6 +102,9 @@ class Recut {
   }
 
  private:
+  // Below it a hole is cut like other bytes: to pass over one, all chunks before it must have been hashed.
+  static constexpr std::uint64_t kLongHole = 4 * Chunker::kMax;
+
   // Most chunks end within kLikely; only for the others the bytes are brought that the longest one needs.
   Result<std::string_view> next_chunk(std::uint64_t at) {
     constexpr std::size_t kLikely = 2 * Chunker::kTarget;
@@ -106,6 +115,41 @@ class Recut {
       length = Chunker::cut(bytes);
     }
     return bytes.substr(0, length);
+  }
+
+  // How far nothing but zeros come from `at` on, as far as that can be told without reading.
+  Result<std::uint64_t> hole_end(std::uint64_t at) {
+    std::uint64_t end = at;
+    while (end < file_.size && end >= data_to_) {
+      const auto piece = file_.piece_at(end);
+      std::uint64_t to = end + piece.length;
+      bool zeros = std::holds_alternative<std::monostate>(piece.source);
+      if (const auto* slice = std::get_if<Slice>(&piece.source); slice != nullptr && slice->content.form != Content::Form::kInline) {
+        PFS_TRY(contents_.runs(slice->content, slice->offset, [&](std::uint64_t begin, const ChunkRun& run) {
+          zeros = run.digest == chunk_of_zeros().digest;
+          to = std::min(to, end + (begin + run.bytes() - slice->offset));
+          return false;
+        }));
+      }
+      if (!zeros) {
+        data_to_ = to;
+        break;
+      }
+      end = to;
+    }
+    return end;
+  }
+
+  // Cuts the hole [at, end), but for its last chunks: those are also made of what lies behind it. Where kMax zeros follow, what
+  // lies behind those makes no difference. Returns how far that went.
+  Result<std::uint64_t> add_hole(std::uint64_t at, std::uint64_t end) {
+    const auto& zeros = chunk_of_zeros();
+    const std::uint64_t count = (end - at - Chunker::kMax) / zeros.length + 1;
+    if (!zeros_stored_) PFS_TRY(builder_.add_chunk(std::string(zeros.length, '\0')));
+    const std::uint64_t more = zeros_stored_ ? count : count - 1;
+    zeros_stored_ = true;
+    if (more > 0) PFS_TRY(builder_.add_run({zeros.digest, zeros.length, more}));
+    return at + count * zeros.length;
   }
 
   // The chunk that begins at `at` and was cut before. Where the file was cut off since, its last chunk is another one.
@@ -147,6 +191,8 @@ class Recut {
   ContentBuilder builder_;
   std::vector<FileState::Range>::const_iterator next_;
   std::vector<CutChunk>::const_iterator next_cut_;
+  std::uint64_t data_to_ = 0;  // so far data goes on from where a hole was looked for last
+  bool zeros_stored_ = false;  // by this file
 };
 
 }  // namespace

@@ -367,7 +367,7 @@ std::vector<FileState::Range> FileState::changed() const {
     // no chunk fits into a small gap, so that nothing is lost by taking it as changed: millions of blocks are few ranges
     const std::size_t first = ranges.size();
     constexpr std::uint64_t kStep = std::uint64_t{64} << 20U;
-    for (std::uint64_t at = 0; at < size; at += kStep) {
+    for (auto at = layer.spool->next_valid(0); at < size; at = layer.spool->next_valid(at + kStep)) {
       for (const auto& [begin, end] : layer.spool->valid_ranges(at, std::min(size, at + kStep))) {
         if (ranges.size() > first && begin - ranges.back().end < Chunker::kMin) {
           ranges.back().end = end;
@@ -400,6 +400,31 @@ std::vector<FileState::Piece> FileState::pieces_of(std::uint64_t offset, std::ui
   std::vector<Piece> all;
   if (offset < size) pieces(offset, length, [&](const Piece& piece) { all.push_back(piece); });
   return all;
+}
+
+FileState::Piece FileState::piece_at(std::uint64_t offset) const {
+  constexpr std::uint64_t kLongest = std::uint64_t{1} << 30U;  // of a spool's bytes: their end is looked for word by word
+  std::uint64_t to = size;
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    const auto next = layer->extents.upper_bound(offset);
+    if (next != layer->extents.begin() && std::prev(next)->first + std::prev(next)->second.length > offset) {
+      const Extent part = std::prev(next)->second.without_front(offset - std::prev(next)->first);
+      Piece piece{offset, std::min(part.length, to - offset), {}};
+      if (const auto* staged = std::get_if<StagedAt>(&part.source)) piece.source = *staged;
+      else piece.source = std::get<Slice>(part.source);
+      return piece;
+    }
+    if (next != layer->extents.end()) to = std::min(to, next->first);
+    if (layer->spool) {
+      const auto valid_to = layer->spool->valid_to(offset, std::min(to, offset + kLongest));
+      if (valid_to > offset) return {offset, valid_to - offset, StagedAt::in_spool(layer->spool_number, offset)};
+      to = std::min(to, layer->spool->next_valid(offset));
+    }
+    if (offset >= layer->limit) return {offset, to - offset, std::monostate{}};
+    to = std::min(to, layer->limit);
+  }
+  if (offset >= base.size) return {offset, to - offset, std::monostate{}};
+  return {offset, std::min(to, base.size) - offset, Slice{base, offset}};
 }
 
 Result<std::size_t> read_pieces(const std::vector<FileState::Piece>& pieces, const StagingLog& log,

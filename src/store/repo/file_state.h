@@ -22,6 +22,8 @@ namespace pfs::store {
 struct Slice {
   Content content;
   std::uint64_t offset = 0;
+
+  bool operator==(const Slice&) const = default;
 };
 
 /// A range of an open file and where its bytes are.
@@ -31,6 +33,7 @@ struct Extent {
 
   /// The same extent without its first `bytes`.
   Extent without_front(std::uint64_t bytes) const;
+  bool operator==(const Extent&) const = default;
 };
 
 /// What was changed of a file's bytes in an epoch, or in a part of one: a spool makes a layer of its own. Only the last
@@ -44,6 +47,7 @@ struct Layer {
 
   /// Every staged byte that it refers to; its spool as one byte.
   void each_staged(const std::function<void(const StagedAt&, std::uint64_t bytes)>& visit) const;
+  bool operator==(const Layer&) const = default;
 };
 
 /// An open file: a finished base and the layers over it. A value; whoever holds one copies or locks it.
@@ -97,6 +101,9 @@ struct FileState {
   };
   void pieces(std::uint64_t offset, std::uint64_t length, const std::function<void(const Piece&)>& visit) const;
   std::vector<Piece> pieces_of(std::uint64_t offset, std::uint64_t length) const;
+  /// The piece that begins at `offset`, which lies in the file, with as much behind it as comes from there too; of a spool's bytes
+  /// it may be less. Its cost follows the layers, not its length.
+  Piece piece_at(std::uint64_t offset) const;
 
   /// Ranges that may differ from `base`, sorted, disjoint, with room for a chunk between them; what lies in none of them is the base's byte for byte.
   struct Range {

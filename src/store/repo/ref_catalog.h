@@ -124,6 +124,7 @@ class RefCatalog final : public Catalog {
   std::set<BranchRef> with_joined(const std::set<BranchRef>& refs) const;
   BranchClaims::Claim claim(const std::set<BranchRef>& refs) const;
   Result<void> wait_for_writers(const BranchRef& ref) const;
+  std::shared_ptr<void> tell_before(std::span<const RefStep> steps, std::set<BranchRef> replaced) const;
   void tell(const Outcome& outcome) const;
 
   Result<Branch> edit_branch(const BranchRef& ref, const std::function<Result<void>(Branch&)>& change);

@@ -52,6 +52,16 @@ void RefCatalog::tell(const Outcome& outcome) const {
   for (const auto& ref : outcome.discarded) hook->after_discard(ref);
 }
 
+std::shared_ptr<void> RefCatalog::tell_before(std::span<const RefStep> steps, std::set<BranchRef> replaced) const {
+  TreeObserver* observer = observer_;
+  if (observer == nullptr) return nullptr;
+  for (const auto& step : steps) {
+    if (const auto* branch = std::get_if<DeleteBranch>(&step)) replaced.insert(branch->ref);
+    if (const auto* repo = std::get_if<DeleteRepo>(&step)) replaced.insert(repo->branches.begin(), repo->branches.end());
+  }
+  return replaced.empty() ? nullptr : observer->trees_replacing(replaced);
+}
+
 std::set<BranchRef> RefCatalog::with_joined(const std::set<BranchRef>& refs) const {
   std::set<BranchRef> all = refs;
   std::vector<BranchRef> next(refs.begin(), refs.end());
@@ -165,6 +175,7 @@ Result<std::optional<std::vector<StepResult>>> RefCatalog::run_still(std::span<c
 // other error before the transaction the branches are what they were.
 Result<std::vector<StepResult>> RefCatalog::publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                     RefSteps::FrozenBranches frozen, Epoch epoch, Still& still, Outcome& outcome) {
+  const auto replacing = tell_before(steps, still.refs);
   auto committed = walk_and_commit(steps, extend, frozen, epoch, still);
   if (!committed && committed.error().code == Code::kNoSpace && parts_.make_room && parts_.make_room()) {
     committed = walk_and_commit(steps, extend, frozen, epoch, still);
@@ -317,6 +328,7 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
       // the same transaction may have moved HEAD on
       const auto found = load_branch(read_from(*parts_.refs), ref);
       if (!found && found.error().code == Code::kNotFound) {
+        const auto replacing = tell_before({}, {ref});
         PFS_TRY_ASSIGN(auto dropped, parts_.trees->drop_branch(ref));
         if (dropped) outcome.replaced.push_back(std::move(*dropped));
         one = frozen.erase(one);
@@ -329,6 +341,7 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
         if (parts_.trees->changed(ref)) {
           spdlog::error("branch {}: what was written since it was moved to {} and could not follow is given up", ref.str(), branch.head->hex());
         }
+        const auto replacing = tell_before({}, {ref});
         PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open, branch.open_tree));
         if (replaced) outcome.replaced.push_back(std::move(*replaced));
       }

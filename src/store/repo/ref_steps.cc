@@ -370,13 +370,15 @@ Result<void> RefSteps::put_commit(const Commit& commit) {
   return writer_.add({ObjectKind::kCommit, digest}, std::move(bytes));
 }
 
-// Everything that moving one HEAD changes: the branch, its log, the event.
+// Everything that moving one HEAD changes: the branch, its log, the event. And the commit's record is written again as it is, so
+// that moving a HEAD to a commit and deleting the commit exclude each other; moves to different commits do not.
 void RefSteps::move_head(Branch& branch, const Commit& head, const std::string& why, Moving moving) {
   HeadMove move{branch.ref, branch.head, head, branch.log_length + 1};
   branch.log_length = move.log_number;
   branch.head = head.id;
   edit_.put(log_key(branch.ref, move.log_number), encode(LogEntry{move.log_number, move.old_head, head.id, clock_.now(), why}));
   edit_.event("head", branch.ref.str(), head.id.hex());
+  edit_.put(commit_key(head.id), encode(head));
   put(branch);
   if (moving == Moving::kTold) effects_.moves.push_back(std::move(move));
 }

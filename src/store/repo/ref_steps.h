@@ -18,8 +18,10 @@ struct CommitDeletion {
   std::set<CommitId> doomed;         ///< it, and what was made from it
   std::vector<Commit> descendants;   ///< of those, not doomed themselves; parents before children
   std::set<BranchRef> branches;      ///< whose HEAD is doomed
+  std::set<BranchRef> below;         ///< whose HEAD is a descendant
 };
-/// `made`: commits of the same transaction.
+/// `made`: commits of the same transaction. A branch that is at one of these commits when it is called is told of, or the commit
+/// that it makes there meanwhile is.
 Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std::span<const Commit> made);
 /// The branches of a repo, as they are committed.
 Result<std::vector<BranchRef>> branches_in(const RefDb& refs, const RepoName& repo);
@@ -119,6 +121,8 @@ class RefSteps {
   Result<StepResult> apply_one(const AddRecords& step);
   void erase_branch(const BranchRef& ref);
   void erase_commit(const Commit& commit);
+  /// plan_deletion(), of which nothing may change before this transaction. Errors: kConflict (something has already).
+  Result<CommitDeletion> expected_deletion(const CommitId& id);
   Result<void> rewrite(Commit commit, const std::optional<CommitId>& parent);
 
   Result<Branch> new_branch(const BranchRef& ref, bool create_repo, const std::optional<DirectoryOwner>& owner);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -58,6 +59,11 @@ Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>
 
 // One scan of all commits: a deletion is rare, and what was made from a commit is told by what was made alone.
 Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std::span<const Commit> made) {
+  // HEADs before commits: what a branch has made of its HEAD since is among the commits then
+  std::map<BranchRef, CommitId> heads;
+  PFS_TRY(each_branch(refs, std::string(kBranchPrefix), [&](const Branch& branch) {
+    if (branch.head) heads.emplace(branch.ref, *branch.head);
+  }));
   std::map<CommitId, Links> all;
   Result<void> outcome;
   PFS_TRY(refs.scan("commit/", "", [&](std::string_view, const RefValue& row) {
@@ -102,14 +108,17 @@ Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std:
       deletion.descendants.push_back(*own);
       continue;
     }
-    PFS_TRY_ASSIGN(auto commit, load_commit(read, one));
-    deletion.descendants.push_back(std::move(commit));
+    auto commit = load_commit(read, one);
+    if (!commit && commit.error().code == Code::kNotFound) continue;  // deleted since
+    if (!commit) return std::move(commit).error();
+    deletion.descendants.push_back(std::move(*commit));
   }
   std::stable_sort(deletion.descendants.begin(), deletion.descendants.end(),
                    [](const Commit& a, const Commit& b) { return a.generation < b.generation; });
-  PFS_TRY(each_branch(refs, std::string(kBranchPrefix), [&](const Branch& branch) {
-    if (branch.head && deletion.doomed.contains(*branch.head)) deletion.branches.insert(branch.ref);
-  }));
+  for (const auto& [ref, head] : heads) {
+    if (deletion.doomed.contains(head)) deletion.branches.insert(ref);
+    else if (below.contains(head)) deletion.below.insert(ref);
+  }
   return deletion;
 }
 
@@ -129,6 +138,28 @@ void RefSteps::erase_commit(const Commit& commit) {
   edit_.event("commit", commit.id.hex(), "deleted");
   effects_.deleted_commits.push_back(commit.id);
   effects_.gone[commit.repo].push_back(commit.id);
+}
+
+// What points at these commits, or comes to, is in records that this transaction expects to stay: their own, which whoever moves a
+// HEAD to one writes, and those of the branches that are at one, which a new commit there changes. A first look tells which they
+// are; before they were read others may have come, so a second one must find the same.
+Result<CommitDeletion> RefSteps::expected_deletion(const CommitId& id) {
+  const auto everything = [](const CommitDeletion& deletion) {
+    std::vector<CommitId> descendants;
+    for (const auto& one : deletion.descendants) descendants.push_back(one.id);
+    std::sort(descendants.begin(), descendants.end());
+    return std::tuple(deletion.doomed, std::move(descendants), deletion.branches, deletion.below);
+  };
+  PFS_TRY_ASSIGN(const auto first, plan_deletion(refs_, id, effects_.commits));
+  for (const auto& one : first.doomed) PFS_TRY(edit_.get(commit_key(one)));
+  for (const auto& one : first.descendants) PFS_TRY(edit_.get(commit_key(one.id)));
+  for (const auto& ref : first.branches) PFS_TRY(edit_.get(branch_key(ref)));
+  for (const auto& ref : first.below) PFS_TRY(edit_.get(branch_key(ref)));
+  PFS_TRY_ASSIGN(auto second, plan_deletion(refs_, id, effects_.commits));
+  if (everything(first) != everything(second)) {
+    return Error{Code::kConflict, fmt::format("commit {}: commits are being made from it; try again", id.hex())};
+  }
+  return second;
 }
 
 // Objects stay for the collection.
@@ -184,11 +215,18 @@ Result<StepResult> RefSteps::apply_one(const DeleteCommit& step) {
     return Error{Code::kReadOnly, fmt::format("{}: was made by a job; delete the commit that it was made from, {}@{}", name,
                                               cause.branch.repo.str(), cause.commit.hex())};
   }
-  PFS_TRY_ASSIGN(const auto deletion, plan_deletion(refs_, step.id, effects_.commits));
+  PFS_TRY_ASSIGN(const auto deletion, expected_deletion(step.id));
   const bool has_child =
       std::any_of(deletion.descendants.begin(), deletion.descendants.end(), [&](const Commit& one) { return one.parent == step.id; });
   if (step.only_inner && !has_child) {
     return Error{Code::kInvalid, fmt::format("{}: no commit came after it to keep its content; use delete commit", name)};
+  }
+  for (const auto& ref : effects_.changed) {
+    if (deletion.branches.contains(ref)) continue;
+    const auto branch = load_branch(edit_.reader(), ref);
+    if (branch && branch->head && deletion.doomed.contains(*branch->head)) {
+      return Error{Code::kBusy, fmt::format("{}: branch {} is moved to it by the same transaction; delete it after that", name, ref.str())};
+    }
   }
   std::map<CommitId, std::optional<CommitId>> parent_of_doomed;
   for (const auto& id : deletion.doomed) {
@@ -197,13 +235,16 @@ Result<StepResult> RefSteps::apply_one(const DeleteCommit& step) {
     erase_commit(commit);
   }
   // whose parent is gone has that one's nearest ancestor that stays
-  for (const auto& commit : deletion.descendants) {
+  for (const auto& planned : deletion.descendants) {
+    PFS_TRY_ASSIGN(const auto record, edit_.get(commit_key(planned.id)));
+    if (!record) continue;  // deleted by a step before
+    PFS_TRY_ASSIGN(auto commit, decode_commit(*record));
     auto parent = commit.parent;
     for (auto found = parent ? parent_of_doomed.find(*parent) : parent_of_doomed.end(); found != parent_of_doomed.end();
          found = parent ? parent_of_doomed.find(*parent) : parent_of_doomed.end()) {
       parent = found->second;
     }
-    PFS_TRY(rewrite(commit, parent));
+    PFS_TRY(rewrite(std::move(commit), parent));
   }
   for (const auto& ref : deletion.branches) {
     if (std::find(step.branches.begin(), step.branches.end(), ref) == step.branches.end()) {

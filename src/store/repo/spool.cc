@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include <boost/filesystem.hpp>
 #include <fmt/format.h>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t kMinBlock = 4096;
 constexpr std::uint64_t kMaxBlock = std::uint64_t{1} << 20U;
-constexpr unsigned kWordBits = 64;
+constexpr std::uint64_t kWordBits = 64;
 
 }  // namespace
 
@@ -42,8 +43,28 @@ Timestamp Spool::changed() const {
 
 bool Spool::valid(std::uint64_t block_index) const {
   Lock lock(mutex_);
-  const auto word = block_index / kWordBits;
-  return word < valid_.size() && (valid_[word] >> (block_index % kWordBits) & 1U) != 0;
+  const auto page = valid_.find(block_index / kPageBlocks);
+  return page != valid_.end() && (page->second[block_index % kPageBlocks / kWordBits] >> (block_index % kWordBits) & 1U) != 0;
+}
+
+std::uint64_t Spool::next_valid(std::uint64_t offset) const {
+  Lock lock(mutex_);
+  const std::uint64_t block = next_valid_locked(offset / block_);
+  return block == kNone ? kNone : std::max(offset, block * block_);
+}
+
+std::uint64_t Spool::valid_to(std::uint64_t offset, std::uint64_t end) const {
+  std::uint64_t block = offset / block_;
+  Lock lock(mutex_);
+  for (bool whole = true; whole && block * block_ < end;) {
+    const auto page = valid_.find(block / kPageBlocks);
+    if (page == valid_.end()) break;
+    const std::uint64_t bit = block % kWordBits;
+    const auto ones = static_cast<unsigned>(std::countr_one(page->second[block % kPageBlocks / kWordBits] >> bit));
+    whole = ones == kWordBits - bit;
+    block += ones;
+  }
+  return std::clamp(block * block_, offset, end);
 }
 
 std::uint64_t Spool::added_by(std::uint64_t offset, std::uint64_t length) const {
@@ -59,16 +80,9 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Spool::valid_ranges(std::ui
   if (begin >= end) return ranges;
   const std::uint64_t last = (end - 1) / block_;
   Lock lock(mutex_);
-  for (std::uint64_t block = begin / block_; block <= last && block / kWordBits < valid_.size();) {
-    const std::uint64_t rest = valid_[block / kWordBits] >> (block % kWordBits);
-    if (rest == 0) {
-      block = (block / kWordBits + 1) * kWordBits;
-      continue;
-    }
-    block += static_cast<unsigned>(std::countr_zero(rest));
-    if (block > last) break;
-    const std::uint64_t shifted = valid_[block / kWordBits] >> (block % kWordBits);
-    const std::uint64_t run = std::min<std::uint64_t>(static_cast<unsigned>(std::countr_one(shifted)), last + 1 - block);
+  for (auto block = next_valid_locked(begin / block_); block <= last;) {
+    const std::uint64_t ones = valid_.at(block / kPageBlocks)[block % kPageBlocks / kWordBits] >> (block % kWordBits);
+    const std::uint64_t run = std::min<std::uint64_t>(static_cast<unsigned>(std::countr_one(ones)), last + 1 - block);
     const std::uint64_t from = std::max(begin, block * block_);
     const std::uint64_t to = std::min(end, (block + run) * block_);
     if (!ranges.empty() && ranges.back().second == from) {
@@ -76,28 +90,55 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Spool::valid_ranges(std::ui
     } else {
       ranges.emplace_back(from, to);
     }
-    block += run;
+    block = next_valid_locked(block + run);
   }
   return ranges;
 }
 
+// The first valid block from `block` on; kNone where there is none.
+std::uint64_t Spool::next_valid_locked(std::uint64_t block) const {
+  for (auto page = valid_.lower_bound(block / kPageBlocks); page != valid_.end(); ++page) {
+    block = std::max(block, page->first * kPageBlocks);
+    for (std::uint64_t word = block % kPageBlocks / kWordBits; word < page->second.size(); ++word) {
+      const std::uint64_t rest = page->second[word] >> (block % kWordBits);
+      if (rest != 0) return block + static_cast<unsigned>(std::countr_zero(rest));
+      block = (block / kWordBits + 1) * kWordBits;
+    }
+  }
+  return kNone;
+}
+
 void Spool::add_valid_locked(std::uint64_t first, std::uint64_t last) {
-  if (valid_.size() <= last / kWordBits) valid_.resize(static_cast<std::size_t>(last / kWordBits + 1));
-  for (std::uint64_t block = first; block <= last; ++block) {
-    auto& word = valid_[static_cast<std::size_t>(block / kWordBits)];
-    const std::uint64_t bit = std::uint64_t{1} << (block % kWordBits);
-    if ((word & bit) == 0) ++blocks_;
-    word |= bit;
+  for (std::uint64_t block = first; block <= last;) {
+    auto& page = valid_[block / kPageBlocks];
+    const std::uint64_t end = std::min(last + 1, (block / kPageBlocks + 1) * kPageBlocks);
+    for (; block < end; ++block) {
+      auto& word = page[block % kPageBlocks / kWordBits];
+      const std::uint64_t bit = std::uint64_t{1} << (block % kWordBits);
+      if ((word & bit) == 0) ++blocks_;
+      word |= bit;
+    }
+  }
+}
+
+void Spool::cut_valid_locked(std::uint64_t blocks) {
+  for (auto page = valid_.lower_bound(blocks / kPageBlocks); page != valid_.end();) {
+    std::uint64_t begin = page->first * kPageBlocks;
+    const bool goes = begin >= blocks;
+    for (auto& word : page->second) {
+      std::uint64_t kept = 0;
+      if (begin < blocks) kept = blocks - begin < kWordBits ? (std::uint64_t{1} << (blocks - begin)) - 1 : ~std::uint64_t{0};
+      blocks_ -= static_cast<unsigned>(std::popcount(word & ~kept));
+      word &= kept;
+      begin += kWordBits;
+    }
+    page = goes ? valid_.erase(page) : std::next(page);
   }
 }
 
 Result<void> Spool::write(std::uint64_t offset, std::span<const std::byte> bytes) {
   if (bytes.empty()) return {};
   PFS_TRY_ASSIGN(const auto file, spools_.file_of(*this));
-  {
-    Lock lock(mutex_);
-    dirty_ = true;
-  }
   const std::uint64_t first = offset / block_;
   const std::uint64_t last = (offset + bytes.size() - 1) / block_;
   Result<void> wrote = fault_point("store.spool.write");
@@ -110,9 +151,10 @@ Result<void> Spool::write(std::uint64_t offset, std::span<const std::byte> bytes
       ::fallocate(file->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(block * block_), static_cast<off_t>(block_));
     }
     if (auto cut = file->truncate(old_size); !cut) spdlog::error("{}", cut.error().message);
-    return wrote;
   }
   Lock lock(mutex_);
+  dirty_ = true;  // not before: a sync that began meanwhile may have a part of it only
+  if (!wrote) return wrote;
   add_valid_locked(first, last);
   size_ = std::max(size_, offset + bytes.size());
   return {};
@@ -124,14 +166,7 @@ Result<void> Spool::resize(std::uint64_t size) {
   Lock lock(mutex_);
   dirty_ = true;
   size_ = size;
-  const std::uint64_t blocks = (size + block_ - 1) / block_;
-  const std::uint64_t words = (blocks + kWordBits - 1) / kWordBits;
-  if (words < valid_.size() || (words == valid_.size() && blocks % kWordBits != 0)) {
-    valid_.resize(static_cast<std::size_t>(words));
-    if (blocks % kWordBits != 0) valid_.back() &= (std::uint64_t{1} << (blocks % kWordBits)) - 1;
-    blocks_ = 0;
-    for (const auto word : valid_) blocks_ += static_cast<unsigned>(std::popcount(word));
-  }
+  cut_valid_locked((size + block_ - 1) / block_);
   return {};
 }
 
@@ -156,8 +191,11 @@ Result<void> Spool::sync() {
   syncing_ = true;
   const bool named = named_;
   mutex_.unlock();
-  auto file = spools_.file_of(*this);
-  Result<void> outcome = file ? (*file)->sync_data() : Result<void>(file.error());
+  auto outcome = fault_point("store.spool.sync");
+  if (outcome) {
+    const auto file = spools_.file_of(*this);
+    outcome = file ? (*file)->sync_data() : Result<void>(file.error());
+  }
   if (outcome && !named) outcome = sync_directory(spools_.directory_);
   mutex_.lock();
   syncing_ = false;

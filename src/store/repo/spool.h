@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,11 @@ class Spool {
   std::uint64_t bytes() const;
   Timestamp changed() const;
   bool valid(std::uint64_t block_index) const;
+  /// The first byte at `offset` or behind it that is in a valid block; kNone where there is none.
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  std::uint64_t next_valid(std::uint64_t offset) const;
+  /// How far the blocks from the one of `offset` on are valid, looked for up to `end`; `offset` where that one is not.
+  std::uint64_t valid_to(std::uint64_t offset, std::uint64_t end) const;
   /// How many bytes of blocks writing [offset, offset + length) would add.
   std::uint64_t added_by(std::uint64_t offset, std::uint64_t length) const;
   /// The valid ranges within [begin, end), in order, adjacent ones as one.
@@ -61,7 +67,9 @@ class Spool {
 
  private:
   friend class Spools;
+  std::uint64_t next_valid_locked(std::uint64_t block) const PFS_REQUIRES(mutex_);
   void add_valid_locked(std::uint64_t first, std::uint64_t last) PFS_REQUIRES(mutex_);
+  void cut_valid_locked(std::uint64_t blocks) PFS_REQUIRES(mutex_);  // only the first `blocks` stay
   Result<void> find_blocks();
 
   const std::uint64_t number_;
@@ -71,8 +79,11 @@ class Spool {
   std::atomic<bool> sealed_{false};
   std::atomic<bool> replaces_{false};
   mutable Mutex mutex_{LockRank::kLeaf};
-  std::vector<std::uint64_t> valid_ PFS_GUARDED_BY(mutex_);  // a bit a block
-  std::uint64_t blocks_ PFS_GUARDED_BY(mutex_) = 0;          // bits set
+  // A bit a block, in pages, of which only those are there that something was written in: a byte can be written at any offset.
+  static constexpr std::uint64_t kPageBlocks = 4096;
+  using Page = std::array<std::uint64_t, kPageBlocks / 64>;
+  std::map<std::uint64_t, Page> valid_ PFS_GUARDED_BY(mutex_);
+  std::uint64_t blocks_ PFS_GUARDED_BY(mutex_) = 0;  // bits set
   std::uint64_t size_ PFS_GUARDED_BY(mutex_) = 0;
   Timestamp changed_ PFS_GUARDED_BY(mutex_);
   bool dirty_ PFS_GUARDED_BY(mutex_) = true;

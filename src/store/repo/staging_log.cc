@@ -238,7 +238,7 @@ Result<void> StagingLog::sync() {
       if (segment->synced_size < segment->size) unsynced.emplace_back(segment, segment->size);
     }
     mutex_.unlock();
-    Result<void> outcome;
+    auto outcome = fault_point("store.staging.sync");
     for (const auto& [segment, size] : unsynced) {
       if (outcome) outcome = segment->file.sync_data();
     }

@@ -26,6 +26,15 @@ bool ends(const Digest& digest) {
 
 }  // namespace
 
+const ChunkRun& chunk_of_zeros() {
+  static const ChunkRun zeros = [] {
+    const std::string most(Chunker::kMax, '\0');
+    const std::size_t length = Chunker::cut(most);
+    return ChunkRun{sha256(std::string_view(most).substr(0, length)), static_cast<std::uint32_t>(length)};
+  }();
+  return zeros;
+}
+
 Result<void> ContentBuilder::add_chunk(std::string_view bytes) {
   if (size_ == 0 && bytes.size() <= Content::kMaxInline) {
     first_bytes_ = bytes;

@@ -27,6 +27,9 @@ struct ChunkRun {
   bool operator==(const ChunkRun&) const = default;
 };
 
+/// The chunk that zeros are cut into where at least Chunker::kMax of them follow: so a hole is a run of it, but for its end.
+const ChunkRun& chunk_of_zeros();
+
 class ContentReader;
 
 /// Builds a finished file's Content from its chunks in order. The list is a tree whose boundaries depend on the chunks'
