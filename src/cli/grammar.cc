@@ -106,6 +106,15 @@ std::string without_slash(const std::string& address) {
   return CommitRef::parse(now) ? now : address;
 }
 
+/// Whether one of the words from `at` on is a whole address of a file, as it is written today.
+bool says_addresses(const CLI::App& command, const Words& arguments, std::size_t at) {
+  for (; at < arguments.size(); at = next_word(command, arguments, at + 1)) {
+    const auto mark = arguments[at].find('@');
+    if (mark != std::string::npos && arguments[at].find(':', mark) != std::string::npos) return true;
+  }
+  return false;
+}
+
 /// `data master /path` becomes `data@master:/path`, from the word at `at` on; each of several.
 void join_addresses(const CLI::App& command, const std::string& program, Words& arguments,
                     std::size_t at) {
@@ -113,11 +122,12 @@ void join_addresses(const CLI::App& command, const std::string& program, Words& 
     return marks.noun == command.get_name();
   });
   if (known == std::end(kMarks)) return;
+  const bool is_of_words = !says_addresses(command, arguments, at);
   for (; at < arguments.size(); at = next_word(command, arguments, at + 1)) {
     auto& address = arguments[at];
     auto old_form = address;
     if (known->slash) address = without_slash(address);
-    for (const char mark : known->marks) {
+    for (const char mark : is_of_words ? known->marks : "") {
       const auto next = next_word(command, arguments, at + 1);
       if (next == arguments.size()) break;
       // what is not just a repo's name is no beginning, and what has an @ is an address of its own

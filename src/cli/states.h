@@ -17,8 +17,9 @@ namespace pfs::cli {
 
 inline constexpr std::array<std::string_view, 6> kJobStates{"starting", "running", "merging",
                                                             "success",  "failure", "killed"};
-inline constexpr std::array<std::string_view, 5> kPipelineStates{"starting", "running", "failure",
-                                                                 "standby", "paused"};
+/// The last two are Pachyderm's: scripts ask for them, and none of ours is in one.
+inline constexpr std::array<std::string_view, 7> kPipelineStates{
+    "starting", "running", "failure", "standby", "paused", "restarting", "crashing"};
 
 /// --state, for some of the `known` ones (which must live as long as the command); another one is
 /// an error of usage.

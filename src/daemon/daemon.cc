@@ -69,6 +69,7 @@ Result<void> Daemon::open() {
     vfs_options.node_names = node_names_.get();
   } else {
     spdlog::warn("{}; file handles are not good for longer than the kernel knows their files", names.error().message);
+    ::unlink((options_.store_path + "/nodes").c_str());  // what it does not get to know now must not be believed later
   }
   vfs_ = std::make_unique<fs::Vfs>(vfs_options);
 

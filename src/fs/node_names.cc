@@ -106,7 +106,8 @@ std::optional<std::uint32_t> NodeNames::claim(NodeId node, NodeId parent, std::s
   if (is_elsewhere && !linked) return std::nullopt;
   NodeNote note;
   note.node = node;
-  note.generation = note.era = is_elsewhere ? before->generation : before ? next(before->generation) : random_generation();
+  note.generation = is_elsewhere ? before->generation : before ? next(before->generation) : random_generation();
+  note.era = before ? next(before->era) : note.generation;  // none that it has had, either
   note.parent = parent;
   note.parent_era = era_of(parent);
   note.name = name;

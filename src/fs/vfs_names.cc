@@ -218,6 +218,8 @@ Result<NameReply> Vfs::remember(const Inode& directory, std::string_view name, c
     inodes_.forget(inode->id, 1);
     return std::move(stat).error();
   }
+  // its branch was moved between our finding it and its being noted
+  if (node_names_ != nullptr && is_orphan(*inode)) note_removed(directory.id, name);
   NameReply reply{inode->id, inode->generation, *stat, validity(*inode)};
   // shown meanwhile was another tree, which will not have this name forgotten
   if (directory.what.role == Role::kViewRoot && !directory.what.view->is_asked(name)) {

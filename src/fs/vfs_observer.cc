@@ -69,7 +69,9 @@ std::shared_ptr<void> Vfs::trees_replacing(const std::set<BranchRef>& branches) 
   if (node_names_ == nullptr) return nullptr;
   std::vector<NodeId> roots;
   for (const auto& branch : branches) {
-    if (const auto root = node_names_->at(kRootNode, branch.str())) roots.push_back(*root);
+    const auto root = node_names_->at(kRootNode, branch.str());
+    // one that nobody has looked at yet may be looked at meanwhile
+    roots.push_back(root.value_or(NodeId(inode_number(kRootNumber, branch.str(), 0).value())));
   }
   node_names_->replacing(roots);
   return {nullptr, [this, roots](const void*) { node_names_->replaced(roots); }};

@@ -128,6 +128,9 @@ TEST_CASE("an address in several words is one, whatever is between them", "[cli]
   CHECK(Language().say({"put-file", "-rf", "x", "data", "master", "/p"}) == "data@master:/p");
   CHECK(Language().say({"put-file", "-fx", "data", "master", "/p"}) == "data@master:/p");
   CHECK(Language().say({"put-file", "a", "b", "/c", "d", "e", "/f"}) == "a@b:/c d@e:/f");
+  // `put file -f part-* data@master:/in`: the names are not taken for addresses
+  CHECK(Language().say({"put", "file", "-f", "part-0", "part-1", "part-2", "data@master:/in"}) ==
+        "part-1 part-2 data@master:/in");
   CHECK(told({"start-commit", "data", "master"}) ==
         "pfs: 'start-commit' is an old form of 'start commit'\n"
         "pfs: 'data master' is an old form of 'data@master'\n");

@@ -151,6 +151,20 @@ TEST_CASE("below a directory whose note was pushed out nothing is what it was", 
   CHECK(world.place(8) == "none");
 }
 
+TEST_CASE("a file made anew below a directory that showed another tree meanwhile is another file", "[fs]") {
+  World world;
+  world.claim(7, 1, "data@master");
+  world.names->replacing({NodeId(7)});
+  world.names->replaced({NodeId(7)});
+  const auto directory = world.claim(8, 7, "d");
+  const auto file = world.claim(9, 8, "f");
+  world.names->removed(NodeId(8), "f");
+  world.names->removed(NodeId(7), "d");
+  CHECK(world.claim(8, 7, "d") != directory);
+  CHECK(world.place(9) == "none");
+  CHECK(world.claim(9, 8, "f") != file);
+}
+
 TEST_CASE("an id whose notes were pushed out does not get a generation again that it has had", "[fs]") {
   World world;
   world.claim(6, 1, "data@big");

@@ -219,6 +219,7 @@ void CutAhead::step(const FilePtr& file) {
     if (const auto next = node->state.piece_at(from); std::holds_alternative<std::monostate>(next.source) && next.length >= kHugeHole) {
       Lock lock(mutex_);
       file->closed = true;
+      file->looked_at = file->cut;
       return;
     }
     pieces = node->state.pieces_of(from, length);

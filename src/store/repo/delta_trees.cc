@@ -230,6 +230,13 @@ NodePtr DeltaTrees::new_node(Kind kind, const Attributes& attributes) {
 // Rows and staged bytes of files that were unlinked and are no longer open, of directories that were taken away, and of
 // scratch trees that nobody holds.
 void DeltaTrees::reap() {
+  // no more than that: whoever comes by is not to clear up a huge directory of somebody else's
+  constexpr int kPasses = 4;
+  for (int pass = 0; pass < kPasses && reap_some(); ++pass) {
+  }
+}
+
+void DeltaTrees::reap_all() {
   while (reap_some()) {
   }
 }

@@ -267,6 +267,7 @@ class DeltaTrees final : public LiveTrees {
   static Result<void> check_level(const LiveNode& directory, std::string_view name);
   static Error too_deep(std::string_view name);
   void reap() PFS_EXCLUDES(mutex_);
+  void reap_all() PFS_EXCLUDES(mutex_);
   /// Some of it, so that others have their turn; returns whether there is more that can be done now.
   bool reap_some() PFS_EXCLUDES(mutex_);
   std::shared_ptr<LiveNode> new_node(Kind kind, const Attributes& attributes);

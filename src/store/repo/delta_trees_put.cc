@@ -131,7 +131,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries(std::span<const EntryPut> p
     Lock lock(mutex_);
     PFS_TRY_ASSIGN(losers, put_entries_locked(puts, directories));
   }
-  reap();  // what was in a directory is for whoever took it away to clear up
+  reap_all();  // what was in a directory is for whoever took it away to clear up
   return losers;
 }
 

@@ -114,7 +114,7 @@ void DeltaTrees::clear_if_wanted() {
 }
 
 bool DeltaTrees::clear_for_room() {
-  reap();
+  reap_all();
   const auto usage = staging_->usage();
   if (usage.bytes <= usage.live) return false;
   if (auto cleared = release_staging(); !cleared) {

@@ -94,8 +94,6 @@ std::set<BranchRef> replaced_by(std::span<const RefStep> steps) {
       refs.insert(start->ref);
     } else if (const auto* files = std::get_if<ChangeFiles>(&step)) {
       refs.insert(files->ref);
-    } else if (const auto* published = std::get_if<PublishTree>(&step)) {
-      refs.insert(published->ref);  // nobody changes it, but who has looked at it is told
     } else if (const auto* commit = std::get_if<DeleteCommit>(&step)) {
       refs.insert(commit->branches.begin(), commit->branches.end());
     } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {

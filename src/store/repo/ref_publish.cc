@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -29,6 +32,11 @@ Result<std::optional<Branch>> branch_after(const RefDb& refs, const RefTxn& txn,
   return std::optional(std::move(branch));
 }
 
+std::chrono::microseconds random_pause() {
+  thread_local std::mt19937 engine{std::random_device{}()};
+  return std::chrono::microseconds(std::uniform_int_distribution<int>(100, 10'000)(engine));
+}
+
 // A commit that a step asks for is made with the other steps or not at all.
 bool finish_by_hand(std::span<const RefStep> steps) {
   return std::any_of(steps.begin(), steps.end(), [](const RefStep& step) {
@@ -57,6 +65,7 @@ std::shared_ptr<void> RefCatalog::tell_before(std::span<const RefStep> steps, st
   if (observer == nullptr) return nullptr;
   for (const auto& step : steps) {
     if (const auto* branch = std::get_if<DeleteBranch>(&step)) replaced.insert(branch->ref);
+    if (const auto* output = std::get_if<PublishTree>(&step)) replaced.insert(output->ref);
     if (const auto* repo = std::get_if<DeleteRepo>(&step)) replaced.insert(repo->branches.begin(), repo->branches.end());
   }
   return replaced.empty() ? nullptr : observer->trees_replacing(replaced);
@@ -221,7 +230,10 @@ Result<void> RefCatalog::hold_still(Still& still) const {
 
 Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                                        const RefSteps::FrozenBranches& frozen) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  constexpr int kCommitAttempts = 10 * kAttempts;
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    // many who move HEADs to one commit: one at a time is through, and the others come one after the other
+    if (attempt >= kAttempts) std::this_thread::sleep_for(random_pause());
     ObjectWriter writer(*parts_.objects);
     RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, frozen, writer);
     Committed done;

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::chrono::milliseconds kCancelledPause = 100ms;
 constexpr std::chrono::milliseconds kShortestPause = 1s;
 constexpr std::chrono::milliseconds kLongestPause = 30s;
 constexpr std::chrono::milliseconds kTryContainerEvery = 5s;
@@ -53,7 +54,7 @@ void PipelineDriver::wake_if_waiting() {
 
 void PipelineDriver::renew(std::uint64_t version) {
   Lock lock(mutex_);
-  version_ = version;
+  version_ = std::max(version_, version);
   wake_ = true;
   woken_.notify_one();
 }
@@ -132,7 +133,10 @@ void PipelineDriver::work_until_stopped() {
       if (*worked != Rest(0ms)) rest(*worked);
       continue;
     }
-    if (worked.error().code == Code::kCancelled) continue;
+    if (worked.error().code == Code::kCancelled) {
+      rest(kCancelledPause);  // by whom may not be seen yet; a newer spec, or being asked to stop, wakes
+      continue;
+    }
     spdlog::error("pipeline {}: {}", name_.str(), worked.error().message);
     show_health(PipelineState::kFailure, worked.error().message);
     rest(pause);
