@@ -366,7 +366,7 @@ TEST_CASE("a state that is none is an error of usage, which names those that are
   const auto state = session.pfs({"list", "pipeline", "--state", "odd"});
   CHECK(state.status == 2);
   CHECK(state.err.find("'odd' is no state; say one of: starting, running, failure, standby, "
-                       "paused\n") != state.err.npos);
+                       "paused, restarting, crashing\n") != state.err.npos);
   CHECK(session.ok({"list", "pipeline", "--state", "paused,running", "edges"}).find("edges") !=
         std::string::npos);
   CHECK(session.ok({"list", "pipeline", "--state", "paused", "--state", "failure"}).find("edges") ==
