@@ -4,11 +4,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "mount-helper/request.h"
@@ -31,25 +33,31 @@ std::string unescaped(const std::string& text) {
   return out;
 }
 
+// The kernel writes blanks, tabs and newlines as \040 and the like, but no other white space: a name with a form feed in it is
+// still one word.
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  std::istringstream all(line);
+  for (std::string word; std::getline(all, word, ' ');) words.push_back(word);
+  return words;
+}
+
 }  // namespace
 
 std::vector<Mount> mounts() {
   std::vector<Mount> found;
   std::ifstream lines("/proc/self/mountinfo");
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, field, type, options;
+    // id, parent, device, root, point, options, some more, a hyphen; then type, source, options
+    const auto words = words_of(line);
+    const auto hyphen = std::find(words.begin() + std::min<std::ptrdiff_t>(6, std::ssize(words)), words.end(), "-");
+    if (words.end() - hyphen < 4 || hyphen[1] != "fuse.pfs") continue;
     Mount mount;
-    fields >> id >> parent >> device >> mount.root >> mount.point;
-    while (fields >> field && field != "-") {
-    }
-    fields >> type >> mount.source >> options;
-    if (type != "fuse.pfs") continue;
     // the kernel's own word: nobody mounts in another's name without being root
-    mount.trusted = geteuid() != 0 || ("," + options + ",").find(",user_id=0,") != std::string::npos;
-    mount.root = unescaped(mount.root);
-    mount.point = unescaped(mount.point);
-    mount.source = unescaped(mount.source);
+    mount.trusted = geteuid() != 0 || ("," + hyphen[3] + ",").find(",user_id=0,") != std::string::npos;
+    mount.root = unescaped(words[3]);
+    mount.point = unescaped(words[4]);
+    mount.source = unescaped(hyphen[2]);
     found.push_back(mount);
   }
   return found;

@@ -1,7 +1,9 @@
 #include "base/mounts.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace pfs {
@@ -22,23 +24,31 @@ std::string unescaped(const std::string& text) {
   return out;
 }
 
+// The kernel writes blanks, tabs and newlines as \040 and the like, but no other white space: a name with a form feed in it is
+// still one word.
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  std::istringstream all(line);
+  for (std::string word; std::getline(all, word, ' ');) words.push_back(word);
+  return words;
+}
+
 }  // namespace
 
 std::vector<MountPoint> mount_points() {
   std::vector<MountPoint> found;
   std::ifstream lines("/proc/self/mountinfo");
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, field;
+    // id, parent, device, root, point, options, some more, a hyphen; then type, source, options
+    const auto words = words_of(line);
+    const auto hyphen = std::find(words.begin() + std::min<std::ptrdiff_t>(6, std::ssize(words)), words.end(), "-");
+    if (words.end() - hyphen < 3) continue;
     MountPoint mount;
-    fields >> id >> parent >> device >> mount.root >> mount.point;
-    while (fields >> field && field != "-") {
-    }
-    fields >> mount.type >> mount.source;
-    mount.minor = static_cast<std::uint32_t>(std::strtoul(device.substr(device.find(':') + 1).c_str(), nullptr, 10));
-    mount.root = unescaped(mount.root);
-    mount.point = unescaped(mount.point);
-    mount.source = unescaped(mount.source);
+    mount.minor = static_cast<std::uint32_t>(std::strtoul(words[2].substr(words[2].find(':') + 1).c_str(), nullptr, 10));
+    mount.root = unescaped(words[3]);
+    mount.point = unescaped(words[4]);
+    mount.type = hyphen[1];
+    mount.source = unescaped(hyphen[2]);
     found.push_back(std::move(mount));
   }
   return found;

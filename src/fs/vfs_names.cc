@@ -235,15 +235,16 @@ std::chrono::seconds Vfs::validity(const Inode& inode) const {
 
 std::chrono::seconds Vfs::attributes_validity(const Inode& inode) const {
   switch (inode.what.role) {
-    // The same as long as the mount lives, and each walk of a path asks whether it may pass the mount's root: a request
-    // for every name, if the kernel did not remember. Only for a moment, so that a dead daemon shows.
+    // The same as long as the mount lives (a commit's top: as long as its branch's mode), and each walk of a path asks whether it
+    // may pass the mount's root: a request for every name, if the kernel did not remember. Only for a moment, so that a dead
+    // daemon shows.
     case Role::kMountRoot:
+    case Role::kCommitRoot:
     case Role::kControlRoot:
     case Role::kHeads:
     case Role::kBranchControl:
     case Role::kViews:
     case Role::kViewRoot: return kMoment;
-    case Role::kCommitRoot: return kMoment;  // its mode is its branch's
     case Role::kBranchRoot:
     case Role::kStored:
     case Role::kCommitFile:

@@ -211,6 +211,12 @@ TEST_CASE("a mount that lost its daemon is found and replaced, by mount as by pf
 TEST_CASE("what mount -t pfs cannot do is one line with the exit status of mount(8)", "[mount]") {
   REQUIRE_MOUNT(R"sh(
     refused 32 "no pfsd serves a mount here; start it (.systemctl start pfsd.), or say -o store=DIR" mount -t pfs data@master "$A"
+    # a name that another user may give a mount point is no line of the kernel's
+    mkdir -p "$D/x/data@master"
+    false="$D/$(printf 'x\f-\ffuse.pfs\fpfs#1\frw,user_id=0,')"
+    mkdir "$false"; mount -t tmpfs none "$false"
+    refused 32 "no pfsd serves a mount here" mount -t pfs data@master "$A"
+    umount "$false"
     refused 1 "unknown option bogus" mount -t pfs "$S" "$M" -o bogus
     mount -s -f -t pfs "$S" "$M" -o bogus
     refused 1 "umask=9: is no octal number" mount -t pfs "$S" "$M" -o umask=9
