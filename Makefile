@@ -6,7 +6,7 @@
 #   make test     from a bare Debian 12 to every test passed
 #   make test-all every test in every preset, and clang-tidy
 #   make soak     the long random tests
-#   make bench    prints figures, as ratios to something measured in the same run; ten minutes
+#   make bench    prints figures, as ratios to something measured in the same run; five minutes
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
 #   make bench-cli    what commands cost, and files at the command line, against the store itself, cp and restic
 #   make bench-trigger  what pipelines cost, from a HEAD that moves to a finished output commit; needs podman

@@ -19,6 +19,7 @@ from workspace import CommandFailed, Workspace, median  # noqa: E402
 
 FEW, MANY = 1_000, 100_000
 ROUNDS = 9
+ROUNDS_OF_MANY = 5  # of rows in which every file is looked at before each
 CLOSES = 50
 _libc = ctypes.CDLL(None, use_errno=True)
 SYS_GETDENTS64 = {"x86_64": 217, "aarch64": 61}.get(os.uname().machine)
@@ -103,6 +104,22 @@ class Latencies:
     def head(self, name):
         return os.readlink(os.path.join(self.mount, ".pfs", "heads", f"data@{name}")).rpartition("@")[2]
 
+    def plain_files(self, count):
+        """A directory of so many files beside the mount."""
+        path = self.space.at("plain", f"planted-{count}")
+        if not os.path.isdir(path):
+            plant(path, count, "content")
+        return path
+
+    def grow(self, branch, name, count):
+        """The same directory in a branch, by reference, as it was put once."""
+        source = f"data@planted:/{count}"
+        if not os.path.isdir(os.path.join(self.branch("planted"), str(count))):
+            self.pfs("put", "file", source, "-r", "-f", self.plain_files(count))
+            self.commit("planted")
+        self.branch(branch)
+        self.pfs("copy", "file", source, f"data@{branch}:/{name}")
+
     # ---- rows
 
     def moves(self):
@@ -110,7 +127,7 @@ class Latencies:
         for count, target in ((FEW, None), (MANY, at_most(5, "ms"))):
             name = f"d{count}"
             one, other = self.branch("one"), self.branch("other")
-            plant(os.path.join(one, name), count, "content")
+            self.grow("one", name, count)
             plant(self.space.at("plain", name), 1, "content")  # ext4 renames a directory of any size alike
             os.makedirs(self.space.at("plain", "other"), exist_ok=True)
             ours, plain = [], []
@@ -129,14 +146,14 @@ class Latencies:
         """`ln` between two commits whose files the kernel knows; each moves HEAD durably."""
         for count in (FEW, MANY):
             top = self.branch(f"r{count}")
-            plant(os.path.join(top, "d"), count, "content")
+            self.grow(f"r{count}", "d", count)
             ids = [self.commit(f"r{count}")]
             with open(os.path.join(top, "d", "more"), "w", encoding="ascii") as file:
                 file.write("more")
             ids.append(self.commit(f"r{count}"))
             ours, plain = [], []
             link = self.space.at("plain", "link")
-            for turn in range(ROUNDS):
+            for turn in range(ROUNDS if count == FEW else ROUNDS_OF_MANY):
                 subprocess.run(["ls", "-lR", top], stdout=subprocess.DEVNULL, check=True)
                 ours.append(process("ln", "-s", f"data@{ids[turn % 2]}", top))
                 plain.append(process("ln", "-sfn", f"data@{ids[turn % 2]}", link) + Workspace.timed(lambda: synced(self.plain)))
@@ -181,12 +198,10 @@ class Latencies:
 
     def listings(self):
         """A commit that this pfsd has never looked at, its packs and the kernel's names cold."""
-        top = self.branch("listed")
-        plant(os.path.join(top, "d"), MANY, "content")
+        self.grow("listed", "d", MANY)
         commit = self.commit("listed")
         directory = os.path.join(self.mount, f"data@{commit}", "d")
-        plain = self.space.at("plain", "listed")
-        plant(plain, MANY, "content")
+        plain = self.plain_files(MANY)
 
         def cold():
             self.space.unmount(self.mount)
@@ -219,7 +234,7 @@ def main():
     parser.add_argument("--rows", default="moves,retargets,copies,closes,listings", help="of %(default)s")
     chosen = parser.parse_args()
     table = Table()
-    table.head(["medians of nine (50 closes, 3 listings), with the least and the most"])
+    table.head(["medians of nine (five retargets of many files, 50 closes, 3 listings), with the least and the most"])
     try:
         with Workspace(chosen.dir, "") as space:
             latencies = Latencies(space, table, os.path.abspath(chosen.binaries))

@@ -22,6 +22,8 @@ class Sizes:
         self.diff = self.trees[1] if quick else self.trees[2]
         self.version = max(1, int((32 if quick else 200) * scale)) << 20
         self.versions = 10 if quick else 20
+        # quick: those that a target is about
+        self.big_peers = [Restic, Borg] if quick else [Restic, Borg, BorgZstd, Ostree, Git]
         self.random_reads = int((5_000 if quick else 20_000) * max(scale, 0.1))
 
 
@@ -79,7 +81,7 @@ class Bench:
         source = space.fresh("big")
         space.ours("make-big", to=source, files=4, bytes=sizes.big, seed=1)
         space.make_warm(source)
-        peers = self.peers(row, Restic, Borg, BorgZstd, Ostree, Git)
+        peers = self.peers(row, *sizes.big_peers)
         store = space.at("store-big")
         limits = []
 
