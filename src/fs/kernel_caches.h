@@ -41,6 +41,9 @@ class KernelCaches {
   /// The next read of the file, and the next access to a mapping of it, asks us. Waits as drop_name_now() does.
   virtual bool drop_content_now(NodeId file, std::chrono::milliseconds timeout) = 0;
 
+  /// The same of the pages in which a range of it lies.
+  virtual bool drop_range_now(NodeId file, std::uint64_t offset, std::uint64_t length, std::chrono::milliseconds timeout) = 0;
+
   /// The next readdir of the directory asks us. In the background.
   virtual void drop_listing(NodeId directory) = 0;
 

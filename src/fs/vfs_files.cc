@@ -14,6 +14,8 @@ namespace {
 // the answer to the kernel is a signed 32 bit number in effect; whole pages keep the next call
 // aligned
 constexpr std::uint64_t kZeros = std::uint64_t{1} << 20;
+// A page that is locked by the very write that waits for us holds nothing old: no longer than that.
+constexpr std::chrono::milliseconds kStalePage{100};
 constexpr std::size_t kMaxCopy = (std::size_t{1} << 31) - 4096;
 
 std::optional<std::uint64_t> seek_data_alone(std::uint64_t size, std::uint64_t offset, store::Seek wanted) {
@@ -118,7 +120,12 @@ Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::u
   if (!mode.from_cache) clear_privileges(caller, inode);
   std::optional<Error> refused;
   if (mode.append && !mode.from_cache) {
-    if (auto at = trees_.append(node, bytes); !at) refused = std::move(at).error();
+    if (auto at = trees_.append(node, bytes); !at) {
+      refused = std::move(at).error();
+    } else if (*at != offset) {
+      // the end that the kernel knows, where it has put the bytes into its page, is an old one
+      caches_.drop_range_now(inode.id, offset, bytes.size(), kStalePage);
+    }
   } else if (auto written = trees_.write(node, offset, bytes); !written) {
     refused = std::move(written).error();
   }

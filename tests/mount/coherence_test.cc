@@ -119,6 +119,21 @@ TEST_CASE("a file that the API puts, appends to, copies or deletes is seen by th
   }
 }
 
+TEST_CASE("what is appended by the mount behind what the API has appended is read back there", "[mount]") {
+  const World world;
+  put(world / "f", "abc");
+  const UniqueFd file(::open((world / "f").c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+  char bytes[100] = {};
+  REQUIRE(::pread(file.get(), bytes, 3, 0) == 3);
+  world.put_file("f", "XYZ", true);
+  // the page is read again, and nobody asks how long the file is
+  REQUIRE(::pread(file.get(), bytes, 3, 0) == 3);
+  REQUIRE(::write(file.get(), "d", 1) == 1);
+  CHECK(::pread(file.get(), bytes, sizeof bytes, 0) == 7);
+  CHECK(std::string(bytes) == "abcXYZd");
+  CHECK(contents(world / "f") == "abcXYZd");
+}
+
 TEST_CASE("what the API puts over a file is seen by who has it open and mapped, as with cp", "[mount]") {
   const World world;
   put(world / "f", "old content");

@@ -134,6 +134,12 @@ bool Notifier::drop_content_now(NodeId file, std::chrono::milliseconds timeout) 
   return wait_for({enqueue(inval_inode(file, 0, 0))}, timeout);
 }
 
+bool Notifier::drop_range_now(NodeId file, std::uint64_t offset, std::uint64_t length, std::chrono::milliseconds timeout) {
+  Lock lock(mutex_);
+  if (!running_) return true;
+  return wait_for({enqueue(inval_inode(file, static_cast<std::int64_t>(offset), static_cast<std::int64_t>(length)))}, timeout);
+}
+
 void Notifier::drop_listing(NodeId directory) {
   Lock lock(mutex_);
   if (running_) enqueue(inval_inode(directory, 0, 0));

@@ -39,6 +39,8 @@ class Notifier final : public KernelCaches {
                      std::chrono::milliseconds timeout) override PFS_EXCLUDES(mutex_);
   bool drop_content_now(NodeId file, std::chrono::milliseconds timeout) override
       PFS_EXCLUDES(mutex_);
+  bool drop_range_now(NodeId file, std::uint64_t offset, std::uint64_t length, std::chrono::milliseconds timeout) override
+      PFS_EXCLUDES(mutex_);
   void drop_listing(NodeId directory) override PFS_EXCLUDES(mutex_);
   bool write_back(const std::vector<NodeId>& files, std::chrono::milliseconds timeout) override
       PFS_EXCLUDES(mutex_);
