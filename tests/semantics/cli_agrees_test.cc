@@ -114,3 +114,34 @@ TEST_CASE("a big file is read through the mount where there is one, and over the
     fi
   )sh");
 }
+
+TEST_CASE("Ctrl-C ends a command with 130, and nothing of it is in the repo", "[semantics][cli]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@master" "$T/out"
+    head -c 64M /dev/urandom > "$P/data@master/f"; commit data@master
+    interrupted() { # a command in the background; it has hung by then, or is at work
+      sleep 0.3
+      kill -INT "$!"
+      status=0; wait "$!" || status=$?
+      test "$status" = 130
+    }
+    mkfifo "$T/fifo"
+    exec 3<> "$T/fifo"
+    head -c 16k /dev/zero >&3
+    pfs put file data@master:/new -f - < "$T/fifo" & interrupted
+    pfs subscribe commit data@master > /dev/null & interrupted
+    pfs start commit data@master > /dev/null
+    pfs put file data@master:/old -f - < "$T/fifo" & interrupted
+    pfs finish commit data@master
+    test "$(ls "$P/data@master")" = f
+    # what a get has written so far is there to go on with
+    for i in 1 2 3 4 5; do
+      pfs get file data@master:/f -o "$T/out/f" & sleep 0.0$i; kill -INT "$!" || :; wait "$!" || test "$?" = 130
+      pfs get file data@master:/f -o "$T/out/f" --retry
+      cmp "$T/out/f" "$P/data@master/f"
+      rm "$T/out/f"
+    done
+    exec 3>&-; rm "$T/fifo"; rmdir "$T/out"
+  )sh");
+}
