@@ -44,6 +44,7 @@ struct Arguments {
   std::string from;
   std::vector<std::string> commits;
   std::vector<std::string> repos;
+  std::string pipeline;
   bool new_only = false;
   std::uint64_t number = 0;
   OutputFlags output;
@@ -238,6 +239,13 @@ Result<void> flush(Session& session, const Arguments& arguments) {
   });
 }
 
+/// Whether a job of the pipeline made the commit, or a job downstream of it.
+bool is_of_pipeline(const client::Commit& commit, const std::string& pipeline) {
+  return std::any_of(commit.provenance.begin(), commit.provenance.end(), [&](const auto& cause) {
+    return commit.repo == pipeline || cause.repo == pipeline;
+  });
+}
+
 Result<void> subscribe(Session& session, const Arguments& arguments) {
   std::optional<CommitRef> from;
   if (!arguments.from.empty()) {
@@ -247,6 +255,7 @@ Result<void> subscribe(Session& session, const Arguments& arguments) {
   CommitListing listing(arguments.output, as_they_come(session.terminal()));
   return client::Commits(*connection)
       .subscribe(arguments.branch, from, arguments.new_only, [&](const client::Commit& commit) {
+        if (!arguments.pipeline.empty() && !is_of_pipeline(commit, arguments.pipeline)) return Result<void>();
         listing.add(commit);
         listing.show();
         return Result<void>();
@@ -342,6 +351,7 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   auto* from = subscribes.add_option("--from", arguments->from, "Only those after this one");
   subscribes.add_flag("--new", arguments->new_only, "Only those that are still to come")
       ->excludes(from);
+  subscribes.add_option("--pipeline", arguments->pipeline, "Only those that jobs of this pipeline, or of what reads its output, have made");
   add_output_flags(subscribes, arguments->output);
 }
 

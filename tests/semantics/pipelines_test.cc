@@ -14,6 +14,9 @@ TEST_CASE("S48: an output branch is read-only to people and shows the last good 
     test "$(errno_of touch "$P/copy@master/mine")" = "Read-only file system"
     test "$(errno_of rm "$P/copy@master/all")" = "Read-only file system"
     grep -q copy "$P/copy@master/.pfs/commit"
+    seen() { pfs subscribe commit "$1" --pipeline "$2" --timeout 500ms 2> /dev/null | tail -n +2 | awk '{ print $3 }'; }
+    test "$(seen copy@master copy)" = "$(head_of copy@master)"
+    test -z "$(seen copy@master other)$(seen data@master copy)"
     put f bad; jobs_are 2 failure
     test "$(cat "$P/copy@master/all")" = good
   )sh"));
