@@ -1,10 +1,12 @@
 // What damaged packs cost: what was damaged, and nothing else.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
 
 #include <boost/filesystem.hpp>
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include "store/chunk/sha256.h"
@@ -43,6 +45,13 @@ class World {
   void truncate(std::uint64_t size) const { boost::filesystem::resize_file(path(), size); }
   std::uint64_t size() const { return boost::filesystem::file_size(path()); }
   const Location& place(std::size_t frame) const { return places_[frame]; }
+  /// As a kill leaves it between the rows of a sealed pack and its way into the blob store.
+  void back_into_open() const {
+    const std::string sealed = path();
+    const std::string open = fmt::format("{}/open/{:010x}.pack", store_.directory().path(), places_.front().pack.value());
+    boost::filesystem::rename(sealed, open);
+    REQUIRE(::chmod(open.c_str(), 0400) == 0);
+  }
 
   /// Which objects can be read; the others are kCorrupt.
   std::vector<std::size_t> readable() {
@@ -80,16 +89,64 @@ class World {
 
 using Frames = std::vector<std::size_t>;
 
+/// Of the calling process, as long as this is there; who is one already stays so. What is in the directory belongs to them.
+class AsOrdinaryUser {
+ public:
+  explicit AsOrdinaryUser(const std::string& directory) {
+    if (::geteuid() != 0) return;
+    for (auto parent = boost::filesystem::path(directory); parent != parent.root_path(); parent = parent.parent_path()) {
+      if (boost::filesystem::status(parent).permissions() & boost::filesystem::others_exe) break;
+      REQUIRE(::chmod(parent.c_str(), 0755) == 0);
+    }
+    REQUIRE(::chown(directory.c_str(), kUser, kUser) == 0);
+    for (boost::filesystem::recursive_directory_iterator entry(directory), end; entry != end; ++entry)
+      REQUIRE(::lchown(entry->path().c_str(), kUser, kUser) == 0);
+    REQUIRE(::seteuid(kUser) == 0);
+  }
+  ~AsOrdinaryUser() { static_cast<void>(::seteuid(::getuid())); }
+  AsOrdinaryUser(const AsOrdinaryUser&) = delete;
+  AsOrdinaryUser& operator=(const AsOrdinaryUser&) = delete;
+
+ private:
+  static constexpr uid_t kUser = 65534;
+};
+
 }  // namespace
 
 TEST_CASE("a damaged frame of a pack that was left open takes no other frame with it", "[store]") {
   World world;
-  world.damage(world.place(1).frame_offset + kFrameHeaderSize + 40);
+  // its payload; its header, whose magic, length and checksum are at these places
+  world.damage(world.place(1).frame_offset + GENERATE(as<std::uint64_t>{}, kFrameHeaderSize + 40, 0, 12, 24));
   world.restart();
   CHECK(world.readable() == Frames{0, 2, 3, 4});
   world.seal();
   world.restart();
   CHECK(world.readable() == Frames{0, 2, 3, 4});
+}
+
+TEST_CASE("what looks like a frame in a torn one is content", "[store]") {
+  World world;
+  const std::string known = "known to nobody";
+  const auto forged = encode_frame({{{ObjectKind::kChunk, sha256(known)}, "something else!"}}, 1000, 1);
+  std::string content;
+  for (std::uint64_t i = 0; content.size() < 4000; ++i) content += sha256(std::to_string(i)).hex().substr(0, 7);
+  content += forged + forged;
+  must(world.store().packs().append(PackKind::kData, {{{ObjectKind::kChunk, sha256(content)}, content}}, 1));
+  world.truncate(world.size() - 10);
+  world.restart();
+  CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
+  CHECK_FALSE(world.store().objects().read({ObjectKind::kChunk, sha256(known)}));
+  CHECK(world.size() == world.place(kFrames - 1).frame_offset + world.place(kFrames - 1).frame_length);
+}
+
+TEST_CASE("a pack that was being sealed is sealed by the next start, also of a user who may not write to it any more", "[store]") {
+  World world;
+  world.seal();
+  world.back_into_open();
+  const AsOrdinaryUser user(world.store().directory().path());
+  world.restart();
+  CHECK(world.readable() == Frames{0, 1, 2, 3, 4});
+  CHECK(world.store().packs().sealed_packs().size() == 1);
 }
 
 TEST_CASE("a torn last frame is cut off, and the pack goes on behind the others", "[store]") {

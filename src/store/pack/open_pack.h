@@ -19,10 +19,12 @@ class PackSet::OpenPack {
   OpenPack(PackNumber number, PackKind kind, Timestamp opened, File file)
       : number_(number), kind_(kind), opened_(opened), file_(std::move(file)) {}
 
-  /// `bytes` are its header or a whole frame. A frame's header proves the rest of it, so hashing that is enough for the name.
-  void note(std::string_view bytes) {
+  /// `bytes` are its header, a whole frame, or the beginning of `length` damaged bytes that lie like a frame. A frame's header
+  /// proves the rest of it, so hashing that is enough for the name.
+  void note(std::string_view bytes) { note(bytes, bytes.size()); }
+  void note(std::string_view bytes, std::uint64_t length) {
     headers_.add(bytes.substr(0, size_ == 0 ? kPackHeaderSize : kFrameHeaderSize));
-    size_ += bytes.size();
+    size_ += length;
   }
   bool has_frames() const { return size_ > kPackHeaderSize; }
 

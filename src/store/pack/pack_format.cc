@@ -155,6 +155,8 @@ std::string encode_frame(const std::vector<FrameObject>& objects, std::uint64_t 
   return encode_frame(std::span<const FrameView>(views), sequence, level);
 }
 
+std::string frame_magic() { return Encoder().u32(kFrameMagic).str(); }
+
 Result<FrameHeader> decode_frame_header(std::string_view bytes) {
   if (bytes.size() < kFrameHeaderSize) return damaged("frame header");
   Decoder in(bytes.substr(0, kFrameHeaderSize));

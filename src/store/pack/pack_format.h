@@ -95,6 +95,8 @@ struct FrameHeader {
   std::size_t frame_length() const { return kFrameHeaderSize + stored; }
 };
 
+/// What each frame begins with.
+std::string frame_magic();
 /// Errors: kCorrupt unless `bytes` begins with a frame header that can be one.
 Result<FrameHeader> decode_frame_header(std::string_view bytes);
 

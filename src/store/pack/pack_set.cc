@@ -12,6 +12,7 @@
 
 #include "base/codec.h"
 #include "base/fault.h"
+#include "store/pack/frame_scan.h"
 #include "store/pack/open_pack.h"
 #include "store/pack/pack_row.h"
 
@@ -85,22 +86,16 @@ Result<void> PackSet::load_rows() {
   return local_.write(gone);
 }
 
-// Whether a whole frame lies there.
-Result<bool> PackSet::is_frame(const File& file, std::uint64_t offset) {
-  std::string frame(kFrameHeaderSize, '\0');
-  PFS_TRY_ASSIGN(const auto got, file.read_at(offset, std::as_writable_bytes(std::span(frame))));
-  const auto header = decode_frame_header(std::string_view(frame).substr(0, got));
-  if (!header) return false;
-  frame.resize(header->frame_length());
-  PFS_TRY_ASSIGN(const auto length, file.read_at(offset, std::as_writable_bytes(std::span(frame))));
-  return decode_frame({nullptr, std::string_view(frame).substr(0, length)}, false).has_value();
-}
-
 Result<void> PackSet::recover(const std::string& file_name) {
   const std::string path = open_directory_ + "/" + file_name;
   std::uint64_t value = 0;
   if (std::sscanf(file_name.c_str(), "%10lx.pack", &value) != 1 || file_name != file_name_of(PackNumber(value))) return {};
   const PackNumber number(value);
+  {
+    Lock lock(mutex_);
+    // on its way into the blob store, and perhaps not to be written by us any more
+    if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second.blob, path);
+  }
   PFS_TRY_ASSIGN(auto file, File::open(path, O_RDWR));
   // Read from the disk: what an earlier process could not sync may look good in the kernel's cache, and nowhere else. An error
   // of this sync is one of those, and the checksums tell what it has cost.
@@ -112,7 +107,6 @@ Result<void> PackSet::recover(const std::string& file_name) {
   auto kind = check_pack_header(std::string_view(head).substr(0, got), number);
   Lock lock(mutex_);
   next_number_ = std::max(next_number_, value + 1);
-  if (const auto sealed = sealed_.find(number); sealed != sealed_.end()) return blobs_.put(sealed->second.blob, path);
   const auto opened = opened_.find(number);
   if (!kind && kind.error().code == Code::kUnsupported) return Error(kind.error()).within(path);
   if (!kind && (size <= kPackHeaderSize || opened == opened_.end())) {
@@ -130,40 +124,41 @@ Result<void> PackSet::recover(const std::string& file_name) {
   auto pack = std::make_shared<OpenPack>(number, *kind, opened != opened_.end() ? opened->second.when : clock_.now(), std::move(file));
   pack->note(head);
   LocalBatch missing;
-  while (pack->size_ + kFrameHeaderSize <= size) {
-    std::string frame(kFrameHeaderSize, '\0');
-    PFS_TRY(pack->file_.read_exactly(pack->size_, std::as_writable_bytes(std::span(frame))));
-    const auto header = decode_frame_header(frame);
-    if (!header || pack->size_ + header->frame_length() > size) break;
-    frame.resize(header->frame_length());
-    PFS_TRY(pack->file_.read_exactly(pack->size_, std::as_writable_bytes(std::span(frame))));
-    const auto decoded = decode_frame({nullptr, frame}, false);
-    if (!decoded) {
-      // a torn tail has nothing behind it; else only what lies in this frame is lost
-      PFS_TRY_ASSIGN(const bool goes_on, is_frame(pack->file_, pack->size_ + frame.size()));
-      if (!goes_on) break;
-      spdlog::error("pack {}: {} at {}; its objects cannot be read", path, decoded.error().message, pack->size_);
-      pack->note(frame);
+  const auto location_of = [number](const FrameEntry& entry, std::uint64_t offset, const ScannedFrame& frame) {
+    return Location{number, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(frame.bytes.size()), entry.inner, entry.length};
+  };
+  const auto is_known = [&](std::uint64_t offset, const ScannedFrame& frame) -> Result<bool> {
+    PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, object_key(frame.entries.back().id)));
+    return row == location_of(frame.entries.back(), offset, frame).encode();
+  };
+  while (pack->size_ < size) {
+    const auto offset = pack->size_;
+    PFS_TRY_ASSIGN(const auto frame, frame_at(pack->file_, offset, size));
+    if (!frame) {
+      // a torn tail has no frame behind it; else only what lies before the next one is lost
+      PFS_TRY_ASSIGN(const auto next, next_frame(pack->file_, offset, size, is_known));
+      if (!next) break;
+      spdlog::error("pack {}: {} bytes at {} are damaged; the objects in them cannot be read", path, *next - offset, offset);
+      std::string damaged(std::min<std::uint64_t>(kFrameHeaderSize, *next - offset), '\0');
+      PFS_TRY(pack->file_.read_exactly(offset, std::as_writable_bytes(std::span(damaged))));
+      pack->note(damaged, *next - offset);
       continue;
     }
-    sequence_ = std::max(sequence_.load(), header->sequence + 1);
+    sequence_ = std::max(sequence_.load(), frame->header.sequence + 1);
     // The rows of a frame are put in its order. So from its end on, the first that leads here says that none before it is
     // missing, and a start asks the index for a few objects of each frame, not for all that a pack of 64 MiB can hold.
-    const auto location_of = [&](const FrameEntry& entry) {
-      return Location{number, static_cast<std::uint32_t>(pack->size_), static_cast<std::uint32_t>(frame.size()), entry.inner, entry.length};
-    };
-    for (auto entry = decoded->entries.rbegin(); entry != decoded->entries.rend(); ++entry) {
+    for (auto entry = frame->entries.rbegin(); entry != frame->entries.rend(); ++entry) {
       const std::string key = object_key(entry->id);
-      const std::string here = location_of(*entry).encode();
+      const std::string here = location_of(*entry, offset, *frame).encode();
       PFS_TRY_ASSIGN(const auto row, local_.get(Family::kIndex, key));
       if (row == here) break;
       if (!row) missing.put(Family::kIndex, key, here);
     }
-    for (const auto& entry : decoded->entries) {
-      const Location location = location_of(entry);
+    for (const auto& entry : frame->entries) {
+      const Location location = location_of(entry, offset, *frame);
       pack->entries_.push_back({entry.id, location.frame_offset, location.frame_length, entry.inner, entry.length});
     }
-    pack->note(frame);
+    pack->note(frame->bytes);
   }
   if (pack->size_ < size) {
     spdlog::warn("pack {}: a torn tail of {} bytes is cut off", path, size - pack->size_);
@@ -362,6 +357,7 @@ bool PackSet::is_sealed(const OpenPackPtr& pack) { return pack->sealed_; }
 // sealed, and recover() ends the move.
 Result<void> PackSet::seal(const OpenPackPtr& pack) {
   const std::string footer = encode_footer(pack->entries_, Sha256(pack->headers_).finish());
+  PFS_TRY(pack->file_.truncate(pack->size_));  // of what a frame that could not be appended has left nothing is behind it
   PFS_TRY(pack->file_.write_at(pack->size_, footer, {}));
   if (auto synced = pack->sync(); !synced) {
     retire(pack);

@@ -107,7 +107,6 @@ class PackSet {
   PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock);
 
   Result<void> load_rows();
-  static Result<bool> is_frame(const File& file, std::uint64_t offset);
   Result<void> recover(const std::string& file_name);
   Result<void> seal_left_over();
   Result<OpenPackPtr> create(PackKind kind, bool repacked = false);
