@@ -10,7 +10,7 @@
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
 #   make bench-cli    what commands cost, and files at the command line, against the store itself, cp and restic
 #   make bench-trigger  what pipelines cost, from a HEAD that moves to a finished output commit; needs podman
-#   make bench-full   all, in full sizes; most of an hour
+#   make bench-full   the store in full sizes, the mount, commands and files; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
 PREFIX ?= /usr/local

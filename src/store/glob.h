@@ -27,7 +27,7 @@ struct GlobMatch {
 /// with a dot are names like others.
 ///
 /// An immutable value; thread-safe.
-/// Source: docs/glossary.md "glob"; the pattern language of Pachyderm 1.13 pipelines, with bash's meaning of `!( )`.
+/// Source: the pattern language of Pachyderm 1.13 pipelines, with bash's meaning of `!( )`.
 class Glob {
  public:
   /// Errors: kInvalid (names the place in the pattern).

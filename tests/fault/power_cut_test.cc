@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,14 +61,31 @@ class World {
 
   std::string read(const std::string& name) {
     auto& trees = store_->trees();
-    const auto root = trees.root(must(trees.branch(must(BranchRef::parse("kept@master")))));
-    const auto file = must(trees.lookup(root, name));
+    const auto file = must(trees.lookup(root(), name));
     std::string bytes(must(trees.stat(file)).size, '\0');
     must(trees.read(file, 0, std::as_writable_bytes(std::span(bytes))));
     return bytes;
   }
 
+  std::set<std::string> names() {
+    auto& trees = store_->trees();
+    std::set<std::string> found;
+    must(trees.list(root(), "", [&](const auto& entry) {
+      found.insert(entry.name);
+      return true;
+    }));
+    return found;
+  }
+
+  void commit_with(const std::string& name) {
+    must(store_->trees().make(root(), name, {}));
+    must(store_->catalog().finish(kept_, {}));
+  }
+
  private:
+  NodePtr root() { return store_->trees().root(must(store_->trees().branch(kept_))); }
+
+  const BranchRef kept_ = must(BranchRef::parse("kept@master"));
   TemporaryDirectory directory_;
   const std::string path_ = directory_ / "store";
   SystemClock clock_;  // before the store, which uses it to the end
@@ -100,6 +118,17 @@ TEST_CASE("a synced file survives a power cut while its spools are merged", "[st
   }
   world.open();
   CHECK((world.read("file") == spooled_bytes(3)));
+}
+
+TEST_CASE("a branch that was moved with changes that come to nothing is where it was moved to, whatever is lost then", "[store][fault]") {
+  World world;
+  world.kill_at("store.steps.committed:kill", "retargeted");
+  world.open();
+  CHECK(world.read("file") == "new");
+  CHECK(world.names() == std::set<std::string>{"file"});
+  world.commit_with("another");
+  CHECK(world.names() == std::set<std::string>{"another", "file"});
+  CHECK(world.read("file") == "new");
 }
 
 }  // namespace pfs::test

@@ -1,5 +1,5 @@
-// Has staged bytes that were synced moved by the store itself: staging_victim STORE moved|merged. A fault point kills it in the
-// middle of that. Prints `synced` before it begins, and `survived` where nothing has killed it.
+// Has staged bytes that were synced moved by the store itself, or a branch retargeted: staging_victim STORE moved|merged|retargeted.
+// A fault point kills it in the middle of that. Prints `synced` before it begins, and `survived` where nothing has killed it.
 #include "fault/staging_victim.h"
 
 #include <cstdio>
@@ -44,6 +44,19 @@ class Victim {
     must(store_->catalog().finish(quick_, {}));
   }
 
+  // From one commit to another, with changes that come to nothing.
+  void retarget() {
+    put(quick_, "file", "new");
+    must(store_->catalog().finish(quick_, {}));
+    const auto target = must(store_->catalog().branch(quick_)).head;
+    put(kept_, "file", "old");
+    must(store_->catalog().finish(kept_, {}));
+    put(kept_, "temporary", "gone again");
+    must(trees().remove(root(kept_), "temporary", false));
+    say("synced");
+    must(store_->catalog().retarget(kept_, CommitRef{kept_.repo, {}, *target, {}}));
+  }
+
   // Each copy seals the file's spool, so that the next write begins another, until they are merged.
   void merge_spools() {
     const auto file = put(kept_, "file", spooled_bytes(1));
@@ -67,7 +80,7 @@ class Victim {
   }
 
   const BranchRef kept_ = must(BranchRef::parse("kept@master"));
-  const BranchRef quick_ = must(BranchRef::parse("quick@master"));
+  const BranchRef quick_ = must(BranchRef::parse("kept@quick"));
   SystemClock clock_;  // before the store, which uses it to the end
   std::unique_ptr<Store> store_;
 };
@@ -78,8 +91,10 @@ class Victim {
 int main(int argc, char** argv) try {
   if (argc != 3) return 2;
   pfs::test::Victim victim(argv[1]);
-  if (argv[2] == std::string("moved")) victim.move_sparse();
-  else victim.merge_spools();
+  const std::string action = argv[2];
+  if (action == "moved") victim.move_sparse();
+  else if (action == "merged") victim.merge_spools();
+  else victim.retarget();
   pfs::test::say("survived");
   return 0;
 } catch (const std::exception& error) {

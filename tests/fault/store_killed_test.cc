@@ -226,7 +226,7 @@ TEST_CASE("a store killed at a random moment holds everything that it acknowledg
 TEST_CASE("a store killed at a fault point holds everything that it acknowledged", "[store][fault]") {
   const auto point = GENERATE(as<std::string>{}, "store.staging.append", "store.objects.flush", "store.objects.packs_synced",
                               "store.finish.frozen", "store.freeze.leaving_out", "store.finish.left_out", "store.finish.walked", "store.finish.published",
-                              "store.fold.before_branch_row", "store.steps.published", "store.spool.make",
+                              "store.fold.before_branch_row", "store.steps.committed", "store.steps.published", "store.spool.make",
                               "store.spool.opened", "store.spool.write", "store.spool.filled", "store.spool.truncated",
                               "store.spool.merged", "store.spool.sync", "store.staging.moved", "store.staging.sync",
                               "store.staging.remove");

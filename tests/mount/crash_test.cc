@@ -48,6 +48,28 @@ TEST_CASE("a daemon killed while the kernel holds a directory for it leaves the 
   CHECK(mounted.stop());
 }
 
+TEST_CASE("a branch whose commit cannot be finished at the start keeps nobody from the others, and is tried again", "[mount]") {
+  Mounted mounted({"PFS_FAULT=store.finish.published:kill:2"});
+  mounted.make_branch("data@master");
+  mounted.make_branch("other@master");
+  put(mounted / "data@master/f", "data");
+  put(mounted / "data@master/.pfs/commit", "\n");
+  put(mounted / "other@master/f", "other");
+  {
+    const UniqueFd commit(::open((mounted / "other@master/.pfs/commit").c_str(), O_WRONLY | O_CLOEXEC));
+    CHECK(::write(commit.get(), "\n", 1) != 1);
+  }
+  REQUIRE(mounted.wait_for_end());
+  mounted.start({"PFS_FAULT=store.fold.before_branch_row:fail"});
+  CHECK(contents(mounted / "data@master/f") == "data");
+  CHECK(contents(mounted / "other@master/f") == "other");
+  CHECK(mounted.log().find("what was being finished is tried again") != std::string::npos);
+  put(mounted / "other@master/g", "more");
+  put(mounted / "other@master/.pfs/commit", "\n");
+  CHECK(contents(mounted / ".pfs/heads/other@master/g") == "more");
+  CHECK(mounted.stop());
+}
+
 TEST_CASE("a second daemon on the same store is refused and harms nothing", "[mount]") {
   Mounted mounted;
   mounted.make_branch("data@master");

@@ -11,8 +11,18 @@ namespace pfs::store {
 namespace {
 
 constexpr int kThreads = 2;
-constexpr auto kWithoutRoom = std::chrono::seconds(1);  // until it is tried again on a full disk
 constexpr auto kLookEvery = std::chrono::milliseconds(100);
+
+// Until a commit that could not be made is tried again.
+std::chrono::seconds pause_after(Code trouble) {
+  switch (trouble) {
+    case Code::kNotFound:
+    case Code::kBusy:
+    case Code::kConflict: return std::chrono::seconds(0);  // somebody was faster
+    case Code::kNoSpace: return std::chrono::seconds(1);
+    default: return std::chrono::seconds(30);  // a damaged store, which says so each time
+  }
+}
 
 }  // namespace
 
@@ -128,7 +138,7 @@ void AutoCommit::end(const BranchRef& ref, const Result<void>& finished) {
     Lock lock(mutex_);
     under_way_.erase(ref);
     not_before_.erase(ref);
-    if (!finished && finished.error().code == Code::kNoSpace) not_before_[ref] = clock_.steady() + kWithoutRoom;
+    if (!finished) not_before_[ref] = clock_.steady() + pause_after(finished.error().code);
     closed = closed_.contains(ref);
   }
   if (closed) changed_.notify_all();

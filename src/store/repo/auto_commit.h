@@ -54,7 +54,7 @@ class AutoCommit {
   bool stopping_ PFS_GUARDED_BY(mutex_) = true;
   std::set<BranchRef> closed_ PFS_GUARDED_BY(mutex_);
   std::set<BranchRef> under_way_ PFS_GUARDED_BY(mutex_);
-  std::map<BranchRef, std::chrono::steady_clock::time_point> not_before_ PFS_GUARDED_BY(mutex_);  // those that found no room
+  std::map<BranchRef, std::chrono::steady_clock::time_point> not_before_ PFS_GUARDED_BY(mutex_);  // those that failed
   std::vector<std::thread> threads_;
 };
 

@@ -38,7 +38,7 @@ struct Walked {
 /// LiveTrees over a LocalDb: base trees with rows of changes over them. docs/architecture.md "Open commits" tells how.
 ///
 /// One mutex (rank kBranch) for names, rows and epochs, one a file for its bytes. The mutex is held over unsynced row
-/// writes, never over a sync, hashing or compression.
+/// writes and loads of nodes, never over a sync, nor while anything is hashed or compressed to be written.
 class DeltaTrees final : public LiveTrees {
  public:
   struct Parts {

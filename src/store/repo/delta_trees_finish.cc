@@ -158,9 +158,9 @@ Result<std::optional<Epoch>> DeltaTrees::freeze(const std::map<BranchRef, Freezi
 
 Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
   Lock lock(mutex_);
-  const auto found = branches_.find(ref);
-  if (found == branches_.end()) return {};
-  auto& info = *found->second->info;
+  if (!branches_.contains(ref) && !branch_rows_.contains(ref)) return {};
+  PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+  auto& info = *root->info;
   if (info.frozen) info.open = info.frozen->commit;
   info.frozen.reset();
   if (try_again) {
@@ -169,7 +169,7 @@ Result<void> DeltaTrees::thaw(const BranchRef& ref, bool try_again) {
   }
   info.frozen_joined.clear();
   LocalBatch batch;
-  put_branch_row(*found->second, batch);
+  put_branch_row(*root, batch);
   return parts_.local->write(batch);
 }
 

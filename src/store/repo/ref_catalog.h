@@ -112,6 +112,7 @@ class RefCatalog final : public Catalog {
   Result<std::vector<StepResult>> publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,
                                           RefSteps::FrozenBranches frozen, Epoch epoch, Still& still, Outcome& outcome);
   Result<void> finish_frozen_of(const std::set<BranchRef>& claimed, Outcome& outcome);
+  Result<bool> follow_later(const BranchRef& ref, const BranchRow::Frozen& under, Outcome& outcome);
   struct Committed {
     std::vector<StepResult> results;
     RefSteps::Effects effects;

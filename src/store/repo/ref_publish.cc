@@ -270,6 +270,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
 Result<void> RefCatalog::follow(const RefSteps::Effects& done, const RefSteps::FrozenBranches& frozen, Epoch epoch, Still& still,
                                 Outcome& outcome) {
   if (!done.published.empty()) PFS_FAULT_POINT("store.finish.published");
+  if (!done.trees.empty()) PFS_FAULT_POINT("store.steps.committed");
   Result<void> failure;
   std::set<BranchRef> behind;
   const auto note = [&](const BranchRef& ref, Result<void> followed) {
@@ -320,49 +321,67 @@ bool RefCatalog::write_back(const BranchRef& ref) const {
   return false;
 }
 
-// Branches that are frozen and were not published, because a process was killed or there was no room.
+// Branches that are frozen, because a process was killed before their live trees had followed, or there was no room. What cannot
+// be finished (a damaged store) stays as it is, and keeps none of the others.
 Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Outcome& outcome) {
   std::map<Epoch, RefSteps::FrozenBranches> by_epoch;
   for (const auto& ref : claimed) {
     if (const auto under = parts_.trees->frozen(ref)) by_epoch[under->epoch][ref].under = *under;
   }
+  Result<void> failure;
   for (auto& [epoch, frozen] : by_epoch) {
     spdlog::info("finishing {} branches whose finishing was interrupted", frozen.size());
-    // published before the process was killed: only the folding is left to do
+    bool all_followed = true;
+    const auto note = [&](Error trouble) {
+      all_followed = false;
+      if (failure) failure = std::move(trouble);
+    };
     for (auto one = frozen.begin(); one != frozen.end();) {
-      const auto& [ref, member] = *one;
-      const auto published = load_commit(read_from(*parts_.refs), member.under.commit);
-      if (!published) {
-        ++one;
-        continue;
-      }
-      PFS_TRY(parts_.trees->fold(ref, published->root, published->links, epoch, member.under.commit));
-      // the same transaction may have moved HEAD on
-      const auto found = load_branch(read_from(*parts_.refs), ref);
-      if (!found && found.error().code == Code::kNotFound) {
-        const auto replacing = tell_before({}, {ref});
-        PFS_TRY_ASSIGN(auto dropped, parts_.trees->drop_branch(ref));
-        if (dropped) outcome.replaced.push_back(std::move(*dropped));
-        one = frozen.erase(one);
-        continue;
-      }
-      PFS_TRY_ASSIGN(const auto branch, found);
-      if (branch.head && branch.head != member.under.commit) {
-        PFS_TRY_ASSIGN(const auto head, load_commit(read_from(*parts_.refs), *branch.head));
-        PFS_TRY_ASSIGN(const auto hold, parts_.trees->hold({ref}));
-        if (parts_.trees->changed(ref)) {
-          spdlog::error("branch {}: what was written since it was moved to {} and could not follow is given up", ref.str(), branch.head->hex());
-        }
-        const auto replacing = tell_before({}, {ref});
-        PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open, branch.open_tree));
-        if (replaced) outcome.replaced.push_back(std::move(*replaced));
-      }
-      one = frozen.erase(one);
+      auto followed = follow_later(one->first, one->second.under, outcome);
+      if (!followed) note(std::move(followed).error().within("branch " + one->first.str()));
+      one = followed && !*followed ? std::next(one) : frozen.erase(one);
     }
+    // what was frozen together is published together
     Still nothing_replaced;
-    PFS_TRY(publish({}, nullptr, std::move(frozen), epoch, nothing_replaced, outcome));
+    if (!all_followed) continue;
+    if (auto published = publish({}, nullptr, std::move(frozen), epoch, nothing_replaced, outcome); !published) note(std::move(published).error());
   }
-  return {};
+  return failure;
+}
+
+// The transaction that was to publish the branch may be there, and with it a move of HEAD: then only its live tree has to follow.
+// False: it is not there.
+Result<bool> RefCatalog::follow_later(const BranchRef& ref, const BranchRow::Frozen& under, Outcome& outcome) {
+  const auto published = load_commit(read_from(*parts_.refs), under.commit);
+  const auto found = load_branch(read_from(*parts_.refs), ref);
+  if (!published && published.error().code != Code::kNotFound) return published.error();
+  // with nothing to commit the branch's open commit stays the one that was frozen, unless another step of the transaction gave it another
+  if (!published && found && found->open == under.commit) return false;
+  if (published) {
+    PFS_TRY(parts_.trees->fold(ref, published->root, published->links, under.epoch, under.commit));
+  } else {
+    PFS_TRY(parts_.trees->thaw(ref, false));
+  }
+  if (!found && found.error().code == Code::kNotFound) {
+    const auto replacing = tell_before({}, {ref});
+    PFS_TRY_ASSIGN(auto dropped, parts_.trees->drop_branch(ref));
+    if (dropped) outcome.replaced.push_back(std::move(*dropped));
+    return true;
+  }
+  PFS_TRY_ASSIGN(const auto branch, found);
+  if (published && (!branch.head || branch.head == under.commit)) return true;
+  std::optional<Commit> head;
+  if (branch.head) {
+    PFS_TRY_ASSIGN(head, load_commit(read_from(*parts_.refs), *branch.head));
+  }
+  PFS_TRY_ASSIGN(const auto hold, parts_.trees->hold({ref}));
+  if (published && parts_.trees->changed(ref)) {
+    spdlog::error("branch {}: what was written since it was moved to {} and could not follow is given up", ref.str(), branch.head->hex());
+  }
+  const auto replacing = tell_before({}, {ref});
+  PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open, branch.open_tree));
+  if (replaced) outcome.replaced.push_back(std::move(*replaced));
+  return true;
 }
 
 Result<void> RefCatalog::finish_frozen(const BranchRef& ref) {
@@ -381,11 +400,9 @@ Result<void> RefCatalog::resume_frozen() {
   auto finished = finish_frozen_of(claimed.branches(), outcome);
   claimed.release();
   tell(outcome);
-  if (!finished && finished.error().code == Code::kNoSpace) {
-    spdlog::error("{}; what was being finished is tried again when there is room", finished.error().message);
-    return {};
-  }
-  return finished;
+  // a branch that is damaged says so to who uses it, and keeps nobody from the others
+  if (!finished) spdlog::error("{}; what was being finished is tried again", finished.error().message);
+  return {};
 }
 
 }  // namespace pfs::store

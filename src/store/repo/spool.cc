@@ -212,6 +212,7 @@ Result<void> Spool::sync() {
 // After a restart: st_size is its size, and where it has data its blocks are valid.
 Result<void> Spool::find_blocks() {
   PFS_TRY_ASSIGN(const auto file, File::open(spools_.path_of(number_), O_RDONLY));
+  ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);  // as StagingLog does
   struct stat info {};
   if (::fstat(file.fd(), &info) != 0) return error_from_errno(errno, "stat " + file.path());
   Lock lock(mutex_);

@@ -76,6 +76,8 @@ Result<void> StagingLog::find_segments() {
     unsigned number = 0;
     if (std::sscanf(it->path().filename().c_str(), "%8x.seg", &number) != 1) continue;
     PFS_TRY_ASSIGN(auto file, File::open(fmt::format("{}/{:08x}.seg", directory_, number), O_RDWR));
+    // What an earlier process could not sync may look good in the kernel's cache, and nowhere else: it is clean there, and dropped.
+    ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
     segments_[number] = std::make_shared<Segment>(number, std::move(file));
     next_number_ = std::max(next_number_, number + 1);
   }
