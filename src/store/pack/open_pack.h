@@ -2,12 +2,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/sync.h"
+#include "base/shared_sync.h"
 #include "store/chunk/sha256.h"
 #include "store/pack/pack_set.h"
 
@@ -28,14 +27,12 @@ class PackSet::OpenPack {
   }
   bool has_frames() const { return size_ > kPackHeaderSize; }
 
-  /// Whatever was appended before the call survives a power cut; callers share, as in StagingLog::sync(). A failure is for good:
-  /// the kernel tells it once, may have dropped what it could not write, and says "good" to the next who asks.
-  /// Source: fsync(2), "Errors".
-  Result<void> sync() PFS_EXCLUDES(mutex_);
-  bool failed() const PFS_EXCLUDES(mutex_);
+  /// Whatever was appended before the call survives a power cut, unless it says otherwise: then it does so for good.
+  Result<void> sync();
+  bool failed() const { return sync_.failure().has_value(); }
   /// Whether index rows may lead here: it was synced once, or an earlier process left it.
-  bool may_be_named() const PFS_EXCLUDES(mutex_);
-  void set_may_be_named() PFS_EXCLUDES(mutex_);
+  bool may_be_named() const { return may_be_named_; }
+  void set_may_be_named() { may_be_named_ = true; }
 
   const PackNumber number_;
   const PackKind kind_;
@@ -48,14 +45,8 @@ class PackSet::OpenPack {
   std::atomic<bool> sealed_{false};  // read by whoever appended to it
 
  private:
-  // beside PackSet's: a pack is synced with nothing else held
-  mutable Mutex mutex_{LockRank::kLeaf};
-  Condition synced_;
-  std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t served_ PFS_GUARDED_BY(mutex_) = 0;  // calls up to this one
-  bool syncing_ PFS_GUARDED_BY(mutex_) = false;
-  bool may_be_named_ PFS_GUARDED_BY(mutex_) = false;
-  std::optional<Error> failure_ PFS_GUARDED_BY(mutex_);
+  SharedSync sync_;  // with nothing else held
+  std::atomic<bool> may_be_named_{false};
 };
 
 }  // namespace pfs::store

@@ -306,49 +306,13 @@ Result<void> PackSet::sync(const OpenPackPtr& pack) {
   return pack->sealed_ ? Result<void>{} : pack->sync();
 }
 
-// One at a time: of two at once the one whose fdatasync says "good" could be gone before the other has noted that its own did not.
 Result<void> PackSet::OpenPack::sync() {
-  mutex_.lock();
-  const std::uint64_t mine = ++calls_;
-  while (served_ < mine && !failure_) {
-    if (syncing_) {
-      synced_.wait(mutex_);
-      continue;
-    }
-    // for everybody who has asked by now; who comes later may have appended later
-    syncing_ = true;
-    const std::uint64_t serves = calls_;
-    mutex_.unlock();
-    auto outcome = fault_point("store.pack.sync");
-    if (outcome) outcome = file_.sync_data();
-    mutex_.lock();
-    syncing_ = false;
-    if (outcome) {
-      served_ = serves;
-      may_be_named_ = true;
-    } else {
-      failure_ = std::move(outcome).error();
-    }
-    synced_.notify_all();
-  }
-  const Result<void> result = served_ >= mine ? Result<void>() : Result<void>(*failure_);
-  mutex_.unlock();
-  return result;
-}
-
-bool PackSet::OpenPack::failed() const {
-  Lock lock(mutex_);
-  return failure_.has_value();
-}
-
-bool PackSet::OpenPack::may_be_named() const {
-  Lock lock(mutex_);
-  return may_be_named_;
-}
-
-void PackSet::OpenPack::set_may_be_named() {
-  Lock lock(mutex_);
-  may_be_named_ = true;
+  return sync_.run([this]() -> Result<void> {
+    PFS_TRY(fault_point("store.pack.sync"));
+    PFS_TRY(file_.sync_data());
+    may_be_named_ = true;
+    return {};
+  });
 }
 
 bool PackSet::is_sealed(const OpenPackPtr& pack) { return pack->sealed_; }

@@ -172,43 +172,19 @@ Result<void> RocksDatabase::write(rocksdb::WriteBatch& batch) {
 }
 
 Result<void> RocksDatabase::sync() {
-  mutex_.lock();
-  if (failure_ != nullptr && failure_->code == Code::kNoSpace) {
-    mutex_.unlock();
+  if (const auto failure = log_.failure(); failure && failure->code == Code::kNoSpace) {
     if (make_room_) make_room_();
     PFS_TRY(resume());
-    mutex_.lock();
   }
-  const std::uint64_t mine = ++calls_;
-  while (served_ < mine && failure_ == nullptr) {
-    if (syncing_) {
-      synced_.wait(mutex_);
-      continue;
-    }
-    // This caller syncs for everybody who has asked by now; who comes later waits for the next turn.
-    syncing_ = true;
-    const std::uint64_t serves = calls_;
-    mutex_.unlock();
+  return log_.run([this]() -> Result<void> {
     const auto status = db_->SyncWAL();
-    bool synced = status.ok();
-    if (!synced && code_of(status) == Code::kNoSpace) {
+    if (status.ok()) return {};
+    if (code_of(status) == Code::kNoSpace) {
       if (make_room_) make_room_();
-      synced = resume().has_value();
+      if (resume()) return {};
     }
-    mutex_.lock();
-    syncing_ = false;
-    if (synced) {
-      served_ = serves;
-    } else {
-      // Not tried again: after a failed fsync the kernel may have dropped the dirty pages, and the next one would
-      // succeed without them. Source: fsync(2), "Errors".
-      failure_ = std::make_unique<const Error>(error_from_rocks(status, "sync of database " + path_));
-    }
-    synced_.notify_all();
-  }
-  const Result<void> result = served_ >= mine ? Result<void>() : Result<void>(*failure_);
-  mutex_.unlock();
-  return result;
+    return error_from_rocks(status, "sync of database " + path_);
+  });
 }
 
 Result<void> RocksDatabase::resume() {
@@ -219,8 +195,7 @@ Result<void> RocksDatabase::resume() {
   }
   if (!status.ok()) return error_from_rocks(status, "resume of database " + path_);
   // everything that was written is in synced tables now, whatever became of the log
-  Lock lock(mutex_);
-  if (failure_ != nullptr && failure_->code == Code::kNoSpace) failure_.reset();
+  if (const auto failure = log_.failure(); failure && failure->code == Code::kNoSpace) log_.forget_failure();
   return {};
 }
 

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
-#include "base/sync.h"
+#include "base/shared_sync.h"
 
 namespace rocksdb {
 class ColumnFamilyHandle;
@@ -52,11 +51,11 @@ class RocksDatabase {
 
   /// Everything written before the call is durable when it returns. Many callers share one sync of the log.
   /// Errors: kIo, kNoSpace; once it has failed it fails until resume() has, or the database is opened again.
-  Result<void> sync() PFS_EXCLUDES(mutex_);
+  Result<void> sync();
 
   /// Lets writes go on after the disk was full, once there is room: what the log may have lost is written into tables
   /// and synced. Errors: kNoSpace (still full), kIo.
-  Result<void> resume() PFS_EXCLUDES(mutex_);
+  Result<void> resume();
 
  private:
   RocksDatabase() = default;
@@ -67,13 +66,7 @@ class RocksDatabase {
   std::array<rocksdb::ColumnFamilyHandle*, kRocksFamilies> families_{};  // closed before db_, in the destructor
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;                // RocksDB insists on one; it stays empty
 
-  Mutex mutex_{LockRank::kLeaf};
-  Condition synced_;
-  // Calls of sync() are numbered. A sync of the log that starts when `calls_` is n serves calls 1 to n.
-  std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t served_ PFS_GUARDED_BY(mutex_) = 0;
-  bool syncing_ PFS_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<const Error> failure_ PFS_GUARDED_BY(mutex_);
+  SharedSync log_;
 };
 
 }  // namespace pfs::store

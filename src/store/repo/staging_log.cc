@@ -225,39 +225,20 @@ void StagingLog::note_used(std::uint64_t sequence) {
 }
 
 Result<void> StagingLog::sync() {
-  mutex_.lock();
-  const std::uint64_t mine = ++calls_;
-  while (served_ < mine && failure_ == nullptr) {
-    if (syncing_) {
-      synced_.wait(mutex_);
-      continue;
-    }
-    // this caller syncs for everybody who has asked by now; who comes later waits for the next turn
-    syncing_ = true;
-    const std::uint64_t serves = calls_;
+  return sync_.run([this]() -> Result<void> {
     std::vector<std::pair<SegmentPtr, std::uint64_t>> unsynced;
-    for (const auto& [number, segment] : segments_) {
-      if (segment->synced_size < segment->size) unsynced.emplace_back(segment, segment->size);
+    {
+      Lock lock(mutex_);
+      for (const auto& [number, segment] : segments_) {
+        if (segment->synced_size < segment->size) unsynced.emplace_back(segment, segment->size);
+      }
     }
-    mutex_.unlock();
-    auto outcome = fault_point("store.staging.sync");
-    for (const auto& [segment, size] : unsynced) {
-      if (outcome) outcome = segment->file.sync_data();
-    }
-    mutex_.lock();
-    syncing_ = false;
-    if (outcome) {
-      for (const auto& [segment, size] : unsynced) segment->synced_size = std::max(segment->synced_size, size);
-      served_ = serves;
-    } else {
-      // not tried again: the kernel may have dropped what it could not write. Source: fsync(2), "Errors"
-      failure_ = std::make_unique<const Error>(outcome.error());
-    }
-    synced_.notify_all();
-  }
-  const Result<void> result = served_ >= mine ? Result<void>() : Result<void>(*failure_);
-  mutex_.unlock();
-  return result;
+    PFS_TRY(fault_point("store.staging.sync"));
+    for (const auto& [segment, size] : unsynced) PFS_TRY(segment->file.sync_data());
+    Lock lock(mutex_);
+    for (const auto& [segment, size] : unsynced) segment->synced_size = std::max(segment->synced_size, size);
+    return {};
+  });
 }
 
 void StagingLog::claim(const StagedAt& at, std::uint64_t bytes) {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/shared_sync.h"
 #include "base/sync.h"
 #include "store/repo/admission.h"
 #include "store/repo/spool.h"
@@ -118,12 +119,7 @@ class StagingLog {
   std::uint64_t next_sequence_ PFS_GUARDED_BY(mutex_) = 1;
   std::uint64_t generation_ PFS_GUARDED_BY(mutex_) = 1;  // counts the times when something was condemned
   std::map<std::uint64_t, int> pins_ PFS_GUARDED_BY(mutex_);  // by the generation in which they began
-  // Calls of sync() are numbered; one that starts when `calls_` is n serves calls 1 to n.
-  Condition synced_;
-  std::uint64_t calls_ PFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t served_ PFS_GUARDED_BY(mutex_) = 0;
-  bool syncing_ PFS_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<const Error> failure_ PFS_GUARDED_BY(mutex_);
+  SharedSync sync_;
 };
 
 }  // namespace pfs::store
