@@ -163,6 +163,8 @@ class DeltaTrees final : public LiveTrees {
     std::vector<std::string> names;
     std::vector<NodePtr> orphans;
   };
+  /// Whether that is what the live tree's changes are over: not where HEAD was moved and the tree has not followed.
+  Result<bool> begins_with(const BranchRef& ref, const std::optional<Commit>& head, const std::optional<FinishedTree>& begins);
   /// The branch points at another tree; what was known below its root is orphaned, what was not committed is dropped.
   /// Nothing when nobody has it loaded. `begins`: the tree, where it is not that of `head`.
   Result<std::optional<Replaced>> replace_root(const BranchRef& ref, const std::optional<Commit>& head, const CommitId& open,

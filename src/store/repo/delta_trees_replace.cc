@@ -215,6 +215,13 @@ void DeltaTrees::wait_while_held(LiveNode& node) {
   while (root_of(node).info->held) released_.wait(mutex_);
 }
 
+Result<bool> DeltaTrees::begins_with(const BranchRef& ref, const std::optional<Commit>& head, const std::optional<FinishedTree>& begins) {
+  Lock lock(mutex_);
+  PFS_TRY_ASSIGN(const auto root, branch_root_locked(ref));
+  return root->info->head == (head ? std::optional(head->id) : std::nullopt) &&
+         root->base == (begins ? begins->root : head ? head->root : empty_subtree());
+}
+
 Result<std::optional<DeltaTrees::Replaced>> DeltaTrees::replace_root(const BranchRef& ref, const std::optional<Commit>& head,
                                                                      const CommitId& open, const std::optional<FinishedTree>& begins) {
   Lock lock(mutex_);

@@ -352,34 +352,36 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
 // The transaction that was to publish the branch may be there, and with it a move of HEAD: then only its live tree has to follow.
 // False: it is not there.
 Result<bool> RefCatalog::follow_later(const BranchRef& ref, const BranchRow::Frozen& under, Outcome& outcome) {
-  const auto published = load_commit(read_from(*parts_.refs), under.commit);
-  const auto found = load_branch(read_from(*parts_.refs), ref);
+  const auto read = read_from(*parts_.refs);
+  const auto published = load_commit(read, under.commit);
   if (!published && published.error().code != Code::kNotFound) return published.error();
-  // with nothing to commit the branch's open commit stays the one that was frozen, unless another step of the transaction gave it another
-  if (!published && found && found->open == under.commit) return false;
-  if (published) {
-    PFS_TRY(parts_.trees->fold(ref, published->root, published->links, under.epoch, under.commit));
-  } else {
-    PFS_TRY(parts_.trees->thaw(ref, false));
-  }
-  if (!found && found.error().code == Code::kNotFound) {
+  if (published) PFS_TRY(parts_.trees->fold(ref, published->root, published->links, under.epoch, under.commit));
+  const auto branch = load_branch(read, ref);
+  if (!branch && branch.error().code == Code::kNotFound) {
     const auto replacing = tell_before({}, {ref});
     PFS_TRY_ASSIGN(auto dropped, parts_.trees->drop_branch(ref));
     if (dropped) outcome.replaced.push_back(std::move(*dropped));
     return true;
   }
-  PFS_TRY_ASSIGN(const auto branch, found);
-  if (published && (!branch.head || branch.head == under.commit)) return true;
+  if (!branch) return branch.error();
   std::optional<Commit> head;
-  if (branch.head) {
-    PFS_TRY_ASSIGN(head, load_commit(read_from(*parts_.refs), *branch.head));
+  if (branch->head) {
+    PFS_TRY_ASSIGN(head, load_commit(read, *branch->head));
+  }
+  if (!published) {
+    PFS_TRY_ASSIGN(const bool unmoved, parts_.trees->begins_with(ref, head, branch->open_tree));
+    if (unmoved && branch->open == under.commit) return false;
+    // what was frozen came to nothing, and so no commit was made of it
+    PFS_TRY(parts_.trees->thaw(ref, false));
+  } else if (!branch->head || branch->head == under.commit) {
+    return true;
   }
   PFS_TRY_ASSIGN(const auto hold, parts_.trees->hold({ref}));
   if (published && parts_.trees->changed(ref)) {
-    spdlog::error("branch {}: what was written since it was moved to {} and could not follow is given up", ref.str(), branch.head->hex());
+    spdlog::error("branch {}: what was written since it was moved to {} and could not follow is given up", ref.str(), branch->head->hex());
   }
   const auto replacing = tell_before({}, {ref});
-  PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch.open, branch.open_tree));
+  PFS_TRY_ASSIGN(auto replaced, parts_.trees->replace_root(ref, head, branch->open, branch->open_tree));
   if (replaced) outcome.replaced.push_back(std::move(*replaced));
   return true;
 }
