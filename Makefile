@@ -10,6 +10,7 @@
 #   make bench-store  the store against restic, borg, git, ostree and btrfs, which it installs (docs/performance.md)
 #   make bench-cli    what commands cost, and files at the command line, against the store itself, cp and restic
 #   make bench-trigger  what pipelines cost, from a HEAD that moves to a finished output commit; needs podman
+#   make bench-history  the space of long histories of small commits, and of versions of files
 #   make bench-full   the store in full sizes, the mount, commands and files; most of an hour
 #   make install  to $(PREFIX), under $(DESTDIR) if that is set
 
@@ -19,7 +20,7 @@ JOBS ?= $(shell nproc)
 TEST_JOBS ?= $(shell echo $$(( $(JOBS) + ($(JOBS) + 1) / 2 )))
 STORE_BENCH = bench/store/store_bench.py --rows-program build/release/bench/store_rows
 
-.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-cli bench-trigger bench-full store_rows run stop install clean
+.PHONY: release test test-all test-dev test-asan test-tsan test-clang tidy soak bench bench-store bench-cli bench-trigger bench-history bench-full store_rows run stop install clean
 
 release:
 	@cmake --preset release
@@ -74,6 +75,11 @@ bench-cli: store_rows
 
 bench-trigger: release
 	@bench/trigger_bench.sh $(CURDIR)/build/bin $(BENCH_SCALE)
+
+bench-history: release
+	@cmake --build --preset release -j $(JOBS) --target bench_history bench_space
+	@build/release/bench/bench_history
+	@build/release/bench/bench_space
 
 bench-full: bench-store
 	@bench/mount_bench.sh $(CURDIR)/build/bin

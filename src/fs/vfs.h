@@ -152,7 +152,8 @@ class Vfs final : public store::TreeObserver {
     bool truncate = false;
   };
   Result<OpenReply> open(const Caller& caller, NodeId node, OpenMode mode);
-  /// Makes a file, or opens the one that is there unless `request.exclusive`.
+  /// Makes a file and opens it. Errors: kExists; kStale where one is there and `request.exclusive` is not set: look it up again, and
+  /// open it as one that is there.
   struct Created {
     NameReply name;
     OpenReply open;

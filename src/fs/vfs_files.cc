@@ -72,9 +72,16 @@ Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::st
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
   store::MakeRequest request = asked;
   made_by(caller, request);
-  PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
+  // A file that was made behind the kernel's back since it has looked is not of the caller's making, and its mode counts: the
+  // kernel asks again, and opens what it finds. Source: do_filp_open() in fs/namei.c.
+  request.exclusive = true;
+  auto node = make_stored(target, name, std::move(request));
+  if (!node && node.error().code == Code::kExists && !asked.exclusive) {
+    return Error{Code::kStale, where(*target.inode, name) + ": was made meanwhile"};
+  }
+  if (!node) return std::move(node).error();
   Created created;
-  PFS_TRY_ASSIGN(created.name, remember_made(target, name, std::move(node)));
+  PFS_TRY_ASSIGN(created.name, remember_made(target, name, *std::move(node)));
   auto opened = inodes_.find(created.name.node).and_then([&](const InodePtr& inode) {
     return open_stored(caller, inode, mode);
   });

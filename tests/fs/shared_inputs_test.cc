@@ -94,6 +94,19 @@ TEST_CASE("two views show one node of a big input, and one each of a small one",
   CHECK(world.at(first, "big") != world.at(first, "again"));
 }
 
+TEST_CASE("a file that is there is not opened as one of the caller's making, whose mode nobody looks at", "[fs]") {
+  World world;
+  const auto data = world.data(0);
+  for (const bool exclusive : {false, true}) {
+    store::MakeRequest request;
+    request.exclusive = exclusive;
+    const auto made = world.vfs().create(kJob, data, "small", request, {true, true, false});
+    REQUIRE_FALSE(made);
+    CHECK(made.error().code == (exclusive ? Code::kExists : Code::kStale));
+  }
+  CHECK(world.vfs().create(kJob, data, "new", {}, {true, true, false}));
+}
+
 TEST_CASE("who opens a shared input to change it is sent to look again, and changes its own", "[fs]") {
   World world;
   const auto shared = world.at(world.data(0), "big");

@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -132,6 +134,26 @@ TEST_CASE("what is appended by the mount behind what the API has appended is rea
   CHECK(::pread(file.get(), bytes, sizeof bytes, 0) == 7);
   CHECK(std::string(bytes) == "abcXYZd");
   CHECK(contents(world / "f") == "abcXYZd");
+}
+
+TEST_CASE("who opens a file that the API makes in that moment, or makes it, has it open", "[mount]") {
+  const World world;
+  std::atomic<bool> done = false;
+  std::map<int, int> errors;
+  std::thread opener([&] {
+    while (!done) {
+      const UniqueFd file(::open((world / "f").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+      if (!file) ++errors[errno];
+    }
+  });
+  for (int round = 0; round < 300; ++round) {
+    world.put_file("/f", "by the API");
+    world.remove("/f");
+  }
+  done = true;
+  opener.join();
+  INFO((errors.empty() ? "" : std::strerror(errors.begin()->first)));
+  CHECK(errors.empty());
 }
 
 TEST_CASE("what the API puts over a file is seen by who has it open and mapped, as with cp", "[mount]") {
