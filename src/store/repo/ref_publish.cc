@@ -337,8 +337,8 @@ Result<void> RefCatalog::finish_frozen_of(const std::set<BranchRef>& claimed, Ou
       if (failure) failure = std::move(trouble);
     };
     for (auto one = frozen.begin(); one != frozen.end();) {
-      auto followed = follow_later(one->first, one->second.under, outcome);
-      if (!followed) note(std::move(followed).error().within("branch " + one->first.str()));
+      const auto followed = follow_later(one->first, one->second.under, outcome);
+      if (!followed) note(Error(followed.error()).within("branch " + one->first.str()));
       one = followed && !*followed ? std::next(one) : frozen.erase(one);
     }
     // what was frozen together is published together
