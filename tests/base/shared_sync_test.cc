@@ -32,16 +32,24 @@ TEST_CASE("all who ask while a sync is under way share the next one", "[base][sy
   const auto ask = [&] { return shared.run(std::ref(slow)).has_value(); };
   auto first = std::async(std::launch::async, ask);
   while (slow.begun == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  constexpr int kOthers = 8;
+  std::atomic<int> asking{0};
   std::vector<std::future<bool>> others;
-  for (int i = 0; i < 8; ++i) others.push_back(std::async(std::launch::async, ask));
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < kOthers; ++i) {
+    others.push_back(std::async(std::launch::async, [&] {
+      ++asking;
+      return ask();
+    }));
+  }
+  while (asking < kOthers) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // from there into the wait
   CHECK(slow.begun == 1);  // one at a time
   slow.go = true;
   CHECK(first.get());
   for (auto& other : others) CHECK(other.get());
-  // one for those that had asked by then; a machine may keep some of them from asking for long
+  // one for those that had asked by then; a busy machine may have kept some of them from it, but not each by itself
   CHECK(slow.begun >= 2);
-  CHECK(slow.begun <= 9);
+  CHECK(slow.begun < 1 + kOthers);
 }
 
 TEST_CASE("a sync that began before the call does not serve it", "[base][sync]") {
