@@ -81,7 +81,7 @@ Result<void> LocalSender::open_and_send(const std::string& source, const RepoPat
     fail(error_from_errno(errno, source));
     return {};
   }
-  if (S_ISREG(found.st_mode)) progress_.expect(static_cast<std::uint64_t>(found.st_size));
+  if (S_ISREG(found.st_mode) && !options_.counted) progress_.expect(static_cast<std::uint64_t>(found.st_size));
   return send_open(file->fd(), source, target, attributes_of(found));
 }
 

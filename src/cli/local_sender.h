@@ -29,6 +29,7 @@ class LocalSender {
     bool recursive = false;
     std::optional<SplitOptions> split;
     std::uint64_t first_split = 0;  ///< the number of the first file of a split
+    bool counted = false;           ///< `progress` has been told what is to come
   };
   LocalSender(client::Upload& upload, Options options, Progress& progress);
 

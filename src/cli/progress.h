@@ -24,6 +24,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  /// Whether anybody sees it.
+  bool is_shown() const { return thread_.joinable(); }
   void expect(std::uint64_t bytes) { total_.fetch_add(bytes, std::memory_order_relaxed); }
   void add(std::uint64_t bytes) { moved_.fetch_add(bytes, std::memory_order_relaxed); }
 

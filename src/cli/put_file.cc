@@ -18,6 +18,7 @@
 #include "cli/file_ref.h"
 #include "cli/local_sender.h"
 #include "cli/local_text.h"
+#include "cli/local_walk.h"
 #include "cli/progress.h"
 #include "cli/url_source.h"
 
@@ -159,13 +160,31 @@ Result<LocalSender::Options> sender_options(const Arguments& arguments,
   return options;
 }
 
+/// Of local files. What cannot be looked at is told of when it is sent.
+std::uint64_t bytes_of(const std::string& source) {
+  struct stat found {};
+  if (is_url(source) || stat(source.c_str(), &found) != 0) return 0;
+  if (!S_ISDIR(found.st_mode)) return S_ISREG(found.st_mode) ? static_cast<std::uint64_t>(found.st_size) : 0;
+  std::uint64_t bytes = 0;
+  auto walk = LocalWalk::begin(source);
+  while (walk && walk->current() != nullptr) {
+    if (walk->current()->is_file()) bytes += walk->current()->size();
+    if (!walk->next()) break;
+  }
+  return bytes;
+}
+
 Result<void> send(const Arguments& arguments, const BranchRef& branch,
                   const std::vector<std::string>& sources, const client::Connection& connection,
                   const std::string& transaction) {
-  PFS_TRY_ASSIGN(const auto options, sender_options(arguments, connection, transaction));
+  PFS_TRY_ASSIGN(auto options, sender_options(arguments, connection, transaction));
   const bool replaces_split = options.split && !arguments.append;
   client::Upload upload(connection, branch, {arguments.append, false});
   Progress progress("put", arguments.progress);
+  options.counted = progress.is_shown();
+  if (options.counted) {
+    for (const auto& source : sources) progress.expect(bytes_of(source));
+  }
   LocalSender sender(upload, options, progress);
   for (const auto& source : sources) {
     PFS_TRY_ASSIGN(const auto target,
