@@ -1,6 +1,8 @@
 // The lines of docs/semantics.md about `.pfs` in a branch and about how writes become commits.
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include "semantics/shell.h"
 
 using namespace pfs::test;
@@ -160,12 +162,46 @@ TEST_CASE("S47: after a retarget lookups see the new tree; open files keep the o
     echo new > "$P/data@staging/dir/f"; commit data@staging
     cd "$P/data@master/dir"
     exec 3< f
+    mkfifo "$T/go" "$T/mapped"
+    python3 - "$T/go" "$T/mapped" << 'PYTHON' &
+import mmap, sys
+with open("f", "rb") as file, open(sys.argv[2], "w") as ready:
+    mapping = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)  # touched after the retarget only
+ready.close()
+open(sys.argv[1]).read()
+sys.exit(mapping[:] != b"old\n")
+PYTHON
+    mapper=$!
+    cat "$T/mapped"
     ln -s data@staging "$P/data@master"
+    echo > "$T/go"; wait $mapper
     test "$(cat <&3)" = old
     test "$(cat "$P/data@master/dir/f")" = new
     test "$(errno_of touch new-name)" = "Stale file handle"
     cd "$P/data@master/dir"
     touch new-name
+  )sh");
+}
+
+TEST_CASE("S47: bind mounts see a retarget too, and one of a directory in the branch goes away", "[semantics]") {
+  if (::geteuid() != 0) return;  // mount(8) is root's
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    mkdir "$P/data@staging" "$P/data@master" "$T/branch" "$T/dir"
+    mkdir "$P/data@master/dir" "$P/data@staging/dir"
+    echo old > "$P/data@master/dir/f"; commit data@master
+    echo new > "$P/data@staging/dir/f"; commit data@staging
+    mount --bind "$P/data@master" "$T/branch"
+    mount --bind "$P/data@master/dir" "$T/dir"
+    trap 'umount -l "$T/branch"; umount -l "$T/dir" || :' EXIT
+    test "$(cat "$T/branch/dir/f" "$T/dir/f" | tr '\n' ' ')" = "old old "
+    ln -s data@staging "$P/data@master"
+    test "$(cat "$T/branch/dir/f")" = new
+    test ! -e "$T/dir/f"
+    # it can be entered anew
+    umount -l "$T/dir" || :
+    mount --bind "$P/data@master/dir" "$T/dir"
+    test "$(cat "$T/dir/f")" = new
   )sh");
 }
 

@@ -21,17 +21,45 @@ std::string with_a_commit(const std::string& script) {
 )sh" + script;
 }
 
-}  // namespace
-
-TEST_CASE("a container changes what it likes over a commit that podman mounts with :O", "[semantics]") {
-  Mounted mounted;
-  REQUIRE_SH(mounted, "image=" + busybox_image() + with_a_commit(R"sh(
-    before=$(cat "$commit/f" "$commit/d/g" "$commit/big" | sha256sum)
+/// `run OPTIONS... IMAGE COMMAND...` is a container by podman.
+std::string with_podman(const std::string& script) {
+  return "image=" + busybox_image() + R"sh(
     # what podman asks for by itself needs more rights than a test may have
     least() { printf '%s\n' "$@" | sed 's/unlimited/999999999/' | sort -n | head -n 1; }
     files=$(least "$(bash -c 'ulimit -Hn')" 1048576) processes=$(least "$(bash -c 'ulimit -Hu')" "$(cat /proc/sys/kernel/pid_max)")
     runtime=$(command -v runc || command -v crun)
-    podman --runtime "$runtime" run --ulimit "nofile=$files:$files" --ulimit "nproc=$processes:$processes" --rm --network none -v "$commit:/in:O" -v "$T:/said" "$image" /bin/sh -c '
+    run() { podman --runtime "$runtime" run --ulimit "nofile=$files:$files" --ulimit "nproc=$processes:$processes" --rm --network none "$@"; }
+)sh" + script;
+}
+
+}  // namespace
+
+TEST_CASE("S47: a container that has the mount sees a retarget, its own and others'", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_podman(R"sh(
+    for branch in master second third; do mkdir "$P/data@$branch"; echo $branch > "$P/data@$branch/f"; commit "data@$branch"; done
+    run -v "$P:/pfs" -v "$T:/said" "$image" /bin/sh -c '
+      set -e; b="/bin/busybox"; cd /pfs/data@master
+      exec 3< f
+      $b cat f; echo > /said/ready
+      while ! test -e /said/moved; do $b sleep 0.01; done
+      $b cat f
+      $b ln -s data@third /pfs/data@master
+      $b cat f; $b cat <&3' > said &
+    container=$!
+    while ! test -e ready; do sleep 0.01; done
+    ln -s data@second "$P/data@master"; touch moved
+    wait $container
+    test "$(tr '\n' ' ' < said)" = "master second third master "
+    test "$(cat "$P/data@master/f")" = third
+  )sh"));
+}
+
+TEST_CASE("a container changes what it likes over a commit that podman mounts with :O", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_podman(with_a_commit(R"sh(
+    before=$(cat "$commit/f" "$commit/d/g" "$commit/big" | sha256sum)
+    run -v "$commit:/in:O" -v "$T:/said" "$image" /bin/sh -c '
       set -e; b="/bin/busybox"
       echo two >> /in/f; echo new > /in/d/new; $b rm /in/d/g; $b mv /in/f /in/d/f; $b dd if=/dev/zero of=/in/big bs=1 count=5 conv=notrunc
       $b cat /in/d/f > /said/f; $b ls /in/d > /said/d; $b wc -c < /in/big > /said/big'
@@ -42,7 +70,7 @@ new"
     test "$(cat big)" -eq 3000000
     test "$(cat "$commit/f" "$commit/d/g" "$commit/big" | sha256sum)" = "$before"
     test "$(ls "$commit/d")" = g
-  )sh"));
+  )sh")));
 }
 
 TEST_CASE("an overlay over a commit reads it and keeps the changes above", "[semantics]") {

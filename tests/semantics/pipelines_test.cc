@@ -8,7 +8,7 @@ using namespace pfs::test;
 TEST_CASE("S48: an output branch is read-only to people and shows the last good commit when a job fails", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, with_pipelines(R"sh(
-    pipeline copy 'cat /pfs/data/* > /pfs/out/all; case $(cat /pfs/data/*) in bad) exit 3;; esac'
+    pipeline copy 'cat /pfs/data/* > /pfs/out/all; case $(cat /pfs/data/*) in bad) exit 3;; slow) sleep 2;; esac'
     put f good; jobs_are 1 success
     test "$(cat "$P/copy@master/all")" = good
     test "$(errno_of touch "$P/copy@master/mine")" = "Read-only file system"
@@ -19,6 +19,10 @@ TEST_CASE("S48: an output branch is read-only to people and shows the last good 
     test -z "$(seen copy@master other)$(seen data@master copy)"
     put f bad; jobs_are 2 failure
     test "$(cat "$P/copy@master/all")" = good
+    put f slow; jobs_are 3 running
+    test "$(cat "$P/copy@master/all")" = good
+    jobs_are 3 success
+    test "$(cat "$P/copy@master/all")" = slow
   )sh"));
 }
 
