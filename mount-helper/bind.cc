@@ -1,56 +1,19 @@
 #include "mount-helper/bind.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "mount-helper/part.h"
+
 namespace pfs::mount_helper {
 
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-int fail(const std::string& trouble) {
-  complain(trouble);
-  return kFailed;
-}
-
-// Whoever may write to a branch can put a symlink there, and we are root: no step leaves the store.
-// Source: openat2(2).
-Descriptor open_part(int whole, const std::string& part) {
-  constexpr int kAttempts = 100;
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  long fd = -1;
-  // EAGAIN: something was renamed meanwhile
-  for (int i = 0;
-       i < kAttempts && (fd = syscall(SYS_openat2, whole, part.c_str(), &how, sizeof how)) < 0 &&
-       errno == EAGAIN;
-       ++i) {
-  }
-  return Descriptor(static_cast<int>(fd));
-}
 
 bool is_there(int part, const std::string& directory) {
   struct stat wanted {};
@@ -60,39 +23,15 @@ bool is_there(int part, const std::string& directory) {
          wanted.st_ino == mounted.st_ino;
 }
 
-int refuse_part(const Request& request, const Mount& whole, int trouble) {
-  const std::string branch = whole.point + "/" + request.part.substr(0, request.part.find('/'));
-  switch (trouble) {
-    case ENOENT: {
-      struct stat about {};
-      if (lstat(branch.c_str(), &about) == 0)
-        return fail(request.spec + ": no such directory; `ls " + branch +
-                    "` shows those that there are");
-      return fail(request.spec + ": no such branch or commit; `ls " + whole.point +
-                  "` shows the branches, and `mkdir " + branch + "` makes one");
-    }
-    case ENOTDIR:
-      return fail(request.spec + ": not a directory, so it cannot be mounted; choose one");
-    case EXDEV:
-      return fail(request.spec +
-                  ": a symlink in it leads out of the store; name the directory itself");
-    default: return fail(request.spec + ": " + std::strerror(trouble));
-  }
-}
-
 }  // namespace
 
 bool is_bound(const Request& request, const Mount& whole) {
-  const Descriptor top(open(whole.point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!top) return false;
-  const Descriptor part = open_part(top.get(), request.part.empty() ? "." : request.part);
+  const Descriptor part = open_part(request, whole);
   return part && is_there(part.get(), request.directory);
 }
 
 int bind_part(const Request& request, const Mount& whole) {
-  const Descriptor top(open(whole.point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!top) return fail(whole.point + ": " + std::strerror(errno));
-  const Descriptor part = open_part(top.get(), request.part.empty() ? "." : request.part);
+  const Descriptor part = open_part(request, whole);
   if (!part) return refuse_part(request, whole, errno);
   if (is_there(part.get(), request.directory))
     return 0;  // `mount -a` asks for what is there already
@@ -116,6 +55,9 @@ int change_attributes(const Request& request) {
   const auto mounted = mount_at(request.directory);
   if (!mounted)
     return fail(request.directory + ": no mount of pfs, so there is nothing to remount");
+  if (geteuid() != 0)
+    return fail(request.directory + ": only root changes the options of a mount; unmount it (`fusermount3 -u " + request.directory +
+                "`) and mount it anew with those that you want");
   const Descriptor tree(open_tree(AT_FDCWD, request.directory.c_str(), OPEN_TREE_CLOEXEC));
   if (!tree) return fail(request.directory + ": " + std::strerror(errno));
   if ((request.attributes.clear & MOUNT_ATTR_RDONLY) != 0 && mounted->root == "/") {

@@ -20,13 +20,13 @@ namespace {
 
 std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-// pfsd beside ourselves (a build tree), or in ../bin (installed in sbin); never by PATH.
-std::optional<std::string> find_pfsd() {
+// Beside ourselves (a build tree), or in ../bin (installed in sbin); never by PATH.
+std::optional<std::string> find_program(const std::string& name) {
   std::array<char, PATH_MAX> self{};
   const ssize_t size = readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (size <= 0) return std::nullopt;
   const std::string here = directory_of(std::string(self.data(), static_cast<std::size_t>(size)));
-  for (const std::string& candidate : {here + "/pfsd", directory_of(here) + "/bin/pfsd"}) {
+  for (const std::string& candidate : {here + "/" + name, directory_of(here) + "/bin/" + name}) {
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return std::nullopt;
@@ -87,8 +87,10 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
   if (!request.store.empty() && id.empty()) return std::nullopt;
   std::optional<Mount> found;
   bool any_dead = false;
+  bool any_others = false;
   for (const auto& mount : mounts()) {
-    if (!mount.trusted || mount.root != "/" || (!id.empty() && mount.source != "pfs#" + id)) continue;
+    any_others = any_others || !mount.trusted;
+    if (!mount.trusted || !mount.is_whole() || (!id.empty() && mount.source != "pfs#" + id)) continue;
     if (is_dead(mount.point)) {
       any_dead = true;
       continue;
@@ -103,8 +105,11 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
   }
   if (!found && request.store.empty()) {
     complain(request.spec +
-             (any_dead ? ": the pfsd that served it has ended" : ": no pfsd serves a mount here") +
-             "; start it (`systemctl start pfsd`), or say -o store=DIR");
+             (any_dead    ? ": the pfsd that served it has ended"
+              : any_others ? ": no pfsd of this user serves a mount here"
+                           : ": no pfsd serves a mount here") +
+             (geteuid() == 0 ? "; start it (`systemctl start pfsd`), or say -o store=DIR"
+                             : "; mount the store first (`mount.pfs STORE DIR`), or say -o store=DIR"));
     status = kFailed;
   }
   return found;
@@ -112,7 +117,7 @@ std::optional<Mount> find_whole(const Request& request, int& status) {
 
 bool is_served(const Request& request) {
   const auto mount = mount_at(request.directory);
-  return mount && mount->trusted && mount->root == "/" && mount->source == "pfs#" + id_of_store(request.store) &&
+  return mount && mount->trusted && mount->is_whole() && mount->source == "pfs#" + id_of_store(request.store) &&
          !is_dead(request.directory);
 }
 
@@ -120,12 +125,17 @@ std::string place_for_whole(const std::string& store) {
   // a dead mount is replaced where it was
   const std::string id = id_of_store(store);
   for (const auto& mount : mounts()) {
-    if (mount.trusted && !id.empty() && mount.root == "/" && mount.source == "pfs#" + id) return mount.point;
+    if (mount.trusted && !id.empty() && mount.is_whole() && mount.source == "pfs#" + id) return mount.point;
   }
-  std::string path = "/run/pfs/stores/";
+  const char* own = std::getenv("XDG_RUNTIME_DIR");
+  if (geteuid() != 0 && (own == nullptr || *own != '/')) {
+    complain(store + ": where to mount it as a whole is not known, as XDG_RUNTIME_DIR is not set; mount it first: mount.pfs " + store + " DIR");
+    return {};
+  }
+  const std::string ours = geteuid() == 0 ? "/run/pfs" : std::string(own) + "/pfs";
+  std::string path = ours + "/stores/";
   for (const char c : store.substr(1)) path.push_back(c == '/' ? '-' : c);
-  for (const std::string& directory :
-       {std::string("/run/pfs"), std::string("/run/pfs/stores"), path}) {
+  for (const std::string& directory : {ours, ours + "/stores", path}) {
     if (mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST) continue;
     complain(directory + ": cannot be made: " + std::strerror(errno));
     return {};
@@ -134,13 +144,7 @@ std::string place_for_whole(const std::string& store) {
 }
 
 int start_pfsd(const Request& request, const std::string& directory) {
-  const auto pfsd = find_pfsd();
-  if (!pfsd) {
-    complain("pfsd is neither beside this program nor in ../bin; install both");
-    return kSystem;
-  }
-  std::vector<std::string> words{*pfsd,         "--daemonize", "--store",
-                                 request.store, "--mount",     directory};
+  std::vector<std::string> words{"--daemonize", "--store", request.store, "--mount", directory};
   for (const auto& option : request.for_daemon)
     words.insert(words.end(), {option.flag, option.value});
   if (request.allow_other && geteuid() != 0) words.emplace_back("--allow-other");
@@ -149,13 +153,24 @@ int start_pfsd(const Request& request, const std::string& directory) {
   for (const auto& option : request.kernel_options) list += (list.empty() ? "" : ",") + option;
   if (!list.empty() && directory == request.directory)
     words.insert(words.end(), {"--mount-options", list});
+  return run_program("pfsd", std::move(words), {});
+}
+
+int run_program(const std::string& name, std::vector<std::string> words, const std::vector<std::string>& more_variables) {
+  const auto program = find_program(name);
+  if (!program) {
+    complain(name + " is neither beside this program nor in ../bin; install both");
+    return kSystem;
+  }
+  words.insert(words.begin(), *program);
   std::vector<std::string> variables = environment();
+  variables.insert(variables.end(), more_variables.begin(), more_variables.end());
   catch_interrupts();
   pid_t pid = 0;
-  const int failed = posix_spawn(&pid, pfsd->c_str(), nullptr, nullptr, pointers(words).data(),
+  const int failed = posix_spawn(&pid, program->c_str(), nullptr, nullptr, pointers(words).data(),
                                  pointers(variables).data());
   if (failed != 0) {
-    complain(*pfsd + ": " + std::strerror(failed));
+    complain(*program + ": " + std::strerror(failed));
     return kSystem;
   }
   return wait_for(pid);

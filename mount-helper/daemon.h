@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mount-helper/mounts.h"
 #include "mount-helper/request.h"
@@ -24,5 +25,8 @@ std::string place_for_whole(const std::string& store);
 /// Starts pfsd for the store and returns when its mount at `directory` answers. Shape: an exit
 /// status; what went wrong has been written to stderr.
 int start_pfsd(const Request& request, const std::string& directory);
+
+/// Runs a program that is installed beside ours, with an environment of its own and what is added to it. Shape: the same.
+int run_program(const std::string& name, std::vector<std::string> words, const std::vector<std::string>& more_variables);
 
 }  // namespace pfs::mount_helper

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "mount-helper/ask.h"
 #include "mount-helper/bind.h"
 #include "mount-helper/daemon.h"
 #include "mount-helper/mounts.h"
@@ -34,13 +35,11 @@ const DaemonOption* policy_of(const Request& request) {
   return request.part.empty() || found == request.for_daemon.end() ? nullptr : &*found;
 }
 
+bool is_mounted(const Request& request, const Mount& whole) {
+  return geteuid() == 0 ? is_bound(request, whole) : is_asked_for(request, whole);
+}
+
 int mount_part(const Request& request) {
-  if (geteuid() != 0) {
-    complain(request.spec +
-             ": only root mounts a part of a store; mount it as a whole (mount.pfs STORE_DIR DIR) "
-             "and use what is in it");
-    return kUsage;
-  }
   if (const auto* policy = policy_of(request)) {
     const std::string ref = request.part.substr(0, request.part.find('/'));
     complain(policy->name + ": is of the branches that are made through a mount of the whole store; " +
@@ -52,7 +51,7 @@ int mount_part(const Request& request) {
   if (status != 0) return status;
   if (whole && !request.for_daemon.empty()) {
     // `mount -a` asks for what is there already, maybe by the line that has started the daemon
-    return is_bound(request, *whole) ? 0 : refuse_of_running(request, *whole);
+    return is_mounted(request, *whole) ? 0 : refuse_of_running(request, *whole);
   }
   if (!whole && request.part.empty()) return start_pfsd(request, request.directory);
   if (!whole) {
@@ -61,7 +60,7 @@ int mount_part(const Request& request) {
     if (const int started = start_pfsd(request, place); started != 0) return started;
     whole = Mount{"/", place, {}};
   }
-  return bind_part(request, *whole);
+  return geteuid() == 0 ? bind_part(request, *whole) : ask_for_part(request, *whole);
 }
 
 int run(const Request& request) {

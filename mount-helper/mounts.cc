@@ -54,7 +54,7 @@ std::vector<Mount> mounts() {
     if (words.end() - hyphen < 4 || hyphen[1] != "fuse.pfs") continue;
     Mount mount;
     // the kernel's own word: nobody mounts in another's name without being root
-    mount.trusted = geteuid() != 0 || ("," + hyphen[3] + ",").find(",user_id=0,") != std::string::npos;
+    mount.trusted = ("," + hyphen[3] + ",").find(",user_id=" + std::to_string(geteuid()) + ",") != std::string::npos;
     mount.root = unescaped(words[3]);
     mount.point = unescaped(words[4]);
     mount.source = unescaped(hyphen[2]);

@@ -10,8 +10,10 @@ namespace pfs::mount_helper {
 struct Mount {
   std::string root;  ///< what of the file system is mounted: `/` is all of it
   std::string point;
-  std::string source;  ///< `pfs#` and the store's id
-  bool trusted = true;  ///< served by our user: root believes no other what store it has
+  std::string source;  ///< `pfs#` and the store's id; and a colon and more, of a part with a session of its own
+  bool trusted = true;  ///< served by our user: no other is believed what store it has, or asked for parts
+
+  bool is_whole() const { return root == "/" && source.find(':') == std::string::npos; }
 };
 
 /// All mounts of pfs, later ones last. Source: proc(5), mountinfo.

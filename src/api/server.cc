@@ -23,6 +23,7 @@
 #include "api/internal/listener.h"
 #include "api/internal/tcp_port.h"
 #include "api/job_service.h"
+#include "api/mount_service.h"
 #include "api/pipeline_service.h"
 #include "api/repo_service.h"
 #include "api/secret_service.h"
@@ -66,6 +67,7 @@ class GrpcServer final : public Server {
         datums_(options.pipelines),
         secrets_(options.secrets),
         transactions_(*options.store, callers_),
+        mounts_(options.part_mounter, callers_),
         admin_(*options.store, options.pipelines, options.version),
         version_(options.version),
         tcp_(options.tcp) {}
@@ -86,6 +88,7 @@ class GrpcServer final : public Server {
     builder.RegisterService(&datums_);
     builder.RegisterService(&secrets_);
     builder.RegisterService(&transactions_);
+    builder.RegisterService(&mounts_);
     builder.RegisterService(&admin_);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
     if (tcp_.addresses.empty()) {
@@ -157,6 +160,7 @@ class GrpcServer final : public Server {
   DatumService datums_;
   SecretService secrets_;
   TransactionService transactions_;
+  MountService mounts_;
   AdminService admin_;
   const std::string version_;
   TcpOptions tcp_;

@@ -17,6 +17,8 @@ class Secrets;
 
 namespace pfs::api {
 
+class PartMounter;
+
 struct ServerOptions {
   std::string socket_path;
   /// Who may connect is decided by the directory and this; who is asking is known by the peer's
@@ -27,6 +29,7 @@ struct ServerOptions {
   trigger::Pipelines* pipelines =
       nullptr;          ///< as `store`; nullptr: every call about pipelines is kUnavailable
   trigger::Secrets* secrets = nullptr;  ///< likewise
+  PartMounter* part_mounter = nullptr;  ///< likewise
   std::string version;  ///< the daemon's, for `pfs version`
 };
 

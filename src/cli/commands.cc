@@ -35,6 +35,7 @@ void add_commands(Grammar& grammar, Session& session) {
   add_datum_commands(grammar, session);
   add_logs_command(grammar, session);
   add_secret_commands(grammar, session);
+  add_mount_commands(grammar, session);
   add_admin_commands(grammar, session);
   add_config_commands(grammar, session);
   add_debug_command(grammar, session);

@@ -22,6 +22,7 @@ void add_job_commands(Grammar& grammar, Session& session);
 void add_datum_commands(Grammar& grammar, Session& session);
 void add_logs_command(Grammar& grammar, Session& session);
 void add_secret_commands(Grammar& grammar, Session& session);
+void add_mount_commands(Grammar& grammar, Session& session);
 void add_admin_commands(Grammar& grammar, Session& session);
 void add_config_commands(Grammar& grammar, Session& session);
 void add_debug_command(Grammar& grammar, Session& session);

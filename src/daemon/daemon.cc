@@ -71,12 +71,13 @@ Result<void> Daemon::open() {
     spdlog::warn("{}; file handles are not good for longer than the kernel knows their files", names.error().message);
     ::unlink((options_.store_path + "/nodes").c_str());  // what it does not get to know now must not be believed later
   }
+  vfs_options.socket_path = options_.socket_path;
   vfs_ = std::make_unique<fs::Vfs>(vfs_options);
 
   fs::SessionOptions session_options;
   session_options.vfs = vfs_.get();
   session_options.mount_path = options_.mount_path;
-  session_options.source = "pfs#" + store_->id();
+  session_options.source = fs::source_of_store(store_->id());
   session_options.kernel_options = options_.mount_options;
   PFS_TRY_ASSIGN(session_, fs::Session::mount(session_options));
   PFS_TRY(notifier_.attach(session_->device(), session_->connection()));
@@ -85,6 +86,7 @@ Result<void> Daemon::open() {
   ServicesOptions services_options;
   services_options.store = store_.get();
   services_options.vfs = vfs_.get();
+  services_options.part_mounter = &part_mounts_;
   services_options.clock = &clock_;
   services_options.store_path = options_.store_path;
   services_options.mount_path = session_->path();
@@ -96,10 +98,11 @@ Result<void> Daemon::open() {
   // commits that a killed daemon was finishing; the services' hook must see them
   PFS_TRY(store_->resume());
 
-  session_->start([end = ended_.get()] {
+  PFS_TRY(session_->start([end = ended_.get()] {
     const std::uint64_t one = 1;
     if (write(end, &one, sizeof one) < 0) spdlog::error("cannot say that the mount has ended");
-  });
+  }));
+  part_mounts_.open(*vfs_, session_options.source, session_->connection());
   PFS_TRY(services_->start());
   store_->start_automatic_commits();
   spdlog::info("serving {} at {}, API at {}", options_.store_path, session_->path(),
@@ -129,6 +132,7 @@ Result<void> Daemon::stop() {
   }
   // from here on nothing is told to the kernel: it could wait for requests that nobody will answer
   notifier_.stop();
+  part_mounts_.end();
   Result<void> detached;
   if (session_) {
     detached = session_->detach();
@@ -136,6 +140,7 @@ Result<void> Daemon::stop() {
   }
   if (vfs_) vfs_->drain();
   session_.reset();
+  part_mounts_.close();
   // after the last request, so that everything acknowledged is in
   Result<void> finished = store_->finish_all();
   store_->set_observer(nullptr);

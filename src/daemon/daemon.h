@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "daemon/options.h"
+#include "daemon/part_mounts.h"
 #include "daemon/service_manager.h"
 #include "daemon/services.h"
 #include "fs/fuse/notifier.h"
@@ -51,6 +52,7 @@ class Daemon {
   std::unique_ptr<store::Store> store_;
   fs::Notifier notifier_;
   std::unique_ptr<fs::NodeNames> node_names_;
+  PartMounts part_mounts_;
   std::unique_ptr<fs::Vfs> vfs_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<fs::Session> session_;

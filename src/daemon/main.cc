@@ -17,8 +17,6 @@
 
 namespace {
 
-constexpr int kHelperSocket = 3;
-
 int fail(const pfs::Error& error) {
   std::fprintf(stderr, "pfsd: %s\n", error.message.c_str());
   return 1;
@@ -86,7 +84,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) try {
   if (argc == 2 && std::strcmp(argv[1], pfs::fs::kNotifyHelperArgument) == 0) {
-    return pfs::fs::run_notify_helper(kHelperSocket);
+    return pfs::fs::run_notify_helper();
   }
   return run(argc, argv);
 } catch (const std::exception& e) {

@@ -64,6 +64,7 @@ class JobsAndApi final : public Services {
     server.store = options_.store;
     server.pipelines = pipelines_.get();
     server.secrets = secrets_.get();
+    server.part_mounter = options_.part_mounter;
     server.version = PFS_VERSION;
     PFS_TRY_ASSIGN(server_, api::Server::start(server));
     return {};

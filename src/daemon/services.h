@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "api/part_mounter.h"
 #include "api/tcp_options.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -15,6 +16,7 @@ namespace pfs::daemon {
 struct ServicesOptions {
   store::Store* store = nullptr;
   fs::Vfs* vfs = nullptr;
+  api::PartMounter* part_mounter = nullptr;
   const Clock* clock = nullptr;
   std::string store_path;
   std::string mount_path;  ///< absolute

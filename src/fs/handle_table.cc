@@ -42,7 +42,7 @@ std::vector<InodePtr> HandleTable::mappable() const {
   std::vector<InodePtr> inodes;
   Lock lock(mutex_);
   for (const auto& [id, handle] : handles_) {
-    if (handle->readable && handle->writes_content()) inodes.push_back(handle->inode);
+    if (handle->readable && !handle->uncached && handle->writes_content()) inodes.push_back(handle->inode);
   }
   return inodes;
 }

@@ -17,6 +17,7 @@ struct Handle {
   InodePtr inode;
   bool readable = false;
   bool writable = false;
+  bool uncached = false;             ///< by a mount where nothing that can change is mapped shared
   std::string text;                  ///< of control files: what they said when they were opened
   std::unique_ptr<Listing> listing;  ///< of directories
 

@@ -40,8 +40,10 @@ struct Caller {
   std::uint32_t gid = 0;
   std::int32_t pid = 0;
   std::uint32_t umask = 0;
+  /// Came by another mount than the one whose kernel caches are kept, which must forget what is changed. See SessionOptions.
+  bool uncached = false;
   /// The supplementary groups; asked for rarely, because finding out is slow. May be empty.
-  std::function<std::vector<std::uint32_t>()> groups;
+  std::function<std::vector<std::uint32_t>()> groups{};
 };
 
 }  // namespace pfs::fs

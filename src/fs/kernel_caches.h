@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ class KernelCaches {
 
   /// The same for one name, waiting until it is done. Returns false when `timeout` passed first (it
   /// will be done later). Never from a thread that a kernel request waits for.
-  virtual bool drop_name_now(NodeId directory, const std::string& name,
+  virtual bool drop_name_now(NodeId directory, const std::string& name, Forget what,
                              std::chrono::milliseconds timeout) = 0;
 
   /// The next read of the file, and the next access to a mapping of it, asks us. Waits as drop_name_now() does.
@@ -43,6 +44,9 @@ class KernelCaches {
 
   /// The same of the pages in which a range of it lies.
   virtual bool drop_range_now(NodeId file, std::uint64_t offset, std::uint64_t length, std::chrono::milliseconds timeout) = 0;
+
+  /// The same in the background; all of it, where the length is 0. `done` is called as that of drop_names() is.
+  virtual void drop_range(NodeId file, std::uint64_t offset, std::uint64_t length, std::function<void()> done) = 0;
 
   /// The next readdir of the directory asks us. In the background.
   virtual void drop_listing(NodeId directory) = 0;

@@ -47,6 +47,7 @@ Vfs::Vfs(const VfsOptions& options)
       appearance_(options.appearance),
       started_(clock_.now()),
       shared_inputs_(trees_, clock_),
+      socket_path_(options.socket_path),
       node_names_(options.node_names),
       inodes_(mount_root(), node_names_),
       parking_(kParkingThreads) {}
@@ -73,6 +74,10 @@ bool Vfs::is_orphan(const Inode& inode) const {
   // the top of a deleted branch: to a walk that met its name it is not there
   if (inode.what.role == Role::kBranchRoot && state == store::NodeState::kRemoved) return true;
   return state == store::NodeState::kOrphaned;
+}
+
+bool Vfs::is_immutable(const Inode& inode) {
+  return inode.is_stored() && inode.what.context->commit && !inode.what.context->ownership;
 }
 
 bool Vfs::is_told_of(const Inode& orphan) const {
@@ -145,7 +150,15 @@ bool Vfs::write_back_files(const std::optional<BranchRef>& branch) {
   }
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
-  return files.empty() || caches_.write_back(files, kWriteBackTimeout);
+  return files.empty() || write_back_now(files);
+}
+
+bool Vfs::write_back_now(const std::vector<NodeId>& files) {
+  // both: one write has found its pages gone meanwhile, another one's were read meanwhile
+  for (const NodeId file : files) contended_files_.dropped(file);
+  const bool is_done = caches_.write_back(files, kWriteBackTimeout);
+  for (const NodeId file : files) contended_files_.dropped(file);
+  return is_done;
 }
 
 std::string Vfs::where(const Inode& inode) const {

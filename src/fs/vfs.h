@@ -14,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "fs/changes_under_way.h"
+#include "fs/contended_files.h"
 #include "fs/handle_table.h"
 #include "fs/head_links.h"
 #include "fs/ids.h"
@@ -44,6 +46,7 @@ struct VfsOptions {
   store::PolicySettings new_branches;  ///< of the branches that are made through this mount
   Appearance appearance;
   NodeNames* node_names = nullptr;  ///< null: file handles are good as long as the kernel knows their nodes
+  std::string socket_path{};        ///< of the API; empty: none is told
 };
 
 /// What stat(2) tells of a node of the mount, and for how long the kernel may believe it.
@@ -51,6 +54,7 @@ struct NodeStat {
   InodeNumber number;
   store::Stat stat;
   std::chrono::seconds valid{0};
+  bool immutable = false;  ///< of a finished commit
 };
 
 /// A name that was found, made or linked. The kernel has one lookup more of `node` to forget.
@@ -67,6 +71,7 @@ struct OpenReply {
   bool keep_pages = false;  ///< what the kernel has cached is still right
   bool keep_names = false;  ///< directories: the listing may be cached
   bool flush = false;       ///< close(2) shall reach us
+  bool immutable = false;   ///< of a finished commit
 };
 
 /// S_ISGID, of a directory: what is made in it has its group.
@@ -118,8 +123,8 @@ class Vfs final : public store::TreeObserver {
                                   const store::AttributeChange& change);
   Result<std::string> xattr(NodeId node, std::string_view name);
   Result<std::vector<std::string>> xattr_names(NodeId node);
-  Result<void> set_xattr(NodeId node, std::string_view name, std::string value, XattrMode mode);
-  Result<void> remove_xattr(NodeId node, std::string_view name);
+  Result<void> set_xattr(const Caller& caller, NodeId node, std::string_view name, std::string value, XattrMode mode);
+  Result<void> remove_xattr(const Caller& caller, NodeId node, std::string_view name);
   Result<store::Store::Space> space() const;
   Timestamp now() const { return clock_.now(); }
 
@@ -136,13 +141,13 @@ class Vfs final : public store::TreeObserver {
                     std::string_view body, Done<NameReply> done);
   Result<void> remove_file(const Caller& caller, NodeId directory, std::string_view name);
   /// A directory; in the mount's root a branch. Errors there: kNotEmpty, kBusy.
-  void remove_directory(NodeId directory, std::string_view name, Done<void> done);
+  void remove_directory(const Caller& caller, NodeId directory, std::string_view name, Done<void> done);
   /// In the mount's root a branch. Errors there: kExists, kBusy (a pipeline's), kNotPermitted.
   void rename(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
               std::string_view to_name, store::RenameMode mode, Done<void> done);
   /// Another name for a file. Errors: kCrossDevice (between branches, commits and views),
   /// kNotPermitted (a directory, a control file).
-  Result<NameReply> link(NodeId node, NodeId directory, std::string_view name);
+  Result<NameReply> link(const Caller& caller, NodeId node, NodeId directory, std::string_view name);
 
   // ---- open files (vfs_files.cc)
 
@@ -160,7 +165,7 @@ class Vfs final : public store::TreeObserver {
   };
   Result<Created> create(const Caller& caller, NodeId directory, std::string_view name,
                          const store::MakeRequest& request, OpenMode mode);
-  Result<std::size_t> read(HandleId handle, std::uint64_t offset, std::span<std::byte> out);
+  Result<std::size_t> read(const Caller& caller, HandleId handle, std::uint64_t offset, std::span<std::byte> out);
   struct WriteMode {
     bool append = false;      ///< at the end as it is, whatever `offset` says
     bool from_cache = false;  ///< pages of a shared mapping: nobody's write(2)
@@ -199,6 +204,10 @@ class Vfs final : public store::TreeObserver {
   /// Sends what shared mappings have changed to the store, for at most 5 s. Returns false when that
   /// was not enough.
   bool write_back_all();
+  /// A mount whose kernel caches nothing that can change is there, or is gone.
+  void uncached_begins() { ++uncached_; }
+  void uncached_ends() { --uncached_; }
+  bool has_uncached() const { return uncached_ > 0; }
   /// Returns when nothing is parked any more.
   void drain() { parking_.drain(); }
 
@@ -217,6 +226,11 @@ class Vfs final : public store::TreeObserver {
  private:
   static constexpr std::chrono::milliseconds kWriteBackTimeout{5000};
   bool write_back_files(const std::optional<BranchRef>& branch);
+  bool write_back_now(const std::vector<NodeId>& files);
+  static thread_local bool serves_uncached;
+  class ServesUncached;
+  /// Has it carried out by the parking pool.
+  void park(const Caller& caller, std::function<void()> work);
   /// Drops names, and waits for that a second at most, where no request of the kernel is behind it:
   /// the API's answer then comes after the last old look.
   void drop_names(NodeId directory, const std::vector<std::string>& names,
@@ -263,6 +277,7 @@ class Vfs final : public store::TreeObserver {
   store::Stat synthetic_stat(const Inode& inode) const;
   BranchRef branch_of_root(const Inode& root) const;
   bool is_orphan(const Inode& inode) const;
+  static bool is_immutable(const Inode& inode);
   /// Whether attributes of an orphan may be told: to whom has it open, but not to a walk that met
   /// its old name.
   bool is_told_of(const Inode& orphan) const;
@@ -283,6 +298,7 @@ class Vfs final : public store::TreeObserver {
   /// May the caller read what the commit's branch shows?
   Result<void> check_may_read(const Caller& caller, const CommitRef& target);
   void clear_privileges(const Caller& caller, Inode& inode);
+  bool has_no_privileges_after(const Caller& caller, const Inode& inode);
   Result<std::string> commit_of_last_change(const Inode& inode);
 
   static void made_by(const Caller& caller, store::MakeRequest& request);
@@ -294,7 +310,7 @@ class Vfs final : public store::TreeObserver {
                                 std::uint32_t mode);
   void rename_branch(const Caller& caller, std::string_view from_name, std::string_view to_name,
                      Done<void> done);
-  Result<void> rename_stored(NodeId from, std::string_view from_name, NodeId to,
+  Result<void> rename_stored(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
                              std::string_view to_name, store::RenameMode mode);
   Result<OpenReply> open_stored(const Caller& caller, const InodePtr& inode, OpenMode mode);
   Result<std::optional<std::uint64_t>> seek_stored(const Inode& inode, std::uint64_t offset, store::Seek wanted);
@@ -302,7 +318,34 @@ class Vfs final : public store::TreeObserver {
                                std::uint64_t length);
   Result<std::size_t> write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
                                    std::span<const std::byte> bytes, WriteMode mode);
-  OpenReply add_handle(const InodePtr& inode, OpenMode mode, std::string text);
+  Result<void> write_pages(const Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes);
+  Result<void> write_bytes(const Caller& caller, const Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes);
+  Result<void> append_bytes(const Caller& caller, const Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes);
+  OpenReply add_handle(const Caller& caller, const InodePtr& inode, OpenMode mode, std::string text);
+
+  // changes that come by a mount that is not cached, in the kernel caches of the one that is; nothing for all others
+  // (vfs_uncached.cc). Each waits until the kernel has forgotten, so that who looks there after the answer sees the change.
+  /// Another node, or none, has the name now.
+  void forget_name(const Caller& caller, NodeId directory, std::string_view name,
+                   KernelCaches::Forget what = KernelCaches::Forget::kAll);
+  /// Of the node: its attributes.
+  void forget_attributes(const Caller& caller, NodeId node);
+  ContendedFiles::Drop drop_of(NodeId file);
+  /// The file was changed past the kernel: a range of it; all where `length` is 0.
+  void drop_pages(NodeId file, std::uint64_t offset = 0, std::uint64_t length = 0);
+  /// After a change of content by the mount whose pages are kept, for which its kernel drops them.
+  void kernel_drops_pages(const Caller& caller, const Inode& file);
+  /// Carries out a change of bytes that can be repeated: until no page of a shared mapping has been written back over it.
+  Result<void> change_content(const Caller& caller, const Inode& file, std::uint64_t offset, std::uint64_t length,
+                              const std::function<Result<void>()>& change);
+  /// After a write by the mount whose pages are kept, where others write the same file: those that may be without it are dropped
+  /// before it is answered.
+  void correct_pages(const Caller& caller, NodeId file, std::uint64_t offset, std::uint64_t length);
+  /// Before bytes of a file are changed or copied: what a shared mapping has of it is older.
+  void write_back_before(const Caller& caller, const Inode& file);
+  void forget_attributes(const Caller& caller, const store::NodePtr& node);
+  /// What has the name, to be told of after a change that takes it; null where nobody is to be told.
+  store::NodePtr node_at(const Caller& caller, const Stored& directory, std::string_view name) const;
 
   // control files and the ways of moving a HEAD (vfs_control.cc)
   Result<void> retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target);
@@ -337,6 +380,7 @@ class Vfs final : public store::TreeObserver {
   const Appearance appearance_;
   const Timestamp started_;
   SharedInputs shared_inputs_;  // before the inodes, which hold what it shares
+  const std::string socket_path_;
   NodeNames* const node_names_;
   InodeTable inodes_;
   HandleTable handles_;
@@ -345,6 +389,9 @@ class Vfs final : public store::TreeObserver {
   std::atomic<int> drops_under_way_ = 0;
   Mutex drops_mutex_{LockRank::kLeaf};
   Condition drops_ended_;
+  std::atomic<int> uncached_ = 0;  // asked for every name that is told, which need not know of one that just begins
+  ContendedFiles contended_files_;
+  ChangesUnderWay changes_under_way_;
   PassingLinks passing_links_;
   Views views_;
   Parking parking_;  // last: its threads use all of the above

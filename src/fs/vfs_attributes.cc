@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view kObject = "user.pfs.object";
 constexpr std::string_view kCommit = "user.pfs.commit";
+constexpr std::string_view kSocket = "user.pfs.socket";
 constexpr std::string_view kOurs = "user.pfs.";
 constexpr std::string_view kCapability = "security.capability";
 // Lists of access rights would have to be kept in step with the modes; the kernel takes this answer
@@ -60,7 +61,7 @@ void Vfs::stat(NodeId node, std::optional<HandleId> handle, Done<NodeStat> done)
 }
 
 Result<NodeStat> Vfs::stat_of(const Inode& inode) {
-  NodeStat stat{inode.number, {}, attributes_validity(inode)};
+  NodeStat stat{inode.number, {}, attributes_validity(inode), is_immutable(inode)};
   // the kernel counts names down on the one node when any view removes its own
   if (inode.is_stored() && inode.what.context->shared_input) stat.valid = std::chrono::seconds(0);
   if (!inode.is_stored()) {
@@ -172,39 +173,50 @@ Result<NodeStat> Vfs::set_attributes(const Caller& caller, NodeId node,
     }
   }
   if (change.size) clear_privileges(caller, *inode);
-  if (change.mode) inode->unprivileged = false;
   if (change.mode || change.uid || change.gid || change.size || change.mtime) {
-    if (auto changed = trees_.set_attributes(inode->what.node, change); !changed) {
+    const auto set = [&]() -> Result<void> {
+      PFS_TRY(trees_.set_attributes(inode->what.node, change));
+      return {};
+    };
+    auto changed = change.size ? change_content(caller, *inode, 0, 0, set) : set();
+    if (change.size) kernel_drops_pages(caller, *inode);
+    if (!changed) {
       inode->what.context->refused(changed.error());
       return std::move(changed).error().within(where(*inode));
     }
   }
+  if (change.mode) inode->unprivileged = false;
+  forget_attributes(caller, node);
   return stat_of(*inode);
 }
 
 void Vfs::clear_privileges(const Caller& caller, Inode& inode) {
-  if (inode.unprivileged) return;
+  // set before we look, and taken back by who gives a privilege once it is given: another mount may do so beside us
+  if (inode.unprivileged.exchange(true)) return;
+  if (!has_no_privileges_after(caller, inode)) inode.unprivileged = false;
+}
+
+bool Vfs::has_no_privileges_after(const Caller& caller, const Inode& inode) {
   const auto& node = inode.what.node;
   auto stat = trees_.stat(node);
   auto xattrs = trees_.xattrs(node);
-  if (!stat || !xattrs) return;  // the write that follows meets the same error and reports it
+  if (!stat || !xattrs) return false;  // the write that follows meets the same error and reports it
   const std::uint32_t cleared = without_set_id(stat->attributes.mode);
   const bool keeps_set_id = caller.uid == 0;
   if (cleared != stat->attributes.mode && !keeps_set_id) {
     store::AttributeChange change;
     change.mode = cleared;
-    if (!trees_.set_attributes(node, change)) return;
+    if (!trees_.set_attributes(node, change)) return false;
     caches_.drop_attributes(inode.id);  // after a write the kernel takes the mode for unchanged
   }
-  if (xattrs->contains(std::string(kCapability)) &&
-      !trees_.set_xattr(node, kCapability, std::nullopt))
-    return;
-  inode.unprivileged = cleared == stat->attributes.mode || !keeps_set_id;
+  if (xattrs->contains(std::string(kCapability)) && !trees_.set_xattr(node, kCapability, std::nullopt)) return false;
+  return cleared == stat->attributes.mode || !keeps_set_id;
 }
 
 Result<std::string> Vfs::xattr(NodeId node, std::string_view name) {
   PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
   if (name.starts_with(kAccessLists)) return Error{Code::kUnsupported, "access lists are not kept"};
+  if (name == kSocket && node == kRootNode && !socket_path_.empty()) return socket_path_;
   if (!inode->is_stored()) return no_xattr(name);
   if (name == kCommit) return commit_of_last_change(*inode);
   if (name == kObject) {
@@ -258,7 +270,7 @@ Result<std::vector<std::string>> Vfs::xattr_names(NodeId node) {
   return names;
 }
 
-Result<void> Vfs::set_xattr(NodeId node, std::string_view name, std::string value, XattrMode mode) {
+Result<void> Vfs::set_xattr(const Caller& caller, NodeId node, std::string_view name, std::string value, XattrMode mode) {
   PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
   if (name.starts_with(kAccessLists)) return Error{Code::kUnsupported, "access lists are not kept"};
   if (!inode->is_stored())
@@ -273,20 +285,23 @@ Result<void> Vfs::set_xattr(NodeId node, std::string_view name, std::string valu
       return Error{Code::kExists, "attribute is there already"};
     if (mode == XattrMode::kReplace && !there) return no_xattr(name);
   }
-  inode->unprivileged = false;
   auto set = trees_.set_xattr(inode->what.node, name, std::move(value));
+  inode->unprivileged = false;
   if (!set) return std::move(set).error().within(where(*inode));
+  forget_attributes(caller, node);
   return set;
 }
 
-Result<void> Vfs::remove_xattr(NodeId node, std::string_view name) {
+Result<void> Vfs::remove_xattr(const Caller& caller, NodeId node, std::string_view name) {
   PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
   if (name.starts_with(kAccessLists) || !inode->is_stored()) return no_xattr(name);
   if (is_orphan(*inode)) return Error{Code::kStale, "a node of a branch that points elsewhere now"};
   PFS_TRY(check_changeable(*inode));
   PFS_TRY_ASSIGN(auto xattrs, trees_.xattrs(inode->what.node));
   if (!xattrs.contains(std::string(name))) return no_xattr(name);
-  return trees_.set_xattr(inode->what.node, name, std::nullopt);
+  PFS_TRY(trees_.set_xattr(inode->what.node, name, std::nullopt));
+  forget_attributes(caller, node);
+  return {};
 }
 
 Result<store::Store::Space> Vfs::space() const { return store_.space(); }

@@ -88,6 +88,7 @@ Result<NameReply> Vfs::make_node(const Caller& caller, NodeId directory, std::st
   store::MakeRequest request = asked;
   made_by(caller, request);
   PFS_TRY_ASSIGN(auto node, make_stored(target, name, std::move(request)));
+  forget_name(caller, directory, name);
   return remember_made(target, name, std::move(node));
 }
 
@@ -98,7 +99,7 @@ void Vfs::make_directory(const Caller& caller, NodeId directory, std::string_vie
   request.mode = mode;
   auto branch = BranchRef::parse(name);
   if (directory != kRootNode || !branch) return done(make_node(caller, directory, name, request));
-  parking_.post([this, branch = *branch, uid = caller.uid, gid = caller.gid, mode,
+  park(caller, [this, branch = *branch, uid = caller.uid, gid = caller.gid, mode,
                  done = std::move(done)] { done(make_branch(branch, uid, gid, mode)); });
 }
 
@@ -112,6 +113,8 @@ Result<NameReply> Vfs::make_branch(const BranchRef& ref, std::uint32_t uid, std:
   owner.uid = uid;
   owner.gid = gid;
   PFS_TRY(trees_.set_attributes(found.node, owner));
+  // by another mount somebody may have looked meanwhile
+  if (serves_uncached) attributes_changed(found.node);
   PFS_TRY_ASSIGN(auto root, inodes_.find(kRootNode));
   return remember(*root, ref.str(), found);
 }
@@ -154,24 +157,30 @@ Result<void> Vfs::remove_file(const Caller& caller, NodeId directory, std::strin
     return Error{Code::kNotFound, where(*inode, name) + ": not there"};
   }
   PFS_TRY_ASSIGN(auto target, directory_for_change(directory, name));
+  const auto gone = node_at(caller, target.stored, name);
   auto removed = trees_.remove(target.stored.node, name, false);
   if (!removed) return std::move(removed).error().within(where(*inode, name));
   note_removed(directory, name);
+  forget_name(caller, directory, name);
+  forget_attributes(caller, gone);  // it may have other names
   return {};
 }
 
-void Vfs::remove_directory(NodeId directory, std::string_view name, Done<void> done) {
+void Vfs::remove_directory(const Caller& caller, NodeId directory, std::string_view name, Done<void> done) {
   if (directory != kRootNode) {
     auto target = directory_for_change(directory, name);
     if (!target) return done(std::move(target).error());
+    const auto gone = node_at(caller, target->stored, name);
     auto removed = trees_.remove(target->stored.node, name, true);
     if (!removed) return done(std::move(removed).error().within(where(*target->inode, name)));
     note_removed(directory, name);
+    forget_name(caller, directory, name);
+    forget_attributes(caller, gone);
     return done({});
   }
   auto branch = BranchRef::parse(name);
   if (!branch) return done(Error{Code::kNotPermitted, printable(name) + ": cannot be removed"});
-  parking_.post([this, branch = *branch, done = std::move(done)] {
+  park(caller, [this, branch = *branch, done = std::move(done)] {
     done(catalog_.delete_branch(branch, false));
   });
 }
@@ -193,7 +202,7 @@ void Vfs::rename(const Caller& caller, NodeId from, std::string_view from_name, 
       return rename_head_link(caller, **inode, from_name, to_name, std::move(done));
     }
   }
-  done(rename_stored(from, from_name, to, to_name, mode));
+  done(rename_stored(caller, from, from_name, to, to_name, mode));
 }
 
 // Of the directory that the kernel moves meanwhile, so the branch's node, and every one below it, stays what it is.
@@ -208,7 +217,7 @@ void Vfs::rename_branch(const Caller& caller, std::string_view from_name, std::s
     return done(Error{Code::kInvalid, fmt::format("{}: what is here is a branch: mv -T {} repo@branch",
                                                   printable(to_name), printable(from_name))});
   }
-  parking_.post([this, from = *from, to = *to, uid = caller.uid, pid = caller.pid,
+  park(caller, [this, from = *from, to = *to, uid = caller.uid, pid = caller.pid,
                  done = std::move(done)] {
     auto renamed = catalog_.rename_branch(from, to);
     if (renamed) {
@@ -219,7 +228,7 @@ void Vfs::rename_branch(const Caller& caller, std::string_view from_name, std::s
   });
 }
 
-Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId to,
+Result<void> Vfs::rename_stored(const Caller& caller, NodeId from, std::string_view from_name, NodeId to,
                                 std::string_view to_name, store::RenameMode mode) {
   // never kCrossDevice, which would make mv copy the branch and delete it
   if (from == kRootNode || to == kRootNode) {
@@ -234,21 +243,39 @@ Result<void> Vfs::rename_stored(NodeId from, std::string_view from_name, NodeId 
   if ((source_owner || target_owner) && source.stored.context != target.stored.context) {
     return Error{Code::kCrossDevice, "into or out of a view"};
   }
+  const auto moved = node_at(caller, source.stored, from_name);
+  const auto lost = node_at(caller, target.stored, to_name);
   auto renamed = trees_.rename(source.stored.node, from_name, target.stored.node, to_name, mode);
   if (!renamed) {
     target.stored.context->refused(renamed.error());
     return std::move(renamed).error().within(where(*source.inode, from_name));
   }
-  if (target_owner) return {};  // a view's nodes are not kept
-  // all that is noted there: a file with several names may be so twice
-  note_removed(from, from_name);
-  note_removed(to, to_name);
-  note_moved(trees_.lookup(target.stored.node, to_name).value_or(nullptr), to, to_name);
-  if (mode == store::RenameMode::kExchange) note_moved(trees_.lookup(source.stored.node, from_name).value_or(nullptr), from, from_name);
+  // what is mounted below a directory goes along with it
+  const auto forget = [&](const store::NodePtr& node) {
+    return node && trees_.kind(node) == store::Kind::kDirectory ? KernelCaches::Forget::kName : KernelCaches::Forget::kAll;
+  };
+  const bool exchanged = mode == store::RenameMode::kExchange;
+  if (!target_owner) {  // a view's nodes are not kept
+    // all that is noted there: a file with several names may be so twice
+    note_removed(from, from_name);
+    note_removed(to, to_name);
+    note_moved(trees_.lookup(target.stored.node, to_name).value_or(nullptr), to, to_name);
+    if (exchanged) note_moved(trees_.lookup(source.stored.node, from_name).value_or(nullptr), from, from_name);
+  }
+  forget_name(caller, from, from_name, forget(moved));
+  forget_name(caller, to, to_name, exchanged ? forget(lost) : KernelCaches::Forget::kAll);
+  forget_attributes(caller, moved);
+  forget_attributes(caller, lost);
+  if (!caller.uncached && has_uncached()) {
+    // What we have moved may not be what the kernel moves now: another mount can have put something else there since it looked. It
+    // asks again once it has.
+    caches_.drop_names(to, {std::string(to_name)}, KernelCaches::Forget::kName, [] {});
+    if (exchanged) caches_.drop_names(from, {std::string(from_name)}, KernelCaches::Forget::kName, [] {});
+  }
   return {};
 }
 
-Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name) {
+Result<NameReply> Vfs::link(const Caller& caller, NodeId node, NodeId directory, std::string_view name) {
   PFS_TRY_ASSIGN(auto inode, inodes_.find(node));
   if (!inode->is_stored())
     return Error{Code::kNotPermitted, where(*inode) + ": has one name only"};
@@ -264,6 +291,8 @@ Result<NameReply> Vfs::link(NodeId node, NodeId directory, std::string_view name
     return std::move(linked).error().within(where(*target.inode, name));
   }
   note_removed(directory, name);
+  forget_name(caller, directory, name);
+  forget_attributes(caller, node);
   return remember_made(target, name, inode->what.node);
 }
 

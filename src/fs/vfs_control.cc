@@ -32,7 +32,7 @@ Result<void> Vfs::retarget(const Caller& caller, const BranchRef& branch, const 
 void Vfs::park_retarget(const Caller& caller, const BranchRef& branch, const CommitRef& target,
                         const InodePtr& directory, std::string name, std::string body,
                         Done<NameReply> done) {
-  parking_.post([this, caller, branch, target, directory,
+  park(caller, [this, caller, branch, target, directory,
                  name = std::move(name), body = std::move(body), done = std::move(done)] {
     if (auto moved = retarget(caller, branch, target); !moved)
       return done(std::move(moved).error());
@@ -102,7 +102,7 @@ void Vfs::rename_head_link(const Caller& caller, const Inode& directory, std::st
   if (auto may = check_may_write(caller, *branch); !may) return done(std::move(may).error());
   auto target = ref_of_pointer(*branch, *body);
   if (!target) return done(std::move(target).error());
-  parking_.post([this, caller, directory = directory.id,
+  park(caller, [this, caller, directory = directory.id,
                  from = std::string(from), branch = *branch, target = *target,
                  done = std::move(done)] {
     auto moved = retarget(caller, branch, target);
@@ -118,7 +118,7 @@ void Vfs::finish_by_message(const Caller& caller, const BranchRef& branch, std::
                       fmt::format("{}: a message over {} bytes", branch.str(), kMaxMessage)});
   }
   if (auto may = check_may_write(caller, branch); !may) return done(std::move(may).error());
-  parking_.post([this, uid = caller.uid, branch, message = std::string(message),
+  park(caller, [this, uid = caller.uid, branch, message = std::string(message),
                  done = std::move(done)] {
     store::FinishOptions options;
     options.author = name_of_user(uid);

@@ -25,13 +25,14 @@ std::optional<std::uint64_t> seek_data_alone(std::uint64_t size, std::uint64_t o
 
 }  // namespace
 
-OpenReply Vfs::add_handle(const InodePtr& inode, OpenMode mode, std::string text) {
+OpenReply Vfs::add_handle(const Caller& caller, const InodePtr& inode, OpenMode mode, std::string text) {
   OpenReply reply;
   reply.direct = !inode->is_stored();
   // a node's content never changes behind the kernel: what comes from elsewhere is another node
   reply.keep_pages = inode->is_stored();
+  reply.immutable = is_immutable(*inode);
   reply.flush = mode.write && inode->is_stored();
-  reply.handle = handles_.add(Handle{inode, mode.read, mode.write, std::move(text), nullptr});
+  reply.handle = handles_.add(Handle{inode, mode.read, mode.write, caller.uncached, std::move(text), nullptr});
   return reply;
 }
 
@@ -46,7 +47,7 @@ Result<OpenReply> Vfs::open(const Caller& caller, NodeId node, OpenMode mode) {
     if (mode.read) {
       PFS_TRY_ASSIGN(text, control_text(*inode));
     }
-    return add_handle(inode, mode, std::move(text));
+    return add_handle(caller, inode, mode, std::move(text));
   }
   if (!inode->is_stored()) return Error{Code::kInvalid, where(*inode) + ": not a file"};
   if (is_orphan(*inode)) return Error{Code::kStale, "a file of a branch that points elsewhere now"};
@@ -59,12 +60,15 @@ Result<OpenReply> Vfs::open_stored(const Caller& caller, const InodePtr& inode, 
     clear_privileges(caller, *inode);
     store::AttributeChange empty;
     empty.size = 0;
-    if (auto cut = trees_.set_attributes(inode->what.node, empty); !cut) {
-      return std::move(cut).error().within(where(*inode));
-    }
+    auto cut = change_content(caller, *inode, 0, 0, [&]() -> Result<void> {
+      PFS_TRY(trees_.set_attributes(inode->what.node, empty));
+      return {};
+    });
+    kernel_drops_pages(caller, *inode);
+    if (!cut) return std::move(cut).error().within(where(*inode));
   }
   if (mode.write) trees_.opened_for_write(inode->what.node, caller.pid);
-  return add_handle(inode, mode, {});
+  return add_handle(caller, inode, mode, {});
 }
 
 Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::string_view name,
@@ -80,6 +84,7 @@ Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::st
     return Error{Code::kStale, where(*target.inode, name) + ": was made meanwhile"};
   }
   if (!node) return std::move(node).error();
+  forget_name(caller, directory, name);
   Created created;
   PFS_TRY_ASSIGN(created.name, remember_made(target, name, *std::move(node)));
   auto opened = inodes_.find(created.name.node).and_then([&](const InodePtr& inode) {
@@ -93,9 +98,10 @@ Result<Vfs::Created> Vfs::create(const Caller& caller, NodeId directory, std::st
   return created;
 }
 
-Result<std::size_t> Vfs::read(HandleId id, std::uint64_t offset, std::span<std::byte> out) {
+Result<std::size_t> Vfs::read(const Caller& caller, HandleId id, std::uint64_t offset, std::span<std::byte> out) {
   PFS_TRY_ASSIGN(auto handle, handles_.find(id));
   if (handle->inode->is_stored()) {
+    if (!caller.uncached) contended_files_.reading(handle->inode->id, offset, out.size());
     auto got = trees_.read(handle->inode->what.node, offset, out);
     if (!got) return std::move(got).error().within(where(*handle->inode));
     if (const auto& context = *handle->inode->what.context; context.ownership) context.traffic.read(*got);
@@ -122,26 +128,47 @@ void Vfs::write(const Caller& caller, HandleId id, std::uint64_t offset,
 
 Result<std::size_t> Vfs::write_stored(const Caller& caller, Inode& inode, std::uint64_t offset,
                                       std::span<const std::byte> bytes, WriteMode mode) {
-  const auto& node = inode.what.node;
   const TreeContext& context = *inode.what.context;
   if (!mode.from_cache) clear_privileges(caller, inode);
-  std::optional<Error> refused;
-  if (mode.append && !mode.from_cache) {
-    if (auto at = trees_.append(node, bytes); !at) {
-      refused = std::move(at).error();
-    } else if (*at != offset) {
-      // the end that the kernel knows, where it has put the bytes into its page, is an old one
-      caches_.drop_range_now(inode.id, offset, bytes.size(), kStalePage);
-    }
-  } else if (auto written = trees_.write(node, offset, bytes); !written) {
-    refused = std::move(written).error();
-  }
-  if (refused) {
-    context.refused(*refused);
-    return std::move(*refused).within(where(inode));
+  auto written = mode.from_cache  ? write_pages(inode, offset, bytes)
+                 : mode.append ? append_bytes(caller, inode, offset, bytes)
+                               : write_bytes(caller, inode, offset, bytes);
+  if (!written) {
+    context.refused(written.error());
+    return std::move(written).error().within(where(inode));
   }
   if (context.ownership) context.traffic.written(bytes.size());
+  if (!mode.from_cache) correct_pages(caller, inode.id, offset, bytes.size());
   return bytes.size();
+}
+
+// Of a shared mapping. They may be from before another mount has cut the file, or written there, which it is told.
+Result<void> Vfs::write_pages(const Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes) {
+  const auto& node = inode.what.node;
+  if (has_uncached()) {
+    PFS_TRY_ASSIGN(const auto stat, trees_.stat(node));
+    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), stat.size - std::min(stat.size, offset))));
+  }
+  PFS_TRY(trees_.write(node, offset, bytes));
+  changes_under_way_.overwritten(inode.id, offset, bytes.size());
+  return {};
+}
+
+Result<void> Vfs::write_bytes(const Caller& caller, const Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes) {
+  return change_content(caller, inode, offset, bytes.size(), [&]() -> Result<void> { return trees_.write(inode.what.node, offset, bytes); });
+}
+
+Result<void> Vfs::append_bytes(const Caller& caller, const Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes) {
+  std::optional<std::uint64_t> at;
+  // repeated, it is at the same place
+  PFS_TRY(change_content(caller, inode, offset, 0, [&]() -> Result<void> {
+    if (at) return trees_.write(inode.what.node, *at, bytes);
+    PFS_TRY_ASSIGN(at, trees_.append(inode.what.node, bytes));
+    return {};
+  }));
+  // the end that the kernel knows, where it has put the bytes into its page, is an old one
+  if (*at != offset && !caller.uncached) caches_.drop_range_now(inode.id, offset, bytes.size(), kStalePage);
+  return {};
 }
 
 Result<std::size_t> Vfs::copy_range(const Caller& caller, HandleId source, std::uint64_t source_offset, HandleId target,
@@ -151,14 +178,20 @@ Result<std::size_t> Vfs::copy_range(const Caller& caller, HandleId source, std::
   if (!from->inode->is_stored() || !to->inode->is_stored()) {
     return Error{Code::kInvalid, "a control file is not copied by reference"};
   }
+  write_back_before(caller, *from->inode);
   clear_privileges(caller, *to->inode);
-  auto copied = trees_.copy_range(from->inode->what.node, source_offset, to->inode->what.node,
-                                  target_offset, std::min(length, kMaxCopy));
-  if (!copied) {
-    to->inode->what.context->refused(copied.error());
-    return std::move(copied).error().within(where(*to->inode));
+  std::uint64_t copied = 0;
+  auto done = change_content(caller, *to->inode, target_offset, length, [&]() -> Result<void> {
+    PFS_TRY_ASSIGN(copied, trees_.copy_range(from->inode->what.node, source_offset, to->inode->what.node,
+                                             target_offset, std::min(length, kMaxCopy)));
+    return {};
+  });
+  kernel_drops_pages(caller, *to->inode);
+  if (!done) {
+    to->inode->what.context->refused(done.error());
+    return std::move(done).error().within(where(*to->inode));
   }
-  return static_cast<std::size_t>(*copied);
+  return static_cast<std::size_t>(copied);
 }
 
 Result<void> Vfs::allocate(const Caller& caller, HandleId id, AllocateMode mode,
@@ -167,7 +200,8 @@ Result<void> Vfs::allocate(const Caller& caller, HandleId id, AllocateMode mode,
   Inode& inode = *handle->inode;
   if (!handle->writes_content())
     return Error{Code::kInvalid, where(inode) + ": not open for writing"};
-  auto allocated = allocate_stored(caller, inode, mode, offset, length);
+  auto allocated = change_content(caller, inode, 0, 0, [&] { return allocate_stored(caller, inode, mode, offset, length); });
+  kernel_drops_pages(caller, inode);
   if (!allocated) inode.what.context->refused(allocated.error());
   return allocated;
 }
@@ -214,7 +248,7 @@ void Vfs::seek(HandleId id, std::uint64_t offset, store::Seek wanted, Done<std::
     return done(seek_stored(*inode, offset, wanted));
   }
   parking_.post([this, inode, offset, wanted, done = std::move(done)] {
-    if (caches_.write_back({inode->id}, kWriteBackTimeout)) return done(seek_stored(*inode, offset, wanted));
+    if (write_back_now({inode->id})) return done(seek_stored(*inode, offset, wanted));
     const auto stat = trees_.stat(inode->what.node);
     if (!stat) return done(stat.error());
     done(seek_data_alone(stat->size, offset, wanted));

@@ -294,11 +294,10 @@ Result<OpenReply> Vfs::open_directory(NodeId directory) {
   PFS_TRY_ASSIGN(auto inode, inodes_.find(directory));
   if (is_orphan(*inode))
     return Error{Code::kStale, "opening a directory of a branch that points elsewhere now"};
-  Handle handle{inode, true, false, {}, std::make_unique<Listing>(names_of(inode))};
-  const bool immutable = inode->is_stored() && inode->what.context->commit;
+  Handle handle{inode, true, false, false, {}, std::make_unique<Listing>(names_of(inode))};
   OpenReply reply;
   reply.handle = handles_.add(std::move(handle));
-  reply.keep_names = reply.keep_pages = immutable;
+  reply.keep_names = reply.keep_pages = reply.immutable = is_immutable(*inode);
   return reply;
 }
 

@@ -20,6 +20,25 @@ constexpr std::uint64_t kMuchWritten = 1u << 20U;
 
 }  // namespace
 
+// Of the request that the calling thread carries out.
+thread_local bool Vfs::serves_uncached = false;
+
+/// Of the work that the thread does while this is there.
+class Vfs::ServesUncached {
+ public:
+  explicit ServesUncached(bool uncached) { serves_uncached = uncached; }
+  ~ServesUncached() { serves_uncached = false; }
+  ServesUncached(const ServesUncached&) = delete;
+  ServesUncached& operator=(const ServesUncached&) = delete;
+};
+
+void Vfs::park(const Caller& caller, std::function<void()> work) {
+  parking_.post([uncached = caller.uncached, work = std::move(work)] {
+    const ServesUncached serves(uncached);
+    work();
+  });
+}
+
 void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names,
                      KernelCaches::Forget what) {
   const auto dropped = std::make_shared<std::promise<void>>();  // shared: it may come after the wait
@@ -34,8 +53,8 @@ void Vfs::drop_names(NodeId directory, const std::vector<std::string>& names,
     dropped->set_value();
   });
   // in the background where the request that is carried out here, an ln or an rmdir, holds the lock of this directory
-  // until we have answered it
-  if (!parking_.is_running_us()) done.wait_for(kDropTimeout);
+  // until we have answered it: one that came by another mount holds none here
+  if (!parking_.is_running_us() || serves_uncached) done.wait_for(kDropTimeout);
 }
 
 void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
@@ -50,14 +69,14 @@ void Vfs::name_changed(const store::NodePtr& directory, const std::string& name,
   for (const auto& loser : losers) {
     if (trees_.kind(loser) != store::Kind::kFile || trees_.state(loser) != store::NodeState::kLinked) continue;
     // what was put over it are its own bytes now
-    for (const NodeId id : inodes_.known({loser})) caches_.drop_content_now(id, kDropTimeout);
+    for (const NodeId id : inodes_.known({loser})) drop_pages(id);
   }
   for (const NodeId id : inodes_.known({directory})) {
     caches_.drop_attributes(id);
     caches_.drop_listing(id);
     // a cached absence is corrected under the directory's lock only: wait, so that who put the file
     // finds it
-    caches_.drop_name_now(id, name, kDropTimeout);
+    caches_.drop_name_now(id, name, KernelCaches::Forget::kAll, kDropTimeout);
   }
 }
 

@@ -162,7 +162,7 @@ TEST_CASE("a daemon lives on when bytes come that are no HTTP/2", "[api][garbage
 /// All of our services, as the protos describe them.
 std::vector<const google::protobuf::ServiceDescriptor*> services() {
   std::vector<const google::protobuf::ServiceDescriptor*> all;
-  for (const auto* name : {"admin", "branch", "commit", "datum", "file", "job", "pipeline", "repo",
+  for (const auto* name : {"admin", "branch", "commit", "datum", "file", "job", "mount", "pipeline", "repo",
                            "secret", "transaction"}) {
     const auto* file = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
         std::string("pfs/v1/") + name + ".proto");

@@ -20,9 +20,10 @@ class NoCaches final : public KernelCaches {
  public:
   void drop_attributes(NodeId) override {}
   void drop_names(NodeId, std::vector<std::string>, Forget, std::function<void()> done) override { done(); }
-  bool drop_name_now(NodeId, const std::string&, std::chrono::milliseconds) override { return true; }
+  bool drop_name_now(NodeId, const std::string&, Forget, std::chrono::milliseconds) override { return true; }
   bool drop_content_now(NodeId, std::chrono::milliseconds) override { return true; }
   bool drop_range_now(NodeId, std::uint64_t, std::uint64_t, std::chrono::milliseconds) override { return true; }
+  void drop_range(NodeId, std::uint64_t, std::uint64_t, std::function<void()> done) override { done(); }
   void drop_listing(NodeId) override {}
   bool write_back(const std::vector<NodeId>&, std::chrono::milliseconds) override { return true; }
 };

@@ -251,8 +251,46 @@ TEST_CASE("what mount -t pfs cannot do is one line with the exit status of mount
     refused 1 "several stores are mounted ($M, $D/second); say which by -o store=DIR" mount -t pfs data@master "$A"
     mount -t pfs data@master "$A" -o "store=$S"
     test -e "$A/f"
-    chmod 777 "$B"; rmdir "$B/full"
-    refused 1 "only root mounts a part of a store" as_user "$D/sbin/mount.pfs" data@master "$B"
+    as_another() { setpriv --reuid 54321 --regid 54321 --clear-groups "$@"; }
+    refused 32 "no pfsd of this user serves a mount here" as_another "$D/sbin/mount.pfs" data@master "$A"
+  )sh");
+}
+
+TEST_CASE("an ordinary user mounts parts of what their own pfsd serves, each by a session of its own", "[mount]") {
+  REQUIRE_MOUNT(R"sh(
+    chmod 755 "$D"; mkdir "$D/home"; chown 65534 "$D/home"
+    whole="$D/home/whole" part="$D/home/a part" run="$D/home/run"
+    as_user mkdir "$whole" "$part" "$run" "$D/home/roots"
+    chown 0 "$D/home/roots"
+    as_user $pfsd --daemonize --log-level error --store "$D/home/store" --mount "$whole" --socket "$D/home/socket"
+    as_user sh -euc 'mkdir "$1/data@master" "$1/data@master/d"; echo mine > "$1/data@master/d/f"; echo > "$1/data@master/.pfs/commit"' - "$whole"
+    helper="$D/sbin/mount.pfs"
+    as_user "$helper" data@master:/d "$part"
+    test "$(as_user cat "$part/f")" = mine
+    as_user sh -c 'echo more >> "$1/f"' - "$part"
+    test "$(as_user cat "$whole/data@master/d/f" | tr '\n' ' ')" = "mine more "
+    as_user "$helper" data@master:/d "$part"   # there already
+    test "$(grep -c "a.040part fuse.pfs" /proc/mounts)" = 1
+    refused 32 "data@master is mounted there" as_user "$helper" data@master "$part"
+    as_user fusermount3 -u "$part"
+    as_user "$helper" 'data@master.1:/d' "$part" -o ro,noexec
+    grep -q "a.040part fuse.pfs ro,nosuid,nodev,noexec" /proc/mounts
+    test "$(as_user cat "$part/f")" = mine
+    as_user fusermount3 -u "$part"
+    refused 32 "no such directory" as_user "$helper" data@master:/none "$part"
+    refused 32 "no such branch or commit" as_user "$helper" data@none "$part"
+    refused 32 "not this user's to mount on" as_user "$helper" data@master "$D/home/roots"
+    refused 32 "user_allow_other" as_user "$helper" data@master "$part" -o allow_other
+    # killed: the next one starts another for the store, and mounts it as a whole beside it
+    as_user "$helper" data@master:/d "$part"
+    kill -9 "$(cut -d ' ' -f 1 "$D/home/store/LOCK")"; flock -w 20 "$D/home/store/LOCK" true
+    as_user "$helper" data@master:/d "$part" -o "store=$D/home/store,socket=$D/home/socket"
+    test "$(as_user cat "$part/f" | tr '\n' ' ')" = "mine more "
+    as_user fusermount3 -u "$part"; as_user fusermount3 -u "$whole"; flock -w 20 "$D/home/store/LOCK" true
+    as_user env XDG_RUNTIME_DIR="$run" "$helper" data@master:/d "$part" -o "store=$D/home/store,socket=$D/home/socket"
+    test "$(as_user cat "$part/f" | tr '\n' ' ')" = "mine more "
+    mounted "$run/pfs/stores/$(echo "${D#/}" | tr / -)-home-store"
+    as_user fusermount3 -u "$part"
   )sh");
 }
 

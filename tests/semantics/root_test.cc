@@ -1,6 +1,8 @@
 // The lines of docs/semantics.md about the mount's root, each through a real mount with real tools.
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include "semantics/shell.h"
 
 using namespace pfs::test;
@@ -150,5 +152,51 @@ TEST_CASE("S22: ls -l of .pfs/heads shows every branch and its HEAD", "[semantic
     echo one > "$P/data@master/f"; commit data@master
     ls -l "$P/.pfs/heads" | grep -q "data@master -> ../../data@$(head_of data@master)"
     ls "$P/.pfs/heads" | grep -q '^other@dev$'
+  )sh");
+}
+
+TEST_CASE("S7: a part is mounted elsewhere, and each sees what the other has changed", "[semantics]") {
+  if (::geteuid() != 0) return;  // umount(2) and unshare(1) are root's
+  Mounted mounted;
+  REQUIRE_SH(mounted, R"sh(
+    trap 'for each in "$T"/part "$T"/dir "$T"/whole; do umount -l "$each" 2> /dev/null || :; done' EXIT
+    mkdir "$P/data@master" "$P/data@staging" "$P/data@master/dir" "$T/part" "$T/dir" "$T/whole"
+    echo one > "$P/data@master/dir/f"; commit data@master
+    echo staged > "$P/data@staging/g"; commit data@staging
+    pfs mount data@master "$T/part"
+    pfs mount data@master:/dir "$T/dir" -o ro,noexec
+    cd "$T" && pfs mount . whole && cd /
+    pfs list mount | grep "data@master " | grep -qx ".* $T/part"
+    pfs list mount | grep "data@master:/dir " | grep -qx ".* $T/dir"
+    test "$(pfs list mount --raw | grep -c '"directory":')" = 3
+    test "$(cat "$T/dir/f")" = one
+    echo two > "$T/part/dir/f"
+    test "$(cat "$P/data@master/dir/f" "$T/dir/f" "$T/whole/data@master/dir/f" | tr '\n' ' ')" = "two two two "
+    ln "$P/data@master/dir/f" "$P/data@master/dir/h"
+    test "$(stat -c %h "$T/dir/f")" = 2
+    test "$(errno_of touch "$T/dir/x")" = "Read-only file system"
+    test "$(errno_of ln "$T/part/dir/f" "$P/data@master/x")" = "Invalid cross-device link"
+    cp "$T/part/dir/f" "$P/data@master/copy"; mv "$P/data@master/copy" "$T/part/moved"
+    test "$(cat "$P/data@master/moved")" = two
+    mkdir -m 0710 "$T/whole/data@new"
+    test "$(stat -c %a "$P/data@new")" = 710
+    mv -T "$T/whole/data@new" "$T/whole/data@newer"
+    test "$(errno_of ls "$P/data@new")" = "No such file or directory"
+    rmdir "$T/whole/data@newer"
+    test "$(errno_of ls "$P/data@newer")" = "No such file or directory"
+    # their tops, wherever HEAD goes
+    commit data@master
+    ln -s data@staging "$P/data@master"
+    test "$(ls "$T/part")" = g
+    test "$(errno_of ls "$T/dir")" = "Stale file handle"
+    # what cannot be
+    pfs mount data@none "$T" 2>&1 | grep -q 'data@none: no such branch'
+    pfs mount data@master "$P/data@master/dir" 2>&1 | grep -q 'in a mount of this store'
+    pfs mount data@master "$T/part" 2>&1 | grep -q 'is mounted there'
+    pfs unmount "$T" 2>&1 | grep -q 'no part is mounted there'
+    unshare -m pfs mount data@master "$T" 2>&1 | grep -q 'in another mount namespace'
+    pfs unmount "$T/part"; pfs unmount "$T/dir/"; cd "$T" && pfs unmount whole && cd /
+    rmdir "$T/part" "$T/dir" "$T/whole"
+    test -z "$(pfs list mount --raw)"
   )sh");
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -44,8 +45,13 @@ std::optional<MountPoint> mount_at(const std::string& path) {
   return found;
 }
 
+}  // namespace
+
+std::string source_of_store(const std::string& store_id) { return "pfs#" + store_id; }
+
 // The mount point itself may be dead, so only its parent is resolved.
-Result<std::string> absolute(std::string path) {
+Result<std::string> absolute_mount_point(const std::string& asked) {
+  std::string path = asked;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   const auto slash = path.rfind('/');
   const std::string name = slash == path.npos ? path : path.substr(slash + 1);
@@ -55,13 +61,19 @@ Result<std::string> absolute(std::string path) {
   if (!realpath(whole ? path.c_str() : parent.c_str(), resolved.data())) {
     if (errno == ENOENT)
       return Error{Code::kNotFound,
-                   fmt::format("{}: no such directory; make it with `mkdir -p {}`", path, path)};
+                   fmt::format("{}: no such directory; make it with `mkdir -p {}`", printable(path), printable(path))};
     return error_from_errno(errno, path);
   }
   if (whole) return std::string(resolved.data());
   const std::string prefix = resolved.data();
-  return prefix == "/" ? "/" + name : prefix + "/" + name;
+  const std::string point = prefix == "/" ? "/" + name : prefix + "/" + name;
+  struct stat about {};
+  // the kernel lists what it leads to
+  if (lstat(point.c_str(), &about) == 0 && S_ISLNK(about.st_mode) && realpath(point.c_str(), resolved.data())) return std::string(resolved.data());
+  return point;
 }
+
+namespace {
 
 std::optional<std::string> fusermount() {
   for (const char* path : {"/usr/bin/fusermount3", "/bin/fusermount3"}) {
@@ -102,12 +114,15 @@ void abort_connection(const std::string& path, std::uint32_t connection) {
     spdlog::debug("{}: the dead connection is not aborted", path);
 }
 
-Result<void> clear_dead_mount(const std::string& path, const std::string& source) {
+std::string_view store_of(std::string_view source) { return source.substr(0, source.find(':')); }
+
+Result<void> clear_dead_mount(const std::string& path, const std::string& source, const std::vector<std::uint32_t>& live) {
   while (const auto mount = mount_at(path)) {
-    if (!mount->type.starts_with("fuse") || mount->source != source) {
+    const bool is_live = std::find(live.begin(), live.end(), mount->minor) != live.end();
+    if (is_live || !mount->type.starts_with("fuse") || store_of(mount->source) != store_of(source)) {
       return Error{
           Code::kBusy,
-          fmt::format("{}: {} ({}) is mounted there; unmount it or choose another directory", path,
+          fmt::format("{}: {} ({}) is mounted there; unmount it or choose another directory", printable(path),
                       mount->source, mount->type)};
     }
     abort_connection(path, mount->minor);
@@ -173,12 +188,12 @@ Result<void> check_directory(const std::string& point) {
   if (stat(point.c_str(), &about) != 0) {
     if (errno == ENOENT)
       return Error{Code::kNotFound,
-                   fmt::format("{}: no such directory; make it with `mkdir -p {}`", point, point)};
+                   fmt::format("{}: no such directory; make it with `mkdir -p {}`", printable(point), printable(point))};
     return error_from_errno(errno, point);
   }
   if (!S_ISDIR(about.st_mode))
     return Error{Code::kNotDirectory,
-                 fmt::format("{}: not a directory, so nothing can be mounted on it; choose one", point)};
+                 fmt::format("{}: not a directory, so nothing can be mounted on it; choose one", printable(point))};
   return check_writable(point, about);
 }
 
@@ -191,7 +206,7 @@ Result<void> check_empty(const std::string& point) {
     return Error{Code::kNotEmpty,
                  fmt::format("{}: not empty (it holds '{}'), and a mount would hide what is in it; move "
                              "that away or choose another directory",
-                             point, printable(name))};
+                             printable(point), printable(name))};
   }
   return {};
 }
@@ -206,15 +221,16 @@ Result<void> check_can_mount(const std::string& path) {
                                             "the container `--cap-add SYS_ADMIN`",
                                             path)};
   }
-  PFS_TRY_ASSIGN(auto point, absolute(path));
+  PFS_TRY_ASSIGN(auto point, absolute_mount_point(path));
   if (mount_at(point)) return {};
   return check_directory(point);
 }
 
-Result<std::string> prepare_mount_point(const std::string& path, const std::string& source) {
+Result<std::string> prepare_mount_point(const std::string& path, const std::string& source,
+                                        const std::vector<std::uint32_t>& live) {
   PFS_TRY(check_can_mount(path));
-  PFS_TRY_ASSIGN(auto point, absolute(path));
-  PFS_TRY(clear_dead_mount(point, source));
+  PFS_TRY_ASSIGN(auto point, absolute_mount_point(path));
+  PFS_TRY(clear_dead_mount(point, source, live));
   PFS_TRY(check_directory(point));
   PFS_TRY(check_empty(point));
   return point;

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,9 +28,9 @@ namespace pfs::fs {
 
 namespace {
 
-// One thread may wait for a directory's lock while the others go on.
+// Of each lane: one may wait for a lock while the others go on.
 constexpr int kThreads = 4;
-constexpr int kSocketInChild = 3;
+constexpr int kFirstInChild = 3;
 constexpr std::size_t kMaxPacket = 4096;
 constexpr std::chrono::seconds kGrace{1};
 
@@ -104,20 +105,27 @@ void abort_connection(std::uint32_t connection) {
 }  // namespace
 
 Result<NotifyHelper> NotifyHelper::start() {
-  std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0) {
-    return error_from_errno(errno, "notify helper: socket");
+  Sockets ours;
+  Sockets theirs;
+  for (std::size_t lane = 0; lane < kNotifyLanes; ++lane) {
+    std::array<int, 2> ends{};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0)
+      return error_from_errno(errno, "notify helper: socket");
+    ours.at(lane) = UniqueFd(ends[0]);
+    // out of the way of the numbers that they get in the child
+    theirs.at(lane) = UniqueFd(fcntl(ends[1], F_DUPFD_CLOEXEC, kFirstInChild + static_cast<int>(kNotifyLanes)));
+    close(ends[1]);
+    if (!theirs.at(lane)) return error_from_errno(errno, "notify helper: socket");
   }
-  UniqueFd ours(ends[0]);
-  const UniqueFd theirs(ends[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  int in_child = kFirstInChild;
+  for (const auto& socket : theirs) posix_spawn_file_actions_adddup2(&actions, socket.get(), in_child++);
   // nothing else, not even a pipe to which pfsd's caller has connected stderr and which it reads to the end
-  posix_spawn_file_actions_adddup2(&actions, theirs.get(), kSocketInChild);
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     posix_spawn_file_actions_addopen(&actions, standard, "/dev/null", O_RDWR, 0);
   }
-  posix_spawn_file_actions_addclosefrom_np(&actions, kSocketInChild + 1);
+  posix_spawn_file_actions_addclosefrom_np(&actions, in_child);
   char program[] = "pfsd";
   std::string argument = kNotifyHelperArgument;
   std::array<char*, 3> arguments{program, argument.data(), nullptr};
@@ -131,34 +139,41 @@ Result<NotifyHelper> NotifyHelper::start() {
 
 NotifyHelper::~NotifyHelper() {
   if (pid_.value == 0) return;
-  socket_.reset();
+  for (auto& socket : sockets_) socket.reset();
   int status = 0;
   while (waitpid(pid_.value, &status, 0) < 0 && errno == EINTR) {
   }
 }
 
 Result<void> NotifyHelper::attach(int device, std::uint32_t connection) const {
-  return send_descriptor(socket_.get(), device, connection);
+  return send_descriptor(socket(NotifyLane::kNames), device, connection);
 }
 
-int run_notify_helper(int socket) {
-  // the end of pfsd's socket is the only thing that ends the helper: not a Ctrl-C that reaches both
+int run_notify_helper() {
+  // the end of pfsd's sockets is the only thing that ends the helper: not a Ctrl-C that reaches both
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
-  fcntl(socket, F_SETFD, FD_CLOEXEC);
+  std::array<int, kNotifyLanes> sockets{};
+  std::iota(sockets.begin(), sockets.end(), kFirstInChild);
+  for (const int socket : sockets) fcntl(socket, F_SETFD, FD_CLOEXEC);
   std::uint32_t connection = 0;
-  const int device = receive_descriptor(socket, connection);
+  const int device = receive_descriptor(sockets.front(), connection);
   if (device < 0) return 0;
 
-  std::atomic<int> running = kThreads;
+  std::atomic<int> running = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&] {
-      serve(socket, device);
-      --running;
-    });
+  for (const int socket : sockets) {
+    for (int i = 0; i < kThreads; ++i) {
+      ++running;
+      threads.emplace_back([&running, socket, device] {
+        serve(socket, device);
+        --running;
+      });
+    }
   }
-  pollfd hangup{socket, POLLRDHUP, 0};
-  while ((hangup.revents & (POLLHUP | POLLRDHUP)) == 0) poll(&hangup, 1, -1);
+  for (const int socket : sockets) {
+    pollfd hangup{socket, POLLRDHUP, 0};
+    while ((hangup.revents & (POLLHUP | POLLRDHUP)) == 0) poll(&hangup, 1, -1);
+  }
   const auto deadline = std::chrono::steady_clock::now() + kGrace;
   while (running > 0 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

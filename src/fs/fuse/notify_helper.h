@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 
 #include "base/file.h"
@@ -12,6 +13,11 @@ namespace pfs::fs {
 /// The first argument that makes an executable run as the helper: `main` calls run_notify_helper()
 /// for it.
 inline constexpr const char* kNotifyHelperArgument = "--notify-helper";
+
+/// Which of the helper's sockets a notification takes. The kernel takes a directory's lock for a name and a page's for a page, which
+/// requests to us may hold: those that wait there keep back their own kind only.
+enum class NotifyLane : std::uint8_t { kNames, kPages };
+inline constexpr std::size_t kNotifyLanes = 2;
 
 /// What goes to the helper: this, then a notification as the kernel takes it. One packet each.
 struct NotifyTicket {
@@ -27,8 +33,8 @@ struct NotifyDone {
 ///
 /// Such a write waits for requests that wait for pfsd; a thread of pfsd that is killed there keeps
 /// the process, and with it the store's lock, for ever. So a child does it that holds /dev/fuse and
-/// nothing of the store: no lock, no descriptor but the two it needs. It ends when pfsd's end of
-/// the socket is closed, by whatever cause; if it is stuck in the kernel then, it aborts the
+/// nothing of the store: no lock, no descriptor but those that it needs. It ends when pfsd's ends of
+/// the sockets are closed, by whatever cause; if it is stuck in the kernel then, it aborts the
 /// connection first, because nobody is left to answer it.
 class NotifyHelper {
  public:
@@ -42,22 +48,23 @@ class NotifyHelper {
 
   /// Hands over /dev/fuse. `connection` is the mount's number below /sys/fs/fuse/connections.
   Result<void> attach(int device, std::uint32_t connection) const;
-  int socket() const { return socket_.get(); }
+  int socket(NotifyLane lane) const { return sockets_.at(static_cast<std::size_t>(lane)).get(); }
   pid_t pid() const { return pid_.value; }
 
  private:
-  NotifyHelper(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
+  using Sockets = std::array<UniqueFd, kNotifyLanes>;
+  NotifyHelper(Sockets sockets, pid_t pid) : sockets_(std::move(sockets)), pid_(pid) {}
 
   struct Child {
     explicit Child(pid_t pid) : value(pid) {}
     Child(Child&& other) noexcept : value(other.value) { other.value = 0; }
     pid_t value;
   };
-  UniqueFd socket_;
+  Sockets sockets_;
   Child pid_;
 };
 
-/// The helper's own main: reads from `socket`. Returns an exit status.
-int run_notify_helper(int socket);
+/// The helper's own main: reads from the sockets that it was started with. Returns an exit status.
+int run_notify_helper();
 
 }  // namespace pfs::fs

@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "fs/fuse/session_context.h"
+
 namespace pfs::fs {
 
 namespace {
@@ -16,13 +18,15 @@ constexpr unsigned kMaxBackground = 64;
 // because the kernel's are exact on one mount; symlink caching, because HEAD pointers move; the
 // first version of set-id clearing, because device_io.h takes the second. The umask comes with the
 // request, because a new branch is made without it.
-void op_init(void*, fuse_conn_info* connection) {
-  const unsigned unwanted = FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_AUTO_INVAL_DATA |
+void op_init(void* userdata, fuse_conn_info* connection) {
+  constexpr unsigned kNamesWithAttributes = FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
+  unsigned unwanted = FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_AUTO_INVAL_DATA |
                             FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_CACHE_SYMLINKS |
                             FUSE_CAP_HANDLE_KILLPRIV;
-  const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |
-                          FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-                          FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_DONT_MASK | FUSE_CAP_EXPORT_SUPPORT;
+  unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |
+                    FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_DONT_MASK | FUSE_CAP_EXPORT_SUPPORT;
+  // a kernel that keeps none asks for them again
+  (static_cast<const SessionContext*>(userdata)->cached ? wanted : unwanted) |= kNamesWithAttributes;
   connection->want &= ~unwanted;
   connection->want |= wanted & connection->capable;
   connection->max_write = kMaxRequest;

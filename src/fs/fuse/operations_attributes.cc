@@ -39,7 +39,7 @@ store::AttributeChange to_change(const struct stat& attributes, int which, Times
 
 void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   answer_later(request, "getattr", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
-    vfs.stat(NodeId(node), handle_of(info), [reply](const Result<NodeStat>& found) {
+    vfs.stat(node_of(request, node), handle_of(info), [reply](const Result<NodeStat>& found) {
       reply->result(found, [&](const NodeStat& stat) { reply->stat(stat); });
     });
   });
@@ -48,9 +48,9 @@ void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attributes, int which,
                 fuse_file_info* info) {
   answer(request, "setattr", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.set_attributes(caller_of(request), NodeId(node), handle_of(info),
+    reply.result(vfs.set_attributes(caller_of(request), node_of(request, node), handle_of(info),
                                     to_change(*attributes, which, vfs.now())),
-                 [&](const NodeStat& stat) { reply.stat(stat); });
+                 [&](const NodeStat& stat) { reply.changed(stat); });
   });
 }
 
@@ -62,14 +62,14 @@ void op_statfs(fuse_req_t request, fuse_ino_t) {
 
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, std::size_t size) {
   answer(request, "getxattr", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.xattr(NodeId(node), name),
+    reply.result(vfs.xattr(node_of(request, node), name),
                  [&](const std::string& value) { reply.attribute(value, size); });
   });
 }
 
 void op_listxattr(fuse_req_t request, fuse_ino_t node, std::size_t size) {
   answer(request, "listxattr", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.xattr_names(NodeId(node)), [&](const std::vector<std::string>& names) {
+    reply.result(vfs.xattr_names(node_of(request, node)), [&](const std::vector<std::string>& names) {
       std::string list;
       for (const auto& name : names) list.append(name).push_back('\0');
       reply.attribute(list, size);
@@ -83,14 +83,14 @@ void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const ch
     const XattrMode mode = (flags & XATTR_CREATE) != 0    ? XattrMode::kCreate
                            : (flags & XATTR_REPLACE) != 0 ? XattrMode::kReplace
                                                           : XattrMode::kSet;
-    auto set = vfs.set_xattr(NodeId(node), name, std::string(value, size), mode);
+    auto set = vfs.set_xattr(caller_of(request), node_of(request, node), name, std::string(value, size), mode);
     set ? reply.ok() : reply.error(set.error());
   });
 }
 
 void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
   answer(request, "removexattr", [&](Vfs& vfs, Reply& reply) {
-    auto removed = vfs.remove_xattr(NodeId(node), name);
+    auto removed = vfs.remove_xattr(caller_of(request), node_of(request, node), name);
     removed ? reply.ok() : reply.error(removed.error());
   });
 }

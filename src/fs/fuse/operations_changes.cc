@@ -30,14 +30,14 @@ void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
     made.kind = *kind;
     made.mode = mode & 07777U;
     made.rdev = rdev;
-    reply.result(vfs.make_node(caller_of(request), NodeId(parent), name, made),
+    reply.result(vfs.make_node(caller_of(request), node_of(request, parent), name, made),
                  [&](const NameReply& entry) { reply.name(entry); });
   });
 }
 
 void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   answer_later(request, "mkdir", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
-    vfs.make_directory(caller_of(request), NodeId(parent), name, mode & 07777U,
+    vfs.make_directory(caller_of(request), node_of(request, parent), name, mode & 07777U,
                        [reply](const Result<NameReply>& made) {
                          reply->result(made, [&](const NameReply& entry) { reply->name(entry); });
                        });
@@ -46,7 +46,7 @@ void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 
 void op_symlink(fuse_req_t request, const char* body, fuse_ino_t parent, const char* name) {
   answer_later(request, "symlink", [&](Vfs& vfs, std::shared_ptr<Reply> reply) {
-    vfs.make_symlink(caller_of(request), NodeId(parent), name, body,
+    vfs.make_symlink(caller_of(request), node_of(request, parent), name, body,
                      [reply](const Result<NameReply>& made) {
                        reply->result(made, [&](const NameReply& entry) { reply->name(entry); });
                      });
@@ -55,14 +55,14 @@ void op_symlink(fuse_req_t request, const char* body, fuse_ino_t parent, const c
 
 void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
   answer(request, "unlink", [&](Vfs& vfs, Reply& reply) {
-    auto removed = vfs.remove_file(caller_of(request), NodeId(parent), name);
+    auto removed = vfs.remove_file(caller_of(request), node_of(request, parent), name);
     removed ? reply.ok() : reply.error(removed.error());
   });
 }
 
 void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
   answer_later(request, "rmdir", [&](Vfs& vfs, const std::shared_ptr<Reply>& reply) {
-    vfs.remove_directory(NodeId(parent), name, [reply](Result<void> removed) {
+    vfs.remove_directory(caller_of(request), node_of(request, parent), name, [reply](Result<void> removed) {
       removed ? reply->ok() : reply->error(removed.error());
     });
   });
@@ -82,14 +82,14 @@ void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
     const auto mode = rename_mode_of(flags);
     if (!mode) return reply->error(Error{Code::kInvalid, "rename: unknown flags"});
     vfs.rename(
-        caller_of(request), NodeId(parent), name, NodeId(new_parent), new_name, *mode,
+        caller_of(request), node_of(request, parent), name, node_of(request, new_parent), new_name, *mode,
         [reply](Result<void> renamed) { renamed ? reply->ok() : reply->error(renamed.error()); });
   });
 }
 
 void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
   answer(request, "link", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.link(NodeId(node), NodeId(parent), name),
+    reply.result(vfs.link(caller_of(request), node_of(request, node), node_of(request, parent), name),
                  [&](const NameReply& entry) { reply.name(entry); });
   });
 }

@@ -22,7 +22,7 @@ Vfs::OpenMode open_mode(int flags) {
 
 void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   answer(request, "open", [&](Vfs& vfs, Reply& reply) {
-    reply.result(vfs.open(caller_of(request), NodeId(node), open_mode(info->flags)),
+    reply.result(vfs.open(caller_of(request), node_of(request, node), open_mode(info->flags)),
                  [&](const OpenReply& opened) { reply.opened(opened, *info); });
   });
 }
@@ -33,7 +33,7 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
     store::MakeRequest made;
     made.mode = mode & 07777U;
     made.exclusive = (info->flags & O_EXCL) != 0;
-    reply.result(vfs.create(caller_of(request), NodeId(parent), name, made, open_mode(info->flags)),
+    reply.result(vfs.create(caller_of(request), node_of(request, parent), name, made, open_mode(info->flags)),
                  [&](const Vfs::Created& created) { reply.created(created, *info); });
   });
 }
@@ -42,7 +42,7 @@ void op_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fus
   answer(request, "read", [&](Vfs& vfs, Reply& reply) {
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
     reply.result(
-        vfs.read(HandleId(info->fh), static_cast<std::uint64_t>(offset), {buffer.get(), size}),
+        vfs.read(caller_of(request), HandleId(info->fh), static_cast<std::uint64_t>(offset), {buffer.get(), size}),
         [&](std::size_t got) {
           reply.bytes(as_text({buffer.get(), got}));
         });
@@ -106,8 +106,8 @@ void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
 }
 
 void op_release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-  answer(request, "release", [&](Vfs& vfs, Reply& reply) {
-    vfs.release(HandleId(info->fh));
+  answer(request, "release", [&](Vfs&, Reply& reply) {
+    released(request, HandleId(info->fh));
     reply.ok();
   });
 }

@@ -75,15 +75,31 @@ timespec to_timespec(Timestamp time) {
   return spec;
 }
 
-void fill(fuse_file_info& info, const OpenReply& opened) {
+// What another mount changes is not in the pages of an uncached one, so it has none.
+void fill(fuse_file_info& info, SessionContext& context, const OpenReply& opened) {
+  if (!context.cached) context.held.opened(opened.handle);
+  const bool kept = context.cached || opened.immutable;
   info.fh = opened.handle.value();
-  info.direct_io = opened.direct;
-  info.keep_cache = opened.keep_pages;
+  info.direct_io = opened.direct || !kept;
+  info.keep_cache = opened.keep_pages && kept;
   info.cache_readdir = opened.keep_names;
   info.noflush = !opened.flush;
 }
 
 double seconds(std::chrono::seconds time) { return static_cast<double>(time.count()); }
+
+double validity(const SessionContext& context, const NodeStat& stat) {
+  return context.cached || stat.immutable ? seconds(stat.valid) : 0;
+}
+
+// Of attributes that come with a name or a change, and of names. They may have been found before a change by another mount, and be
+// taken by the kernel after it was told of that; of attributes that it asks for it knows which are the older ones. Source:
+// attr_version in fs/fuse/inode.c; fuse_dentry_revalidate() in fs/fuse/dir.c.
+bool may_be_overtaken(const SessionContext& context, bool immutable) { return context.vfs->has_uncached() && !immutable; }
+
+double validity_of_others(const SessionContext& context, const NodeStat& stat) {
+  return may_be_overtaken(context, stat.immutable) ? 0 : validity(context, stat);
+}
 
 }  // namespace
 
@@ -104,23 +120,34 @@ struct stat to_stat(const NodeStat& node) {
   return out;
 }
 
-fuse_entry_param to_entry(const NameReply& name) {
+fuse_entry_param to_entry(SessionContext& context, const NameReply& name) {
+  if (!context.cached && name.node) context.held.looked_up(name.node);
   fuse_entry_param entry{};
-  entry.ino = name.node.value();
-  entry.generation = name.generation;
+  // the kernel made the root by itself, of no generation
+  const bool is_root = name.node == context.root;
+  entry.ino = is_root ? FUSE_ROOT_ID : name.node.value();
+  entry.generation = is_root ? 0 : name.generation;
   entry.attr = to_stat(name.stat);
-  entry.attr_timeout = seconds(name.stat.valid);
-  entry.entry_timeout = seconds(name.name_valid);
+  entry.attr_timeout = validity_of_others(context, name.stat);
+  entry.entry_timeout = context.cached && !may_be_overtaken(context, name.node && name.stat.immutable) ? seconds(name.name_valid) : 0;
   return entry;
 }
 
-Vfs& vfs_of(fuse_req_t request) {
-  return *static_cast<SessionContext*>(fuse_req_userdata(request))->vfs;
+SessionContext& context_of(fuse_req_t request) { return *static_cast<SessionContext*>(fuse_req_userdata(request)); }
+
+Vfs& vfs_of(fuse_req_t request) { return *context_of(request).vfs; }
+
+NodeId node_of(fuse_req_t request, fuse_ino_t node) { return node == FUSE_ROOT_ID ? context_of(request).root : NodeId(node); }
+
+void released(fuse_req_t request, HandleId handle) {
+  SessionContext& context = context_of(request);
+  if (!context.cached) context.held.released(handle);
+  context.vfs->release(handle);
 }
 
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
-  Caller caller{context->uid, context->gid, context->pid, context->umask, {}};
+  Caller caller{context->uid, context->gid, context->pid, context->umask, !context_of(request).cached, {}};
   caller.groups = [request] {
     std::vector<gid_t> groups(64);
     const int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());
@@ -134,15 +161,20 @@ void log_bug(const char* operation, const std::exception& e) noexcept {
   spdlog::error("{}: a bug: {}", operation, e.what());
 }
 
+Reply::Reply(fuse_req_t request, const char* operation)
+    : request_(request), context_(context_of(request)), operation_(operation) {
+  if (!context_.cached) context_.held.asked();
+}
+
 Reply::~Reply() {
-  if (!request_) return;
-  spdlog::error("{}: nobody answered", operation_);
-  fuse_reply_err(take(), EIO);
+  if (request_) {
+    spdlog::error("{}: nobody answered", operation_);
+    fuse_reply_err(take(), EIO);
+  }
+  if (!context_.cached) context_.held.answered();
 }
 
 fuse_req_t Reply::take() { return std::exchange(request_, nullptr); }
-
-Vfs& Reply::vfs() { return vfs_of(request_); }
 
 void Reply::error(const Error& error) {
   spdlog::log(level_of(error.code), "{}: {} ({})", operation_, error.message, name_of(error.code));
@@ -152,33 +184,46 @@ void Reply::error(const Error& error) {
 void Reply::ok() { fuse_reply_err(take(), 0); }
 
 void Reply::name(const NameReply& name) {
-  Vfs& target = vfs();
-  const auto entry = to_entry(name);
+  if (name.node == kRootNode && context_.root != kRootNode) return error(Error{Code::kStale, "above what this mount shows"});
+  const auto entry = to_entry(context_, name);
   // the caller was killed meanwhile: the kernel has not counted this lookup
-  if (fuse_reply_entry(take(), &entry) == -ENOENT && name.node) target.forget(name.node, 1);
+  if (fuse_reply_entry(take(), &entry) == -ENOENT && name.node) take_back(name.node);
+}
+
+void Reply::take_back(NodeId node) {
+  if (!context_.cached) context_.held.forgot(node, 1);
+  context_.vfs->forget(node, 1);
+}
+
+void Reply::take_back(HandleId handle) {
+  if (!context_.cached) context_.held.released(handle);
+  context_.vfs->release(handle);
 }
 
 void Reply::created(const Vfs::Created& created, const fuse_file_info& asked) {
-  Vfs& target = vfs();
-  const auto entry = to_entry(created.name);
+  const auto entry = to_entry(context_, created.name);
   fuse_file_info info = asked;
-  fill(info, created.open);
+  fill(info, context_, created.open);
   if (fuse_reply_create(take(), &entry, &info) == -ENOENT) {
-    target.release(created.open.handle);
-    target.forget(created.name.node, 1);
+    take_back(created.open.handle);
+    take_back(created.name.node);
   }
 }
 
 void Reply::stat(const NodeStat& stat) {
   const auto attributes = to_stat(stat);
-  fuse_reply_attr(take(), &attributes, seconds(stat.valid));
+  fuse_reply_attr(take(), &attributes, validity(context_, stat));
 }
 
 void Reply::opened(const OpenReply& opened, const fuse_file_info& asked) {
-  Vfs& target = vfs();
   fuse_file_info info = asked;
-  fill(info, opened);
-  if (fuse_reply_open(take(), &info) == -ENOENT) target.release(opened.handle);
+  fill(info, context_, opened);
+  if (fuse_reply_open(take(), &info) == -ENOENT) take_back(opened.handle);
+}
+
+void Reply::changed(const NodeStat& stat) {
+  const auto attributes = to_stat(stat);
+  fuse_reply_attr(take(), &attributes, validity_of_others(context_, stat));
 }
 
 void Reply::link_body(const std::string& body) { fuse_reply_readlink(take(), body.c_str()); }

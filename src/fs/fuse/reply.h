@@ -14,6 +14,8 @@
 
 namespace pfs::fs {
 
+struct SessionContext;
+
 /// The answer to one request of the kernel: given exactly once, on any thread; if nobody gave it,
 /// the destructor answers EIO. Errors are logged here, once: what is missing at debug, a refusal at
 /// info, damage at error.
@@ -23,7 +25,7 @@ namespace pfs::fs {
 class Reply {
  public:
   /// `operation` is a literal, for the log.
-  Reply(fuse_req_t request, const char* operation) : request_(request), operation_(operation) {}
+  Reply(fuse_req_t request, const char* operation);
   ~Reply();
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
@@ -33,6 +35,8 @@ class Reply {
   void name(const NameReply& name);
   void created(const Vfs::Created& created, const fuse_file_info& asked);
   void stat(const NodeStat& stat);
+  /// Attributes after a change of them.
+  void changed(const NodeStat& stat);
   void opened(const OpenReply& opened, const fuse_file_info& asked);
   void link_body(const std::string& body);
   void bytes(std::string_view bytes);
@@ -52,20 +56,29 @@ class Reply {
 
  private:
   fuse_req_t take();
-  Vfs& vfs();
+  /// What the kernel was not told of after all.
+  void take_back(NodeId node);
+  void take_back(HandleId handle);
 
   fuse_req_t request_;
+  SessionContext& context_;
   const char* const operation_;
 };
 
-/// The Vfs that a request is for.
+/// The mount that a request came by.
+SessionContext& context_of(fuse_req_t request);
 Vfs& vfs_of(fuse_req_t request);
+/// The node that the kernel means, which calls the root of each mount the same.
+NodeId node_of(fuse_req_t request, fuse_ino_t node);
 Caller caller_of(fuse_req_t request);
+/// The kernel has released it.
+void released(fuse_req_t request, HandleId handle);
 
 /// stat(2)'s structure. Shape: st_blocks as if nothing were sparse, so that cp copies by
 /// copy_file_range and does not look for holes.
 struct stat to_stat(const NodeStat& stat);
-fuse_entry_param to_entry(const NameReply& name);
+/// A name as the kernel of that mount is told of it; from then on it has one lookup more to forget.
+fuse_entry_param to_entry(SessionContext& context, const NameReply& name);
 
 /// Runs a handler that answers before it returns; an exception is a bug of ours, and ~Reply has
 /// answered EIO by then.

@@ -14,15 +14,19 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/file.h"
+#include "base/mounts.h"
 #include "fs/fuse/device_io.h"
 #include "fs/fuse/mount_point.h"
 #include "fs/fuse/operations.h"
+#include "fs/vfs.h"
 
 namespace pfs::fs {
 
@@ -62,16 +66,30 @@ class CapturedErrors {
   CapturedErrors(const CapturedErrors&) = delete;
   CapturedErrors& operator=(const CapturedErrors&) = delete;
 
-  /// The last line.
+  /// What fusermount3 said last; empty: nothing. The rest, others' lines in the log, is passed on.
   std::string said() const {
-    std::array<char, 4096> bytes{};
-    const ssize_t size = pread(text_.get(), bytes.data(), bytes.size(), 0);
-    std::string text(bytes.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-    while (text.ends_with('\n')) text.pop_back();
-    return text.substr(text.rfind('\n') + 1);
+    std::istringstream lines(all());
+    std::string found;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with("fusermount3: ")) {
+        found = line;
+      } else if (line += '\n'; write(before_ ? before_.get() : STDERR_FILENO, line.data(), line.size()) < 0) {
+        break;
+      }
+    }
+    return found;
   }
 
  private:
+  std::string all() const {
+    std::string text;
+    std::array<char, 4096> bytes{};
+    ssize_t size = 0;
+    while ((size = pread(text_.get(), bytes.data(), bytes.size(), static_cast<off_t>(text.size()))) > 0)
+      text.append(bytes.data(), static_cast<std::size_t>(size));
+    return text;
+  }
+
   UniqueFd text_;
   UniqueFd before_;
 };
@@ -85,13 +103,20 @@ void prepare_signals() {
 
 }  // namespace
 
-Session::Session(const SessionOptions& options) : options_(options) { context_.vfs = options.vfs; }
+Session::Session(const SessionOptions& options) : options_(options) {
+  context_.vfs = options.vfs;
+  context_.root = options.root;
+  context_.cached = options.cached;
+  if (options.cached) return;
+  context_.held.looked_up(options.root);
+  context_.vfs->uncached_begins();
+}
 
 Result<std::unique_ptr<Session>> Session::mount(const SessionOptions& options) {
   prepare_signals();
   fuse_set_log_func(log_libfuse);
-  PFS_TRY_ASSIGN(auto path, prepare_mount_point(options.mount_path, options.source));
-  std::unique_ptr<Session> session(new Session(options));
+  std::unique_ptr<Session> session(new Session(options));  // has the root from here on, to give it back
+  PFS_TRY_ASSIGN(auto path, prepare_mount_point(options.mount_path, options.source, options.live));
   PFS_TRY(session->mount_at(path));
   return session;
 }
@@ -115,7 +140,8 @@ Result<void> Session::mount_at(const std::string& path) {
   {
     const CapturedErrors errors;
     failed = fuse_session_mount(session_, path.c_str());
-    if (failed != 0 && trouble.empty()) trouble = errors.said();
+    const auto said = errors.said();
+    if (failed != 0 && trouble.empty()) trouble = said;
   }
   mount_trouble = nullptr;
   if (failed != 0)
@@ -125,19 +151,34 @@ Result<void> Session::mount_at(const std::string& path) {
   if (fuse_session_custom_io(session_, &device_io(), device()) != 0) {
     return Error{Code::kInternal, "libfuse refuses our reads and writes"};
   }
-  PFS_TRY_ASSIGN(connection_, connection_of_mount(path));
+  auto connection = connection_of_mount(path);
+  if (!connection) {
+    if (auto detached = detach_mount(path); !detached) spdlog::error("{}", detached.error().message);
+    return std::move(connection).error();
+  }
+  connection_ = *connection;
   return {};
 }
 
 int Session::device() const { return fuse_session_fd(session_); }
 
-void Session::start(std::function<void()> on_end) {
+Result<void> Session::start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
-  serving_ = options_.threads;
-  for (unsigned i = 0; i < options_.threads; ++i) {
-    threads_.emplace_back([this] { serve(); });
-    pthread_setname_np(threads_.back().native_handle(), "pfs-fuse");
+  serving_ = 1;  // ours: nobody is the last one before all have begun
+  try {
+    for (unsigned i = 0; i < options_.threads; ++i) {
+      ++serving_;  // before it serves, and may end
+      threads_.emplace_back([this] { serve(); });
+      pthread_setname_np(threads_.back().native_handle(), "pfs-fuse");
+    }
+  } catch (const std::system_error& refused) {
+    on_end_ = nullptr;
+    serving_ -= 2;
+    end();
+    return Error{Code::kUnavailable, fmt::format("{}: no thread to serve it: {}", path_, refused.what())};
   }
+  if (--serving_ == 0 && on_end_) on_end_();
+  return {};
 }
 
 void Session::serve() {
@@ -152,13 +193,20 @@ void Session::serve() {
   if (--serving_ == 0 && on_end_) on_end_();
 }
 
+std::optional<std::string> Session::place() const {
+  std::optional<std::string> found;
+  for (const auto& mount : mount_points()) {
+    // whose number was given to another since has another source
+    if (mount.minor != connection_ || mount.root != "/" || mount.source != options_.source || !mount.type.starts_with("fuse")) continue;
+    if (!found || mount.point == path_) found = mount.point;
+  }
+  return found;
+}
+
 Result<void> Session::detach() {
-  if (path_.empty()) return {};
-  const std::string path = std::exchange(path_, {});
-  auto connection = connection_of_mount(path);
-  if (!connection || *connection != connection_)
-    return {};  // somebody has unmounted it, and perhaps mounted another
-  return detach_mount(path);
+  if (connection_ == 0) return {};  // it was never mounted
+  const auto where = place();
+  return where ? detach_mount(*where) : Result<void>();  // somebody has unmounted it, and perhaps mounted another
 }
 
 void Session::end() {
@@ -173,9 +221,16 @@ void Session::end() {
 }
 
 Session::~Session() {
-  if (!session_) return;
+  if (session_) close();
+  if (context_.cached) return;
+  context_.held.give_back(*context_.vfs);
+  context_.vfs->uncached_ends();
+}
+
+void Session::close() {
   if (auto detached = detach(); !detached) spdlog::error("{}", detached.error().message);
   end();
+  if (!context_.cached) context_.held.wait_until_answered();
   fuse_session_destroy(session_);
 }
 
