@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -128,8 +129,8 @@ Result<std::string> read_file(const std::string& path) {
   PFS_TRY_ASSIGN(const auto file, File::open(path, O_RDONLY));
   PFS_TRY_ASSIGN(const auto size, file.size());
   std::string text;
-  // to its end, wherever that is: files of the kernel's have a size of 0
-  for (std::size_t wanted = size + 1;; wanted = kStep) {
+  // to its end, wherever that is: files of the kernel's have a size of 0, and some give all that is in them by the first read only
+  for (std::size_t wanted = std::max<std::size_t>(size + 1, kStep);; wanted = kStep) {
     const auto begin = text.size();
     text.resize(begin + wanted);
     PFS_TRY_ASSIGN(const auto got, file.read_at(begin, std::as_writable_bytes(std::span(text).subspan(begin))));

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -82,6 +84,28 @@ std::optional<PodUser> user_without_image(std::string_view user) {
   const auto gid = number_in(user.substr(colon + 1));
   if (!uid || !gid) return std::nullopt;
   return PodUser{*uid, *gid};
+}
+
+bool says_any(const ProcessResult& ended, std::initializer_list<std::string_view> phrases) {
+  return std::any_of(phrases.begin(), phrases.end(),
+                     [&](std::string_view phrase) { return ended.errors.find(phrase) != std::string::npos; });
+}
+
+// An engine that was killed, or has a trouble of its own, says nothing about an image: only its own words do.
+
+bool says_no_image(const ProcessResult& ended) { return says_any(ended, {"image not known", "no such image", "No such image"}); }
+
+bool says_no_user(const ProcessResult& ended) {
+  return says_any(ended, {"unable to find user", "unable to find group", "no matching entries", "invalid user", "uids and gids must be"});
+}
+
+/// Whether a registry may answer otherwise when it is asked again.
+bool may_pass(const ProcessResult& pulled, const std::string& image) {
+  if (pulled.exit_code > 128) return true;                // killed
+  if (image.starts_with("localhost/")) return false;      // built here, or nowhere
+  return says_any(pulled, {"connection refused", "connection reset", "timeout", "deadline exceeded", "no such host", "server misbehaving",
+                           "network is unreachable", "no route to host", "unexpected EOF", "toomanyrequests", "status 5", "status code 5",
+                           "no space left", "database is locked"});
 }
 
 }  // namespace
@@ -209,6 +233,7 @@ Result<void> PodmanRunner::pull(const Setting& setting, const ImageRequest& requ
   for (const std::string& file : request.auth_files) credentials.push_back(options_.engine.credentials(file));
   credentials.emplace_back();  // and with those that the machine has
   std::string why;
+  bool passes = false;
   for (const auto& [global, verb] : credentials) {
     std::vector<std::string> all_global = setting.global;
     append(all_global, global);
@@ -218,7 +243,9 @@ Result<void> PodmanRunner::pull(const Setting& setting, const ImageRequest& requ
                    run_process(command(all_global, pull), {.timeout = kPullTimeout, .keep_going = keep_going}));
     if (pulled.succeeded()) return {};
     if (why.empty()) why = pulled.last_error_line();
+    passes = passes || may_pass(pulled, request.image);
   }
+  if (passes) return Error{Code::kUnavailable, fmt::format("image {}: cannot be pulled now: {}", request.image, why)};
   return Error{Code::kNotFound, fmt::format("image {}: not on this machine, and cannot be pulled: {}; build it or check "
                                             "its name", request.image, why)};
 }
@@ -229,6 +256,7 @@ Result<std::string> PodmanRunner::image_user(const Setting& setting, const Image
       command(setting.global, {"image", "inspect", "--format", "{{.Config.User}}", "--", request.image});
   PFS_TRY_ASSIGN(ProcessResult found, run_process(inspect, {.keep_going = keep_going}));
   if (found.succeeded()) return trimmed(found.output);
+  if (!says_no_image(found)) return Error{Code::kUnavailable, fmt::format("image {}: {}", request.image, found.last_error_line())};
   PFS_TRY(pull(setting, request, keep_going));
   PFS_TRY_ASSIGN(found, run_process(inspect, {.keep_going = keep_going}));
   if (found.succeeded()) return trimmed(found.output);
@@ -250,7 +278,8 @@ Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoi
   PFS_TRY_ASSIGN(const ProcessResult told, run_once(command(how.global, run), keep_going));
   PodUser found;
   if (!told.succeeded() || std::sscanf(told.output.c_str(), "%u %u", &found.uid, &found.gid) != 2) {
-    return Error{Code::kInvalid, fmt::format("image {}: user '{}': {}", image, name, told.last_error_line())};
+    return Error{says_no_user(told) ? Code::kInvalid : Code::kUnavailable,
+                 fmt::format("image {}: user '{}': {}", image, name, told.last_error_line())};
   }
   return found;
 }

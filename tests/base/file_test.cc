@@ -45,6 +45,7 @@ TEST_CASE("a file is replaced whole", "[base]") {
   REQUIRE(write_file_atomically(directory / "f", "first"));
   REQUIRE(write_file_atomically(directory / "f", "2nd"));
   CHECK(read_file(directory / "f").value() == "2nd");
+  CHECK(read_file("/proc/sys/kernel/pid_max").value().size() > 2);  // what is left of it cannot be read by a second call
   CHECK(read_file("/proc/self/comm").value().ends_with("\n"));  // its size is said to be 0
   CHECK(File::open(directory / "f.new", O_RDONLY).error().code == Code::kNotFound);
   CHECK(write_file_atomically(directory / "nowhere/f", "x").error().code == Code::kNotFound);

@@ -183,6 +183,17 @@ TEST_CASE("a container has the view at /pfs, the user asked for, and no network"
   CHECK(pfs::read_file(pods.directory / "view/file").value_or("") == "made\n");
 }
 
+TEST_CASE("a container of another user than root has as many processes as the machine allows", "[runner][container]") {
+  Pods pods;
+  auto started = pods.start("processes", PodUser{4321, 4321});
+  std::string output;
+  const auto end = started.shell("i=0; while test $i -lt 100; do sleep 600 & i=$((i+1)); done; echo $i", output);
+  REQUIRE(end);
+  INFO(output);
+  CHECK(end->code == 0);
+  CHECK(output.starts_with("100\n"));
+}
+
 TEST_CASE("what a command leaves in its container is killed before its end is told", "[runner][container]") {
   Pods pods;
   auto started = pods.start("six");

@@ -231,7 +231,7 @@ TEST_CASE("no look at one mount is older than what the other has answered before
         const UniqueFd made(::open((here + "/n" + std::to_string(i)).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
         if (!made) ++stale;
         if (i > 1 && ::unlink((here + "/n" + std::to_string(i - 2)).c_str()) != 0) ++stale;
-        if (::ftruncate(file.get(), 4 + i) != 0 || ::chmod((here + "/mode").c_str(), 0400 + i % 64) != 0) ++stale;
+        if (::ftruncate(file.get(), 4 + i) != 0 || ::chmod((here + "/mode").c_str(), static_cast<mode_t>(0400 + i % 64)) != 0) ++stale;
         done = i;
       }
     });

@@ -31,6 +31,23 @@ TEST_CASE("a command that forks and leaves its children ends all the same, and t
   )sh"));
 }
 
+TEST_CASE("a command that forks without end meets the engine's limit, and all it has made ends with it", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_a_good_one(R"sh(
+    put f hello; good_goes_on
+    count() { ps -e | wc -l; }
+    before=$(count)
+    more='"datum_timeout": "3s",'
+    # where nothing would hold it it does not begin
+    pipeline bad 'most=$(/bin/busybox cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2> /dev/null); test "$most" -le 4096 || exit 9; f() { f | f & }; f; exec sleep 4323'
+    sleep 1; put f again
+    ended bad failure; has "$T/job" 'Reason: datum /f: the command was killed: datum_timeout (3s) has passed'
+    good_goes_on
+    for i in $(seq 100); do if test "$(count)" -lt $((before + 50)); then break; fi; sleep 0.1; done
+    test "$(count)" -lt $((before + 50))
+  )sh"));
+}
+
 TEST_CASE("a command that hangs is killed at datum_timeout, a job at job_timeout, and stop job ends one at once", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, with_a_good_one(R"sh(
@@ -86,10 +103,50 @@ TEST_CASE("named pipes in the output fail the datum; an input that is deleted is
   )sh"));
 }
 
+TEST_CASE("a command may put another directory at /pfs/out, and fails without one", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_a_good_one(R"sh(
+    pipeline bad 'cd /; /bin/busybox rm -rf /pfs/out; /bin/busybox mkdir /pfs/out; echo new > /pfs/out/new'
+    put f hello
+    ended bad success; test "$(cat "$P/bad@master/new")" = new
+    verb=update; pipeline bad '/bin/busybox mkdir /pfs/tmp; echo moved > /pfs/tmp/moved; /bin/busybox mv -T /pfs/tmp /pfs/out'
+    put f again; ended bad success; test "$(ls "$P/bad@master")" = moved
+    pipeline bad '/bin/busybox rm -rf /pfs/out'
+    put f once-more; ended bad failure; has "$T/job" 'Reason: datum /f: /pfs/out: removed by the command'
+    test "$(ls "$P/bad@master")" = moved
+    good_goes_on
+  )sh"));
+}
+
+TEST_CASE("what a failed job has left in its container is gone, and so is the room it took", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_a_good_one(R"sh(
+    pipeline bad 'test ! -e /junk || exit 7; /bin/busybox dd if=/dev/zero of=/junk bs=1000000 count=50 2> /dev/null; exit 5'
+    put f hello
+    ended bad failure; has "$T/job" 'ended with status 5'
+    put f again
+    ended bad failure; has "$T/job" 'ended with status 5'
+    good_goes_on
+  )sh"));
+}
+
+TEST_CASE("a container that cannot start is told once, and not again and again", "[semantics]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_a_good_one(R"sh(
+    more='"resource_limits": {"memory": "1Ki"},'; pipeline bad 'true'
+    put f hello; good_goes_on
+    sleep 7
+    pfs logs -j "$(newest_of bad)" > "$T/log"; cat "$T/log"
+    test "$(grep -c 'waiting: ' "$T/log")" -eq 1
+    pfs stop job "$(newest_of bad)"
+  )sh"));
+}
+
 TEST_CASE("a command that prints without end has the beginning and the end of it kept", "[semantics]") {
   Mounted mounted;
   REQUIRE_SH(mounted, with_a_good_one(R"sh(
-    pipeline bad 'echo first; x=0123456789; x=$x$x$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x$x$x; /bin/busybox yes $x | /bin/busybox head -n 20000; echo last'
+    # 300 MB, many times what is kept
+    pipeline bad 'echo first; x=0123456789; x=$x$x$x$x$x$x$x$x$x$x; /bin/busybox yes $x$x$x$x$x$x$x$x$x$x | /bin/busybox head -n 1000 > /pfs/out/part; i=0; while test $i -lt 300; do cat /pfs/out/part; i=$((i+1)); done; echo last'
     put f hello
     ended bad success; good_goes_on
     pfs logs -j "$(newest_of bad)" > "$T/log"

@@ -37,6 +37,9 @@ class FakePodman {
   bool holds_a_run() const { return boost::filesystem::exists(directory_ + "/held"); }
   void let_go() const { boost::filesystem::remove(directory_ + "/held"); }
 
+  /// What it does when it is asked for an image (`image`), to pull one (`pull`) or who a user is (`whoami`): lines of sh.
+  void answer(const std::string& what, const std::string& script) const { std::ofstream(directory_ + "/" + what) << script << "\n"; }
+
   /// Names and labels, a line for each, of what is there.
   std::map<std::string, std::string> containers() const {
     std::map<std::string, std::string> found;
@@ -59,7 +62,11 @@ class FakePodman {
 here=${0%/*}
 case $1 in
   run)
-    case " $* " in *' --detach '*) ;; *) exit 0 ;; esac
+    case " $* " in
+      *' --detach '*) ;;
+      *' --whoami '*) test ! -e "$here/whoami" || . "$here/whoami"; exit 0 ;;
+      *) exit 0 ;;
+    esac
     if mv "$here/hold" "$here/held" 2> /dev/null; then
       while test -e "$here/held"; do sleep 0.01; done
     fi
@@ -86,7 +93,7 @@ case $1 in
   rm)
     for name in "$@"; do :; done
     rm -f "$here/containers/$name" ;;
-  image) ;;
+  image | pull) test ! -e "$here/$1" || . "$here/$1" ;;
   *) exit 1 ;;
 esac
 )sh";

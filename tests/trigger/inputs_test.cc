@@ -253,6 +253,33 @@ TEST_CASE("a program sees each input in its directory, and of an input with empt
   CHECK(must(reader.find(output.tree.root, "all"))->subtree.totals.bytes == 16);
 }
 
+TEST_CASE("the output is what is at /pfs/out when the program ends, whatever was there before", "[trigger]") {
+  Inputs inputs;
+  inputs.commit("a@master", {"dir/1"});
+  const Input input = must(read_input(json::parse(R"j({"pfs": {"repo": "a", "glob": "/"}})j")));
+  const auto datums = inputs.list(input);
+  auto& trees = inputs.fixture.store().trees();
+  const auto& reader = inputs.fixture.store().tree_reader();
+  const DatumTree view = must(make_datum_tree(trees, reader, datums.front()));
+  const auto root = trees.root(view.tree);
+  const auto collected = [&] { return collect_output(trees, reader, datums.front(), view); };
+  must(trees.rename(root, "out", root, "former", store::RenameMode::kReplace));
+  CHECK(collected().error().code == Code::kInvalid);
+  CHECK(collected().error().message.starts_with("/pfs/out: removed"));
+  store::MakeRequest made;
+  made.kind = store::Kind::kSymlink;
+  made.target = "/pfs/a";
+  must(trees.make(root, "out", made));
+  CHECK(collected().error().message.starts_with("/pfs/out: no directory"));
+  must(trees.remove(root, "out", /*is_directory=*/false));
+  // an input that is moved there, with what was put into it
+  must(trees.rename(root, "a", root, "out", store::RenameMode::kReplace));
+  made.target = "/pfs/former";
+  must(trees.make(must(trees.lookup(root, "out")), "link", made));
+  const DatumOutput output = must(collected());
+  CHECK(must(reader.find(output.tree.root, "dir"))->subtree.totals.bytes == 8);
+}
+
 TEST_CASE("a named pipe is no output, nor by a link to one or to a directory that has got one", "[trigger]") {
   Inputs inputs;
   inputs.commit("a@master", {"dir/deep/1", "other/2"});

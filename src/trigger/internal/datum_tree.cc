@@ -326,13 +326,27 @@ Result<DatumTree> make_datum_tree(LiveTrees& trees, const store::TreeReader& rea
   return view;
 }
 
+namespace {
+
+/// What the program has left at /pfs/out: perhaps not the directory that it found there.
+Result<NodePtr> output_directory(LiveTrees& trees, const DatumTree& view) {
+  auto found = trees.lookup(trees.root(view.tree), "out");
+  if (!found && found.error().code != Code::kNotFound) return std::move(found).error();
+  if (!found) return Error{Code::kInvalid, "/pfs/out: removed by the command; what is there when it ends is the output"};
+  if (trees.kind(*found) == Kind::kDirectory) return found;
+  return Error{Code::kInvalid, "/pfs/out: no directory any more when the command ended; what is in that is the output"};
+}
+
+}  // namespace
+
 Result<DatumOutput> collect_output(LiveTrees& trees, const store::TreeReader& reader, const Datum& datum,
                                    const DatumTree& view) {
   OutputWalk walk(trees, reader, datum, trees.root(view.tree));
+  PFS_TRY_ASSIGN(const NodePtr out, output_directory(trees, view));
   Parts path{"out"};
-  PFS_TRY(walk.directory(view.out, path));
+  PFS_TRY(walk.directory(out, path));
   DatumOutput output;
-  PFS_TRY_ASSIGN(output.tree, trees.snapshot(view.out));
+  PFS_TRY_ASSIGN(output.tree, trees.snapshot(out));
   output.has_empty_directories = walk.has_empty_directories();
   return output;
 }

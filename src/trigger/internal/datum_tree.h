@@ -11,7 +11,7 @@ namespace pfs::trigger {
 /// What a datum's container sees at /pfs: its inputs and an empty `out`. Private to the datum and thrown away with it.
 struct DatumTree {
   store::TreePtr tree;
-  store::NodePtr out;
+  store::NodePtr out;  ///< as it was made: the program may put another in its place
 };
 
 /// A tree with `/<input name>/<parents>/<entry>` for each file of the datum, the entry by reference (or, of an input with
@@ -24,9 +24,9 @@ struct DatumOutput {
   bool has_empty_directories = false;  ///< a directory below it holds nothing
 };
 
-/// The content of `out` as a finished tree, after a symbolic link to something in an input has become that thing, by
+/// The content of the directory `/out` as a finished tree, after a symbolic link to something in an input has become that thing, by
 /// reference. A link that leads out of the view, nowhere, or to `out` itself stays a link.
-/// Errors: kInvalid (a named pipe, socket or device, which no commit of an output holds; names it).
+/// Errors: kInvalid (there is no such directory any more; a named pipe, socket or device, which no commit of an output holds; names it).
 /// Source: docs/semantics.md S61; Pachyderm 1.13 "Symlinks".
 Result<DatumOutput> collect_output(store::LiveTrees& trees, const store::TreeReader& reader, const Datum& datum,
                                    const DatumTree& view);

@@ -8,6 +8,7 @@
 
 #include "trigger/internal/job_inputs.h"
 #include "trigger/internal/job_run.h"
+#include "trigger/internal/trouble.h"
 
 namespace pfs::trigger {
 
@@ -207,9 +208,11 @@ Result<PipelineDriver::Rest> PipelineDriver::run(const PipelineRecord& pipeline,
     Lock lock(mutex_);
     running_job_.reset();
   }
+  PFS_TRY_ASSIGN(const auto now, house_.ledger.job(id));
+  // what it has left in its containers, outside of /pfs, goes with it, and so does the room that this takes
+  if (now && now->record.ended() && now->record.state != JobState::kSuccess) workers_.stop();
   if (!done && (done.error().code == Code::kCancelled || done.error().code == Code::kConflict)) {
     // somebody has ended it, or deleted it: there is nothing left to do for it
-    PFS_TRY_ASSIGN(const auto now, house_.ledger.job(id));
     if (!now || now->record.ended()) {
       house_.ended(name_);
       return Rest(0ms);
@@ -258,9 +261,10 @@ Result<PipelineDriver::Rest> PipelineDriver::prepare(const PipelineSpec& spec) {
   if (!ready && ready.error().code == Code::kCancelled) return std::move(ready).error();
   const std::string trouble = workers_.trouble();
   show_health(ready ? PipelineState::kRunning : PipelineState::kFailure, trouble);
-  if (ready || trouble != before) container_pause_ = kTryContainerEvery;
+  const bool is_new = gist_of(trouble) != gist_of(before);
+  if (ready || is_new) container_pause_ = kTryContainerEvery;
   if (ready) return Rest();
-  if (trouble != before) {
+  if (is_new) {
     spdlog::warn("pipeline {}: {}", name_.str(), trouble);
     if (auto log = house_.logs.pipeline(name_)) (*log)->system({}, trouble);
   }

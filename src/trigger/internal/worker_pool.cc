@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "trigger/internal/again.h"
+#include "trigger/internal/trouble.h"
 
 namespace pfs::trigger {
 
@@ -235,7 +236,7 @@ void WorkerPool::tell(PoolWork& work, const KeepGoing& keep_going) {
         if (!some_run && now_waiting_for.empty()) now_waiting_for = place.trouble;
       }
     }
-    if (now_waiting_for != waiting_for) work.waiting(waiting_for = now_waiting_for);
+    if (gist_of(now_waiting_for) != gist_of(waiting_for)) work.waiting(waiting_for = now_waiting_for);
     for (const Ended& one : ended) {
       if (auto told = work.ended(one.datum, one.attempt); !told) return halt(std::move(told).error());
     }
