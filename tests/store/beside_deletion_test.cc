@@ -110,6 +110,27 @@ TEST_CASE("a branch that is moved to a commit while that is being deleted goes b
   CHECK(world.names(branch) == "ac");
 }
 
+TEST_CASE("a branch that another comes to be made from while it is being deleted stays", "[store][deletion]") {
+  World world;
+  world.make_branch("out@master");
+  int attempts = 0;
+  const AddRecords beside{[&](RefTxn&) -> Result<void> {
+    if (attempts++ > 0) return {};
+    const std::vector<RefStep> relation{RelateBranch{branch_ref("out@master"), std::vector{branch_ref("data@master")}, {}}};
+    must(std::async(std::launch::async, [&] { return world.catalog().transact(relation); }).get());
+    return {};
+  }};
+  std::vector<RefStep> steps;
+  SECTION("the branch") { steps = {DeleteBranch{branch_ref("data@master"), true}, beside}; }
+  SECTION("its repo") { steps = {DeleteRepo{*RepoName::parse("data")}, beside}; }
+  const auto removed = world.catalog().transact(steps);
+  REQUIRE_FALSE(removed);
+  CHECK(removed.error().code == Code::kBusy);
+  CHECK(attempts == 1);
+  must(world.catalog().branch(branch_ref("data@master")));
+  CHECK(must(world.catalog().branch(branch_ref("out@master"))).provenance == std::vector{branch_ref("data@master")});
+}
+
 TEST_CASE("a commit that another was begun from while it was being deleted stays", "[store][deletion]") {
   World world;
   world.commit("a");

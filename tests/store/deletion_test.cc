@@ -30,6 +30,11 @@ class World : public StoreWorld {
     PFS_TRY(catalog().transact({&step, 1}));
     return {};
   }
+  Result<void> run(const std::vector<RefStep>& steps) {
+    PFS_TRY(catalog().rehearse(steps));
+    PFS_TRY(catalog().transact(steps));
+    return {};
+  }
 };
 
 TEST_CASE("a deleted repo is gone with its branches, logs and commits, and its name is free", "[store][deletion]") {
@@ -65,6 +70,75 @@ TEST_CASE("what another branch is made from is deleted by force only", "[store][
   CHECK(world.run(DeleteBranch{branch_ref("data@master"), true}).error().code == Code::kBusy);
   must(world.run(DeleteRepo{repo("data"), true}));
   CHECK(must(world.catalog().branch(branch_ref("out@master"))).provenance.size() == 1);
+}
+
+TEST_CASE("what a transaction makes a branch from, it cannot delete", "[store][deletion]") {
+  World world;
+  world.make_branch("data@master");
+  world.make_branch("out@master");
+  const CreateBranch made{branch_ref("out@new"), {}};
+  const RelateBranch related{branch_ref("out@new"), std::vector{branch_ref("data@master")}, {}};
+  const DeleteBranch deleted{branch_ref("data@master"), true};
+  const auto refused = [&](const std::vector<RefStep>& steps) {
+    const auto done = world.run(steps);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == Code::kBusy);
+  };
+  refused({made, related, deleted});
+  refused({made, related, DeleteRepo{repo("data")}});
+  // a repo that goes is not in the way, the one that is made in its place is
+  refused({DeleteRepo{repo("out")}, CreateRepo{repo("out"), ""}, made, related, deleted});
+  CHECK_FALSE(world.catalog().branch(branch_ref("out@new")));
+  must(world.catalog().branch(branch_ref("data@master")));
+
+  // nor is a branch that the transaction has deleted before
+  must(world.run({made, related}));
+  refused({deleted, DeleteBranch{branch_ref("out@new"), true}});
+  must(world.run({DeleteBranch{branch_ref("out@new"), true}, deleted}));
+}
+
+TEST_CASE("repos that branches of one another are made from can go together", "[store][deletion]") {
+  World world;
+  world.make_branch("data@master");
+  world.make_branch("out@master");
+  must(world.run(RelateBranch{branch_ref("out@master"), std::vector{branch_ref("data@master")}, {}}));
+  must(world.run({DeleteRepo{repo("data")}, DeleteRepo{repo("out")}}));
+  CHECK(must(world.catalog().repos()).empty());
+}
+
+TEST_CASE("a branch can be made from one whose own origin was deleted by force", "[store][deletion]") {
+  World world;
+  for (const auto* name : {"data@a", "data@b", "data@c"}) world.make_branch(name);
+  must(world.run(RelateBranch{branch_ref("data@b"), std::vector{branch_ref("data@a")}, {}}));
+  must(world.run(DeleteBranch{branch_ref("data@a"), true, true}));
+  must(world.run(RelateBranch{branch_ref("data@c"), std::vector{branch_ref("data@b")}, {}}));
+  CHECK(world.run(RelateBranch{branch_ref("data@c"), std::vector{branch_ref("data@a")}, {}}).error().code == Code::kNotFound);
+  // made again it is no loop's end
+  world.make_branch("data@a");
+  CHECK(world.run(RelateBranch{branch_ref("data@a"), std::vector{branch_ref("data@c")}, {}}).error().code == Code::kInvalid);
+}
+
+TEST_CASE("a branch and the commit that it is at are deleted in one transaction", "[store][deletion]") {
+  World world;
+  world.make_branch("data@master");
+  const auto first = world.commit("data@master", "a");
+  const auto second = world.commit("data@master", "b");
+  must(world.catalog().create_branch(branch_ref("data@copy"), second, false));
+  bool force = false;
+  SECTION("a branch with nothing to commit") {}
+  SECTION("one with changes") { world.put("data@copy", "c"); }
+  SECTION("one with a commit that was started by hand") {
+    must(world.catalog().start_commit(branch_ref("data@copy"), ""));
+    world.put("data@copy", "c");
+    force = true;
+  }
+  must(world.run({DeleteBranch{branch_ref("data@copy"), true, force}, DeleteCommit{repo("data"), second}}));
+  CHECK_FALSE(world.catalog().branch(branch_ref("data@copy")));
+  CHECK_FALSE(world.catalog().commit(second));
+  CHECK(world.head("data@master") == first);
+  CHECK(world.names("data@master") == "a");
+  world.open();
+  CHECK(world.names("data@master") == "a");
 }
 
 TEST_CASE("a provenance and a trigger do not go together, and neither may be a loop", "[store][deletion]") {

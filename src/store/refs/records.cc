@@ -298,13 +298,14 @@ Result<Repo> load_repo(const ReadRef& read, const RepoName& name) {
 
 Result<Branch> load_branch(const ReadRef& read, const BranchRef& ref) {
   PFS_TRY_ASSIGN(const auto row, read(branch_key(ref)));
-  if (!row) return Error{Code::kNotFound, fmt::format("branch {}: no such branch", ref.str())};
-  return decode_branch(*row);
+  if (row) return decode_branch(*row);
+  PFS_TRY(load_repo(read, ref.repo));
+  return Error{Code::kNotFound, fmt::format("branch {}: no such branch", ref.str())};
 }
 
 Result<Commit> load_commit(const ReadRef& read, const CommitId& id) {
   PFS_TRY_ASSIGN(const auto row, read(commit_key(id)));
-  if (!row) return Error{Code::kNotFound, fmt::format("commit {}: no such finished commit", id.hex())};
+  if (!row) return Error{Code::kNotFound, fmt::format("commit {}: no such commit", id.hex())};
   return decode_commit(*row);
 }
 

@@ -43,12 +43,13 @@ Result<Seq> decode_cursor(std::string_view value);
 using ReadRef = std::function<Result<std::optional<std::string>>(const std::string& key)>;
 ReadRef read_from(const RefDb& refs);
 
-/// Errors: kNotFound, naming the object.
+/// Errors: kNotFound, naming the object; of a branch the repo, where that is not there either.
 Result<Repo> load_repo(const ReadRef& read, const RepoName& name);
 Result<Branch> load_branch(const ReadRef& read, const BranchRef& ref);
 Result<Commit> load_commit(const ReadRef& read, const CommitId& id);
 
-/// What a reference to a finished commit means. Errors: kNotFound (no such branch, no HEAD yet, no such ancestor).
+/// What a reference to a finished commit means. Errors: kNotFound (no such branch, no HEAD yet, no such ancestor; of an open
+/// commit as of one that is not there: resolve_finished() tells them apart).
 Result<Commit> resolve_commit(const ReadRef& read, const CommitRef& ref);
 /// Sets the generation and the skip pointer of a commit whose parent is known.
 Result<void> link_to_parent(const ReadRef& read, Commit& commit);

@@ -13,6 +13,18 @@ Result<std::optional<std::string>> RefEdit::get(const std::string& key) {
   return std::optional(read->second->value);
 }
 
+Result<void> RefEdit::scan(std::string_view prefix, const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  bool more = true;
+  PFS_TRY(refs_.scan(prefix, "", [&](std::string_view key, const RefValue& row) {
+    if (!written_.contains(key)) more = visit(key, row.value);
+    return more;
+  }));
+  for (auto own = written_.lower_bound(prefix); more && own != written_.end() && own->first.starts_with(prefix); ++own) {
+    if (own->second) more = visit(own->first, *own->second);
+  }
+  return {};
+}
+
 void RefEdit::put(std::string key, std::string value) { written_[std::move(key)] = std::move(value); }
 
 void RefEdit::erase(std::string key) { written_[std::move(key)] = std::nullopt; }

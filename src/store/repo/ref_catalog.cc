@@ -144,7 +144,10 @@ Result<void> RefCatalog::refuse_on_request(const Branch& branch) const {
 
 Result<Commit> RefCatalog::commit(const CommitId& id) const { return load_commit(read_from(*parts_.refs), id); }
 
-Result<Commit> RefCatalog::resolve(const CommitRef& ref) const { return resolve_commit(read_from(*parts_.refs), ref); }
+Result<Commit> RefCatalog::resolve(const CommitRef& ref) const {
+  RefEdit nothing(*parts_.refs);
+  return resolve_finished(nothing, ref);
+}
 
 Result<std::vector<Commit>> RefCatalog::commits(const RepoName& repo, const std::optional<BranchName>& branch,
                                                 std::size_t limit) const {

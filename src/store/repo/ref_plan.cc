@@ -107,11 +107,12 @@ std::set<BranchRef> replaced_by(std::span<const RefStep> steps) {
 Result<bool> RefCatalog::look_up_branches(std::vector<RefStep>& steps) const {
   bool found = false;
   for (auto& step : steps) {
+    RefEdit nothing(*parts_.refs);
     if (auto* repo = std::get_if<DeleteRepo>(&step)) {
-      PFS_TRY_ASSIGN(repo->branches, branches_in(*parts_.refs, repo->name));
+      PFS_TRY_ASSIGN(repo->branches, branches_in(nothing, repo->name));
       found = true;
     } else if (auto* commit = std::get_if<DeleteCommit>(&step)) {
-      PFS_TRY_ASSIGN(const auto deletion, plan_deletion(*parts_.refs, commit->id, {}));
+      PFS_TRY_ASSIGN(const auto deletion, plan_deletion(nothing, commit->id));
       commit->branches.assign(deletion.branches.begin(), deletion.branches.end());
       found = true;
     }
@@ -166,6 +167,7 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
   RefSteps::FrozenBranches frozen;
   std::set<BranchRef> started;  // by hand, by these steps
   std::set<BranchRef> filled;   // of those, with files
+  std::set<BranchRef> deleted;
   const auto read = read_from(*parts_.refs);
   // a branch that these steps make has nothing to freeze
   const auto find = [&](const BranchRef& ref) -> Result<std::optional<Branch>> {
@@ -234,11 +236,9 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
     } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
       PFS_TRY_ASSIGN(const auto branch, find(deletion->ref));
       if (!branch) continue;
+      deleted.insert(deletion->ref);
       if (!deletion->even_with_content) PFS_TRY(refuse_by_hand(*branch));
-      if (!deletion->force) {
-        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(deletion->ref, DeletionOf::kBranch));
-        PFS_TRY(refuse_with_dependants(*parts_.refs, {deletion->ref}));
-      }
+      if (PublishHook* hook = hook_; hook != nullptr && !deletion->force) PFS_TRY(hook->on_delete(deletion->ref, DeletionOf::kBranch));
       PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(deletion->ref));
       if (!empty && !deletion->even_with_content) {
         return Error{Code::kNotEmpty, fmt::format("branch {}: it is not empty; remove its files first", deletion->ref.str())};
@@ -247,15 +247,11 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
       for (const auto& ref : repo->branches) {
         if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref, DeletionOf::kRepo));
       }
-      std::set<BranchRef> gone;  // with what goes by other steps, too
-      for (const auto& other : steps) {
-        if (const auto* one = std::get_if<DeleteRepo>(&other)) gone.insert(one->branches.begin(), one->branches.end());
-      }
-      PFS_TRY(refuse_with_dependants(*parts_.refs, gone));
     } else if (const auto* commit = std::get_if<DeleteCommit>(&step)) {
       FinishOptions automatic;
       automatic.automatic = true;
       for (const auto& ref : commit->branches) {
+        if (deleted.contains(ref)) continue;
         PFS_TRY_ASSIGN(const auto branch, find(ref));
         if (!branch || !branch->output_of.empty()) continue;
         PFS_TRY(refuse_on_request(*branch));

@@ -120,12 +120,7 @@ Result<std::vector<StepResult>> RefCatalog::rehearse(std::span<const RefStep> as
   ObjectWriter writer(*parts_.objects);  // never flushed
   const RefSteps::FrozenBranches nothing;
   RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, nothing, writer);
-  std::vector<StepResult> results;
-  for (const auto& step : steps) {
-    PFS_TRY_ASSIGN(const auto result, run.apply(step));
-    results.push_back(result);
-  }
-  return results;
+  return run.apply(steps);
 }
 
 // Nothing when a branch outside of `claimed` was joined meanwhile; nothing was done then.
@@ -237,10 +232,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     ObjectWriter writer(*parts_.objects);
     RefSteps run({*parts_.refs, *parts_.trees, *parts_.clock}, frozen, writer);
     Committed done;
-    for (const auto& step : steps) {
-      PFS_TRY_ASSIGN(const auto result, run.apply(step));
-      done.results.push_back(result);
-    }
+    PFS_TRY_ASSIGN(done.results, run.apply(steps));
     PFS_TRY(run.publish_frozen());
     PFS_TRY(writer.flush());
     done.effects = run.effects();

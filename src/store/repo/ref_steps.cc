@@ -40,8 +40,16 @@ Result<void> refuse_by_hand(const Branch& branch) {
   return Error{Code::kBusy, fmt::format("branch {}: commit {} was opened by hand; finish it first", branch.ref.str(), branch.open.hex())};
 }
 
-Result<StepResult> RefSteps::apply(const RefStep& step) {
-  return std::visit([&](const auto& one) { return apply_one(one); }, step);
+Result<std::vector<StepResult>> RefSteps::apply(std::span<const RefStep> steps) {
+  for (const auto& step : steps) {
+    if (const auto* repo = std::get_if<DeleteRepo>(&step)) going_.insert(repo->branches.begin(), repo->branches.end());
+  }
+  std::vector<StepResult> results;
+  for (const auto& step : steps) {
+    PFS_TRY_ASSIGN(const auto result, std::visit([&](const auto& one) { return apply_one(one); }, step));
+    results.push_back(result);
+  }
+  return results;
 }
 
 void RefSteps::put(const Branch& branch) {
@@ -94,7 +102,7 @@ Result<StepResult> RefSteps::apply_one(const CreateBranch& step) {
   PFS_TRY_ASSIGN(auto branch, new_branch(step.ref, step.create_repo, step.owner));
   branch.policy = step.policy;
   if (step.head) {
-    PFS_TRY_ASSIGN(const auto commit, resolve_commit(edit_.reader(), *step.head));
+    PFS_TRY_ASSIGN(const auto commit, resolve_finished(edit_, *step.head));
     if (commit.repo != step.ref.repo) return foreign_commit(step.ref, commit.repo);
     move_head(branch, commit, "created");
   } else {
@@ -124,20 +132,32 @@ Result<StepResult> RefSteps::apply_one(const RelateBranch& step) {
       at = next.trigger ? std::optional(next.trigger->branch) : std::nullopt;
     }
   }
-  if (step.provenance) {
-    std::vector<BranchRef> next(*step.provenance);
-    std::set<BranchRef> seen;
-    while (!next.empty()) {
-      const BranchRef ref = next.back();
-      next.pop_back();
-      if (ref == step.ref) return Error{Code::kInvalid, fmt::format("branch {}: its provenance would be a loop", step.ref.str())};
-      if (!seen.insert(ref).second) continue;
-      PFS_TRY_ASSIGN(const auto upstream, load_branch(edit_.reader(), ref));
-      next.insert(next.end(), upstream.provenance.begin(), upstream.provenance.end());
-    }
-  }
+  if (step.provenance) PFS_TRY(check_provenance(step.ref, *step.provenance));
   put(branch);
   return StepResult{branch.head.value_or(CommitId{}), true};
+}
+
+// What the branch is made from must be there, what that was made from may have been deleted by force. The record of the former is
+// written again as it is, so that its deletion and a branch that comes to be made from it exclude each other.
+Result<void> RefSteps::check_provenance(const BranchRef& ref, const std::vector<BranchRef>& provenance) {
+  for (const auto& upstream : provenance) {
+    PFS_TRY(load_branch(edit_.reader(), upstream));
+    PFS_TRY_ASSIGN(auto row, edit_.get(branch_key(upstream)));
+    if (row) edit_.put(branch_key(upstream), std::move(*row));
+  }
+  std::vector<BranchRef> next(provenance);
+  std::set<BranchRef> seen;
+  while (!next.empty()) {
+    const BranchRef at = next.back();
+    next.pop_back();
+    if (at == ref) return Error{Code::kInvalid, fmt::format("branch {}: its provenance would be a loop", ref.str())};
+    if (!seen.insert(at).second) continue;
+    PFS_TRY_ASSIGN(const auto row, edit_.get(branch_key(at)));
+    if (!row) continue;
+    PFS_TRY_ASSIGN(const auto upstream, decode_branch(*row));
+    next.insert(next.end(), upstream.provenance.begin(), upstream.provenance.end());
+  }
+  return {};
 }
 
 Result<StepResult> RefSteps::apply_one(const MoveHead& step) {
@@ -146,7 +166,7 @@ Result<StepResult> RefSteps::apply_one(const MoveHead& step) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
   PFS_TRY(refuse_output(branch, "moves"));
   PFS_TRY(refuse_by_hand(branch));
-  PFS_TRY_ASSIGN(const auto commit, resolve_commit(edit_.reader(), step.target));
+  PFS_TRY_ASSIGN(const auto commit, resolve_finished(edit_, step.target));
   if (commit.repo != step.ref.repo) return foreign_commit(step.ref, commit.repo);
   if (step.expected_head && branch.head != step.expected_head) {
     return Error{Code::kConflict, fmt::format("branch {}: HEAD is {}, not {}", step.ref.str(), branch.head ? branch.head->hex() : "none",
@@ -175,7 +195,7 @@ Result<StepResult> RefSteps::apply_one(const StartCommit& step) {
       PFS_TRY(publish(step.ref));
       PFS_TRY_ASSIGN(branch, load_branch(edit_.reader(), step.ref));
     }
-    PFS_TRY_ASSIGN(const auto parent, resolve_commit(edit_.reader(), *step.parent));
+    PFS_TRY_ASSIGN(const auto parent, resolve_finished(edit_, *step.parent));
     if (branch.head != parent.id) {
       move_head(branch, parent, "start commit", Moving::kQuiet);
       effects_.trees.push_back({step.ref, parent, branch.open});
@@ -263,7 +283,9 @@ Result<StepResult> RefSteps::apply_one(const PublishTree& step) {
 }
 
 Result<StepResult> RefSteps::apply_one(const DeleteBranch& step) {
+  PFS_TRY(publish(step.ref));  // what other steps have had frozen of it
   PFS_TRY_ASSIGN(const auto branch, load_branch(edit_.reader(), step.ref));
+  if (!step.force) PFS_TRY(refuse_with_dependants({step.ref}));
   PFS_TRY_ASSIGN(const auto head, head_of(branch));
   // by rm -r, whose user may not have meant it
   if (!step.even_with_content && head && head->root.totals.files > 0) {

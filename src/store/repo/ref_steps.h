@@ -20,13 +20,13 @@ struct CommitDeletion {
   std::set<BranchRef> branches;      ///< whose HEAD is doomed
   std::set<BranchRef> below;         ///< whose HEAD is a descendant
 };
-/// `made`: commits of the same transaction. A branch that is at one of these commits when it is called is told of, or the commit
-/// that it makes there meanwhile is.
-Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std::span<const Commit> made);
-/// The branches of a repo, as they are committed.
-Result<std::vector<BranchRef>> branches_in(const RefDb& refs, const RepoName& repo);
-/// A refusal where a branch that is not of `gone` is said to be made from one of them.
-Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>& gone);
+/// As `edit` leaves things. A branch that is at one of these commits when it is called is told of, or the commit that it makes
+/// there meanwhile is.
+Result<CommitDeletion> plan_deletion(RefEdit& edit, const CommitId& id);
+/// The branches of a repo, as `edit` leaves them.
+Result<std::vector<BranchRef>> branches_in(const RefEdit& edit, const RepoName& repo);
+/// resolve_commit(), which says of an open commit that it is one, and how it is finished.
+Result<Commit> resolve_finished(RefEdit& edit, const CommitRef& ref);
 
 /// The branches that steps are about: those that are claimed for them.
 std::set<BranchRef> branches_of(std::span<const RefStep> steps);
@@ -71,7 +71,8 @@ class RefSteps {
   RefSteps(const Parts& parts, const FrozenBranches& frozen, ObjectWriter& writer)
       : refs_(parts.refs), trees_(parts.trees), clock_(parts.clock), frozen_(frozen), writer_(writer), edit_(parts.refs) {}
 
-  Result<StepResult> apply(const RefStep& step);
+  /// All of them, one after the other; once.
+  Result<std::vector<StepResult>> apply(std::span<const RefStep> steps);
   /// Publishes the frozen branches that no step has asked for.
   Result<void> publish_frozen();
 
@@ -119,6 +120,8 @@ class RefSteps {
   Result<StepResult> apply_one(const EraseRecord& step);
   Result<StepResult> apply_one(const SetOutput& step);
   Result<StepResult> apply_one(const AddRecords& step);
+  /// A refusal where a branch that stays is said to be made from one of these, whose records have been read before.
+  Result<void> refuse_with_dependants(const std::set<BranchRef>& gone) const;
   void erase_branch(const BranchRef& ref);
   void erase_commit(const Commit& commit);
   /// plan_deletion(), of which nothing may change before this transaction. Errors: kConflict (something has already).
@@ -126,6 +129,7 @@ class RefSteps {
   Result<void> rewrite(Commit commit, const std::optional<CommitId>& parent);
 
   Result<Branch> new_branch(const BranchRef& ref, bool create_repo, const std::optional<DirectoryOwner>& owner);
+  Result<void> check_provenance(const BranchRef& ref, const std::vector<BranchRef>& provenance);
   Result<void> publish(const BranchRef& ref);
   Result<Commit> add_commit(Branch& branch, Commit commit, const CommitId& next_open);
   enum class Moving { kTold, kQuiet };  // quiet: no job comes of it
@@ -144,6 +148,7 @@ class RefSteps {
   std::set<BranchRef> looked_at_;  // of `frozen_`
   std::set<BranchRef> made_;       // have no live tree yet
   std::set<BranchRef> started_;    // their commits, by hand
+  std::set<BranchRef> going_;      // with their repos, by this step and later ones
   Effects effects_;
 };
 

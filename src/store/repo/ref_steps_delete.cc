@@ -25,10 +25,10 @@ Links links_of(const Commit& commit) {
 }
 
 template <class Visit>
-Result<void> each_branch(const RefDb& refs, const std::string& prefix, Visit visit) {
+Result<void> each_branch(const RefEdit& edit, const std::string& prefix, Visit visit) {
   Result<void> outcome;
-  PFS_TRY(refs.scan(prefix, "", [&](std::string_view, const RefValue& row) {
-    auto branch = decode_branch(row.value);
+  PFS_TRY(edit.scan(prefix, [&](std::string_view, std::string_view row) {
+    auto branch = decode_branch(row);
     if (branch) visit(*branch);
     else outcome = std::move(branch).error();
     return outcome.has_value();
@@ -36,18 +36,34 @@ Result<void> each_branch(const RefDb& refs, const std::string& prefix, Visit vis
   return outcome;
 }
 
+std::string branches_prefix(const RepoName& repo) { return fmt::format("{}{}/", kBranchPrefix, repo.str()); }
+
 }  // namespace
 
-Result<std::vector<BranchRef>> branches_in(const RefDb& refs, const RepoName& repo) {
+Result<std::vector<BranchRef>> branches_in(const RefEdit& edit, const RepoName& repo) {
   std::vector<BranchRef> branches;
-  PFS_TRY(each_branch(refs, fmt::format("{}{}/", kBranchPrefix, repo.str()), [&](const Branch& branch) { branches.push_back(branch.ref); }));
+  PFS_TRY(each_branch(edit, branches_prefix(repo), [&](const Branch& branch) { branches.push_back(branch.ref); }));
   return branches;
 }
 
-Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>& gone) {
+Result<Commit> resolve_finished(RefEdit& edit, const CommitRef& ref) {
+  auto commit = resolve_commit(edit.reader(), ref);
+  if (commit || !ref.id || commit.error().code != Code::kNotFound) return commit;
+  PFS_TRY(load_repo(edit.reader(), ref.repo));
+  std::optional<BranchRef> open;
+  PFS_TRY(each_branch(edit, branches_prefix(ref.repo), [&](const Branch& branch) {
+    if (branch.open == *ref.id) open = branch.ref;
+  }));
+  if (!open) return commit;
+  return Error{Code::kNotFound, fmt::format("commit {}@{}: is open; finish it first: pfs finish commit {}", ref.repo.str(), ref.id->hex(),
+                                            open->str())};
+}
+
+// Whoever makes a branch from one of them meanwhile writes that one's record, which this transaction expects to stay.
+Result<void> RefSteps::refuse_with_dependants(const std::set<BranchRef>& gone) const {
   Result<void> refusal;
-  PFS_TRY(each_branch(refs, std::string(kBranchPrefix), [&](const Branch& branch) {
-    if (gone.contains(branch.ref) || !refusal) return;
+  PFS_TRY(each_branch(edit_, std::string(kBranchPrefix), [&](const Branch& branch) {
+    if (!refusal || gone.contains(branch.ref) || going_.contains(branch.ref)) return;
     for (const auto& upstream : branch.provenance) {
       if (!gone.contains(upstream)) continue;
       refusal = Error{Code::kBusy, fmt::format("branch {}: branch {} is made from it; delete that first, or force", upstream.str(), branch.ref.str())};
@@ -58,22 +74,21 @@ Result<void> refuse_with_dependants(const RefDb& refs, const std::set<BranchRef>
 }
 
 // One scan of all commits: a deletion is rare, and what was made from a commit is told by what was made alone.
-Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std::span<const Commit> made) {
+Result<CommitDeletion> plan_deletion(RefEdit& edit, const CommitId& id) {
   // HEADs before commits: what a branch has made of its HEAD since is among the commits then
   std::map<BranchRef, CommitId> heads;
-  PFS_TRY(each_branch(refs, std::string(kBranchPrefix), [&](const Branch& branch) {
+  PFS_TRY(each_branch(edit, std::string(kBranchPrefix), [&](const Branch& branch) {
     if (branch.head) heads.emplace(branch.ref, *branch.head);
   }));
   std::map<CommitId, Links> all;
   Result<void> outcome;
-  PFS_TRY(refs.scan("commit/", "", [&](std::string_view, const RefValue& row) {
-    auto commit = decode_commit(row.value);
+  PFS_TRY(edit.scan("commit/", [&](std::string_view, std::string_view row) {
+    auto commit = decode_commit(row);
     if (commit) all[commit->id] = links_of(*commit);
     else outcome = std::move(commit).error();
     return outcome.has_value();
   }));
   PFS_TRY(std::move(outcome));
-  for (const auto& commit : made) all[commit.id] = links_of(commit);
 
   std::map<CommitId, std::vector<CommitId>> children;
   std::map<CommitId, std::vector<CommitId>> made_from;
@@ -100,15 +115,9 @@ Result<CommitDeletion> plan_deletion(const RefDb& refs, const CommitId& id, std:
       if (below.insert(child).second) next.push_back(child);
     }
   }
-  const auto read = read_from(refs);
   for (const auto& one : below) {
     if (deletion.doomed.contains(one)) continue;
-    const auto own = std::find_if(made.begin(), made.end(), [&](const Commit& commit) { return commit.id == one; });
-    if (own != made.end()) {
-      deletion.descendants.push_back(*own);
-      continue;
-    }
-    auto commit = load_commit(read, one);
+    auto commit = load_commit(edit.reader(), one);
     if (!commit && commit.error().code == Code::kNotFound) continue;  // deleted since
     if (!commit) return std::move(commit).error();
     deletion.descendants.push_back(std::move(*commit));
@@ -150,12 +159,12 @@ Result<CommitDeletion> RefSteps::expected_deletion(const CommitId& id) {
     std::sort(descendants.begin(), descendants.end());
     return std::tuple(deletion.doomed, std::move(descendants), deletion.branches, deletion.below);
   };
-  PFS_TRY_ASSIGN(const auto first, plan_deletion(refs_, id, effects_.commits));
+  PFS_TRY_ASSIGN(const auto first, plan_deletion(edit_, id));
   for (const auto& one : first.doomed) PFS_TRY(edit_.get(commit_key(one)));
   for (const auto& one : first.descendants) PFS_TRY(edit_.get(commit_key(one.id)));
   for (const auto& ref : first.branches) PFS_TRY(edit_.get(branch_key(ref)));
   for (const auto& ref : first.below) PFS_TRY(edit_.get(branch_key(ref)));
-  PFS_TRY_ASSIGN(auto second, plan_deletion(refs_, id, effects_.commits));
+  PFS_TRY_ASSIGN(auto second, plan_deletion(edit_, id));
   if (everything(first) != everything(second)) {
     return Error{Code::kConflict, fmt::format("commit {}: commits are being made from it; try again", id.hex())};
   }
@@ -165,7 +174,7 @@ Result<CommitDeletion> RefSteps::expected_deletion(const CommitId& id) {
 // Objects stay for the collection.
 Result<StepResult> RefSteps::apply_one(const DeleteRepo& step) {
   PFS_TRY(load_repo(edit_.reader(), step.name));
-  PFS_TRY_ASSIGN(const auto branches, branches_in(refs_, step.name));
+  PFS_TRY_ASSIGN(const auto branches, branches_in(edit_, step.name));
   const std::set<BranchRef> claimed(step.branches.begin(), step.branches.end());
   for (const auto& ref : effects_.changed) {
     if (ref.repo == step.name && !claimed.contains(ref)) {
@@ -175,10 +184,10 @@ Result<StepResult> RefSteps::apply_one(const DeleteRepo& step) {
   for (const auto& ref : branches) {
     if (!claimed.contains(ref)) return Error{Code::kConflict, fmt::format("repo {}: branches are being made in it; try again", step.name.str())};
   }
-  for (const auto& ref : branches) {
-    PFS_TRY_ASSIGN(const auto there, edit_.get(branch_key(ref)));
-    if (there) erase_branch(ref);
-  }
+  for (const auto& ref : branches) PFS_TRY(edit_.get(branch_key(ref)));
+  if (!step.force) PFS_TRY(refuse_with_dependants({branches.begin(), branches.end()}));
+  for (const auto& ref : branches) erase_branch(ref);
+  for (const auto& ref : step.branches) going_.erase(ref);
   Result<void> outcome;
   PFS_TRY(refs_.scan(repo_commit_prefix(step.name), "", [&](std::string_view key, const RefValue&) {
     auto id = commit_of_repo_commit_key(key);
@@ -221,8 +230,9 @@ Result<StepResult> RefSteps::apply_one(const DeleteCommit& step) {
   if (step.only_inner && !has_child) {
     return Error{Code::kInvalid, fmt::format("{}: no commit came after it to keep its content; use delete commit", name)};
   }
+  const std::set<BranchRef> claimed(step.branches.begin(), step.branches.end());
   for (const auto& ref : effects_.changed) {
-    if (deletion.branches.contains(ref)) continue;
+    if (claimed.contains(ref)) continue;
     const auto branch = load_branch(edit_.reader(), ref);
     if (branch && branch->head && deletion.doomed.contains(*branch->head)) {
       return Error{Code::kBusy, fmt::format("{}: branch {} is moved to it by the same transaction; delete it after that", name, ref.str())};
@@ -247,7 +257,7 @@ Result<StepResult> RefSteps::apply_one(const DeleteCommit& step) {
     PFS_TRY(rewrite(std::move(commit), parent));
   }
   for (const auto& ref : deletion.branches) {
-    if (std::find(step.branches.begin(), step.branches.end(), ref) == step.branches.end()) {
+    if (!claimed.contains(ref)) {
       return Error{Code::kConflict, fmt::format("{}: branch {} has just been moved to it; try again", name, ref.str())};
     }
     PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), ref));
