@@ -327,10 +327,12 @@ Result<PodStatus> PodmanRunner::status(const PodId& pod) {
 }
 
 Result<std::vector<std::string>> PodmanRunner::command_within(const PodId& pod,
-                                                              const std::vector<std::string>& environment) {
+                                                              const std::vector<std::string>& environment,
+                                                              const std::string& directory) {
   PFS_TRY_ASSIGN(const Setting how, setting());
   std::vector<std::string> words{"exec", "--interactive", "--tty"};
   for (const std::string& variable : environment) append(words, {"--env", variable});
+  if (!directory.empty()) append(words, {"--workdir", directory});
   words.push_back(pod.value);
   return command(how.global, words);
 }

@@ -35,8 +35,8 @@ class PodmanRunner final : public Runner {
   Result<PodUser> user_of(const ImageRequest& request, const KeepGoing& keep_going) override;
   Result<PodId> start(const PodRequest& request, const KeepGoing& keep_going) override;
   Result<PodStatus> status(const PodId& pod) override;
-  Result<std::vector<std::string>> command_within(const PodId& pod,
-                                                  const std::vector<std::string>& environment) override;
+  Result<std::vector<std::string>> command_within(const PodId& pod, const std::vector<std::string>& environment,
+                                                  const std::string& directory) override;
   Result<void> stop(const PodId& pod) override;
   Result<void> stop_all(const std::map<std::string, std::string>& labels) override;
   void remove_earlier() override;

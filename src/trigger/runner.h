@@ -78,8 +78,9 @@ class Runner {
   /// A pod that is gone is one that does not run.
   virtual Result<PodStatus> status(const PodId& pod) = 0;
   /// What a person runs on this machine, as our user, with a command behind it, to run that command in a pod, at a terminal.
-  /// Errors: kUnavailable.
-  virtual Result<std::vector<std::string>> command_within(const PodId& pod, const std::vector<std::string>& environment) = 0;
+  /// `directory`: in which it begins; empty: the image's. Errors: kUnavailable.
+  virtual Result<std::vector<std::string>> command_within(const PodId& pod, const std::vector<std::string>& environment,
+                                                          const std::string& directory) = 0;
   /// Ends it and removes it, whatever it does; nothing of it runs when this returns. One that is gone is no error.
   virtual Result<void> stop(const PodId& pod) = 0;
   /// Stops every pod that has these labels.

@@ -85,9 +85,10 @@ class FakeRunner final : public trigger::Runner {
   }
 
   Result<std::vector<std::string>> command_within(const trigger::PodId& pod,
-                                                  const std::vector<std::string>& environment) override {
+                                                  const std::vector<std::string>& environment, const std::string& directory) override {
     std::vector<std::string> words{"within", pod.value};
     words.insert(words.end(), environment.begin(), environment.end());
+    if (!directory.empty()) words.push_back("in " + directory);
     return words;
   }
 

@@ -106,11 +106,30 @@ TEST_CASE("of specs of which one is refused none is applied, and the error says 
   CHECK(must(idle.pipelines().list()).empty());
   CHECK_FALSE(idle.has_repo("a"));
 
+  const auto nested = idle.apply({spec("a", "text", R"({"input": {"pfs": null, "cross": [
+      {"pfs": {"repo": "text", "glob": "/*"}},
+      {"union": [{"pfs": {"repo": "text", "name": "again", "glob": "/*"}}, {"pfs": {"repo": "nowhere", "glob": "/*"}}]}]}})")});
+  REQUIRE_FALSE(nested);
+  says(nested.error(), "pipeline spec: input.cross[1].union[1].pfs.repo: no such repo 'nowhere'");
+
   const auto twice = idle.apply({spec("a", "text"), spec("a", "text")});
   REQUIRE_FALSE(twice);
   says(twice.error(), "document 2: pipeline spec: pipeline.name: 'a' is there twice, also in file, document 1");
   CHECK(idle.apply({spec("a", "text"), "{"}).error().code == Code::kInvalid);
   CHECK(must(idle.pipelines().list()).empty());
+}
+
+TEST_CASE("a new pipeline's name begins with a letter or a digit, a repo's need not", "[trigger]") {
+  Idle idle;
+  for (const std::string name : {"-a", "_a"}) {
+    const auto refused = idle.apply({spec(name, "text")});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::kInvalid);
+    says(refused.error(), "pipeline spec: pipeline.name: '" + name + "' begins with '" + name.front() + "'");
+    CHECK_FALSE(idle.has_repo(name));
+  }
+  idle.fixture.make_branch("_raw@master");
+  CHECK(idle.apply({spec("a_b", "_raw"), spec("0", "text")}));
 }
 
 TEST_CASE("a cycle among specs and pipelines is refused with its members", "[trigger]") {

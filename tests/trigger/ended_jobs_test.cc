@@ -153,6 +153,20 @@ TEST_CASE("a person's shell is refused where the job's datums cannot be told, an
   }
 }
 
+TEST_CASE("a person's shell begins in the working directory, as the datum's command does", "[trigger]") {
+  JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
+  const bool has_one = GENERATE(true, false);
+  jobs.create({{"/transform/working_dir", has_one ? R"("/some where")" : "null"}});
+  jobs.commit({"a"});
+  std::vector<std::string> words;
+  const auto ready = [&words](const std::vector<std::string>& told) {
+    words = told;
+    return false;
+  };
+  REQUIRE(jobs.fixture.pipelines().debug_datum(jobs.job().id, "/a", ready, [] { return true; }));
+  CHECK((words.back() == "in /some where") == has_one);
+}
+
 TEST_CASE("a pipeline says how many of its workers have a container", "[trigger]") {
   JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
   jobs.create({{"/parallelism_spec", R"({"constant": 3})"}});

@@ -253,6 +253,18 @@ TEST_CASE("a program sees each input in its directory, and of an input with empt
   CHECK(must(reader.find(output.tree.root, "all"))->subtree.totals.bytes == 16);
 }
 
+TEST_CASE("a datum of several files is named by each of them", "[trigger]") {
+  Inputs inputs;
+  inputs.commit("a@master", {"dir/1"});
+  inputs.commit("b@master", {"x"});
+  const auto datums = inputs.list(must(read_input(json::parse(
+      R"j({"cross": [{"pfs": {"repo": "a", "glob": "/dir"}}, {"pfs": {"repo": "b", "glob": "/*"}}]})j"))));
+  REQUIRE(datums.size() == 1);
+  for (const char* named : {"/dir", "dir/1", "/dir/1", "/x", "x"}) CHECK(datums.front().has(named));
+  for (const char* other : {"/", "/di", "/dir1", "/xy", "/y", ""}) CHECK_FALSE(datums.front().has(other));
+  CHECK(datums.front().has(datums.front().files.back()->entry.data_digest().hex()));
+}
+
 TEST_CASE("the output is what is at /pfs/out when the program ends, whatever was there before", "[trigger]") {
   Inputs inputs;
   inputs.commit("a@master", {"dir/1"});

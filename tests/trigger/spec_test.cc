@@ -182,6 +182,23 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
   CHECK(spec.error().message.find(bad.field) != std::string::npos);
 }
 
+TEST_CASE("a repo in inputs within inputs is named by its place", "[trigger]") {
+  auto json = edges();
+  json["input"] = nlohmann::json::parse(R"({"cross": [
+    {"pfs": {"repo": "images", "glob": "/*"}},
+    {"union": [{"pfs": {"repo": "labels", "glob": "/*"}}, {"pfs": {"repo": "edges", "glob": "/*"}}]}]})");
+  const auto own = parse_spec(json.dump());
+  REQUIRE_FALSE(own);
+  CHECK(own.error().message.find("input.cross[1].union[1].pfs.repo: a pipeline cannot read its own") != std::string::npos);
+
+  json["pipeline"]["name"] = "outlines";
+  const auto spec = parse_spec(json.dump());
+  REQUIRE(spec);
+  CHECK(repo_field(spec->input, *RepoName::parse("images")) == "input.cross[0].pfs.repo");
+  CHECK(repo_field(spec->input, *RepoName::parse("labels")) == "input.cross[1].union[0].pfs.repo");
+  CHECK(repo_field(spec->input, *RepoName::parse("none")).empty());
+}
+
 TEST_CASE("a known field at its default value, or without effect, is accepted", "[trigger]") {
   auto json = edges();
   json["standby"] = false;

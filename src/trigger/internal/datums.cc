@@ -125,6 +125,15 @@ std::uint64_t Datum::size() const {
   return bytes;
 }
 
+bool Datum::has(const std::string& named) const {
+  const std::string wanted = named.starts_with('/') ? named : "/" + named;
+  return std::any_of(files.begin(), files.end(), [&](const auto& file) {
+    if (named == file->entry.data_digest().hex()) return true;
+    const std::string path = file->path.is_root() ? "" : file->path.str();
+    return wanted.starts_with(path) && (wanted.size() == path.size() || wanted[path.size()] == '/');
+  });
+}
+
 std::string Datum::label() const {
   if (files.size() == 1) return printable(files.front()->path.str());
   constexpr std::size_t kMost = 8;

@@ -31,6 +31,8 @@ struct Datum {
   std::uint64_t size() const;
   /// Its files' paths, for messages: `/a`, `images:/a, labels:/a.txt`.
   std::string label() const;
+  /// Whether one of its files is the one named, by path or data digest, or the directory in which that lies.
+  bool has(const std::string& named) const;
 };
 
 /// What each branch that is read holds; nullopt for one without a HEAD.

@@ -139,6 +139,7 @@ class JobRun::Work final : public PoolWork {
   std::size_t count() const override { return open_.size(); }
   std::string path(std::size_t item) const override { return datum(item).label(); }
   std::string hash(std::size_t item) const override { return datum(item).id.hex(); }
+  bool is_named(std::size_t item, const std::string& word) const override { return word == hash(item) || datum(item).has(word); }
 
   Result<Attempt> attempt(WorkerContainer& container, std::size_t item, std::uint64_t number,
                           const KeepGoing& keep_going) override {

@@ -43,6 +43,14 @@ Result<void> refuse_open_changes(const store::Catalog& catalog, const BranchRef&
                                         "`pfs finish commit {0}`, or name another branch", ref.str())};
 }
 
+/// No name of Pachyderm's begins so, and '-' is a flag at the command line. Pipelines that are there already keep theirs.
+Result<void> check_first_character(const RepoName& name) {
+  const char first = name.str().front();
+  if (first != '-' && first != '_') return {};
+  return Error{Code::kInvalid, fmt::format("pipeline spec: pipeline.name: '{}' begins with '{}'; begin with a letter or a digit",
+                                           name.str(), first)};
+}
+
 Result<bool> is_there(const store::Catalog& catalog, const RepoName& repo) {
   auto found = catalog.repo(repo);
   if (found) return true;
@@ -89,8 +97,8 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
       PFS_TRY_ASSIGN(const bool there, is_there(store_.catalog(), input.repo));
       if (there || made.contains(input.repo)) continue;
       return one.refused(Error{
-          Code::kNotFound, fmt::format("pipeline spec: input.pfs.repo: no such repo '{0}'; make it with `pfs create repo {0}`",
-                                       input.repo.str())});
+          Code::kNotFound, fmt::format("pipeline spec: {0}: no such repo '{1}'; make it with `pfs create repo {1}`",
+                                       repo_field(one.spec.input, input.repo), input.repo.str())});
     }
     const auto output = store_.catalog().branch(one.spec.output());
     if (output && !output->output_of.empty() && output->output_of != name) {
@@ -104,6 +112,9 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
     const PipelineRecord* old = one.change.old ? &one.change.old->record : nullptr;
     if (old != nullptr && !options.update) {
       return one.refused(Error{Code::kExists, fmt::format("pipeline {}: is there already; update it instead", name)});
+    }
+    if (old == nullptr) {
+      if (auto named = check_first_character(one.spec.name); !named) return one.refused(std::move(named).error());
     }
     PipelineRecord& record = one.change.record;
     record = old != nullptr ? *old : PipelineRecord{one.spec.name, 0, {}, {}, clock_.now(), false, {}};

@@ -41,15 +41,6 @@ Result<std::vector<JobInput>> heads_of(const store::Catalog& catalog, const std:
   return inputs;
 }
 
-/// Whether a datum's file is the one named, by path or data digest, or the directory in which that lies.
-bool holds(const DatumFile& file, const std::string& named) {
-  const std::string digest = file.entry.data_digest().hex();
-  if (named == digest) return true;
-  const std::string path = file.path.is_root() ? "" : file.path.str();
-  const std::string wanted = named.starts_with('/') ? named : "/" + named;
-  return wanted.starts_with(path) && (wanted.size() == path.size() || wanted[path.size()] == '/');
-}
-
 DatumState state_of(Miss miss, bool job_has_ended) {
   switch (miss) {
     case Miss::kFailed: return DatumState::kFailed;
@@ -138,10 +129,7 @@ Result<std::set<std::string>> PipelineService::datums_with_inputs(const std::str
   PFS_TRY_ASSIGN(const auto all, datums_of(id));
   std::set<std::string> with;
   for (const Datum& datum : all->datums) {
-    const bool has_all = std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
-      return std::any_of(datum.files.begin(), datum.files.end(),
-                         [&](const auto& file) { return holds(*file, input); });
-    });
+    const bool has_all = std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return datum.has(input); });
     if (has_all) with.insert(datum.id.hex());
   }
   return with;

@@ -28,7 +28,7 @@ Result<void> PipelineService::debug_datum(const JobId& id, const std::string& da
   PFS_TRY_ASSIGN(const DatumTree view, make_datum_tree(store_.trees(), store_.tree_reader(), *found));
   container.show(view.tree);
   const auto environment = datum_environment(*found, all->job, all->job.output_commit.value_or(CommitId()));
-  PFS_TRY_ASSIGN(const auto words, container.command_within(environment));
+  PFS_TRY_ASSIGN(const auto words, container.command_within(environment, all->spec.transform.working_dir));
   if (!ready(words)) return {};
   while (keep()) std::this_thread::sleep_for(kAskEvery);
   return {};

@@ -31,9 +31,8 @@ Result<PipelineSpec> read_spec(const json& object) {
   auto branch = BranchName::parse(text_or(member(object, "output_branch"), "master"));
   if (!branch) return invalid_field("output_branch", branch.error().message);
   spec.output_branch = std::move(*branch);
-  for (const BranchRef& read : spec.inputs()) {
-    if (read.repo == spec.name) return invalid_field("input.pfs.repo", "a pipeline cannot read its own output");
-  }
+  const std::string own_output = repo_field(spec.input, spec.name);
+  if (!own_output.empty()) return invalid_field(own_output, "a pipeline cannot read its own output");
 
   PFS_TRY_ASSIGN(const std::uint64_t tries, read_count(member(object, "datum_tries"), "datum_tries"));
   if (tries != 0) spec.datum_tries = tries;

@@ -244,6 +244,16 @@ void add_leaves(const Input& input, std::vector<const PfsInput*>& to) {
   for (const Input& part : input.parts) add_leaves(part, to);
 }
 
+std::string repo_field_at(const Input& input, const RepoName& repo, const std::string& path) {
+  const std::string own = fmt::format("{}.{}", path, name_of(input.kind));
+  if (input.kind == Kind::kPfs) return input.pfs.repo == repo ? own + ".repo" : std::string();
+  for (std::size_t i = 0; i < input.parts.size(); ++i) {
+    std::string found = repo_field_at(input.parts[i], repo, fmt::format("{}[{}]", own, i));
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Input> read_input(const json& object, std::vector<std::string>* notes) {
@@ -285,6 +295,8 @@ std::vector<BranchRef> branches_of(const Input& input) {
   }
   return branches;
 }
+
+std::string repo_field(const Input& input, const RepoName& repo) { return repo_field_at(input, repo, "input"); }
 
 std::string shorthand(const Input& input) {
   const auto joined = [&](std::string_view separator) {

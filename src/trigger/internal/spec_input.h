@@ -47,6 +47,8 @@ nlohmann::json input_json(const Input& input);
 std::vector<const PfsInput*> leaves(const Input& input);
 /// Each branch that is read, once, in the order of the leaves.
 std::vector<BranchRef> branches_of(const Input& input);
+/// The field of the first leaf that reads a repo: `input.cross[1].pfs.repo`; empty where none does.
+std::string repo_field(const Input& input, const RepoName& repo);
 /// As tables show it: `images:/*`, `(a:/ ⨯ b:/*)`.
 std::string shorthand(const Input& input);
 

@@ -49,9 +49,10 @@ class WorkerContainer {
   void show(store::TreePtr tree);
 
   /// As Runner::command_within(), in this one.
-  Result<std::vector<std::string>> command_within(const std::vector<std::string>& environment) const {
+  Result<std::vector<std::string>> command_within(const std::vector<std::string>& environment,
+                                                  const std::string& directory) const {
     if (!pod_) return Error{Code::kUnavailable, "there is no container"};
-    return house_.runner->command_within(*pod_, environment);
+    return house_.runner->command_within(*pod_, environment, directory);
   }
 
   /// What was read and written below /pfs since the last show().

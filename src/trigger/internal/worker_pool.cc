@@ -288,10 +288,8 @@ std::size_t WorkerPool::restart(const std::vector<std::string>& filter) {
   std::size_t restarted = 0;
   for (Place& place : places_) {
     if (!place.item) continue;
-    const std::string path = work_->path(place.item->datum);
-    const std::string hash = work_->hash(place.item->datum);
     const bool named = std::all_of(filter.begin(), filter.end(),
-                                   [&](const std::string& one) { return one == path || one == hash; });
+                                   [&](const std::string& one) { return work_->is_named(place.item->datum, one); });
     if (!named) continue;
     place.restart = true;
     ++restarted;

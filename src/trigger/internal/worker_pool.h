@@ -36,6 +36,8 @@ class PoolWork {
   /// How a person names a datum: its path and its hash.
   virtual std::string path(std::size_t datum) const = 0;
   virtual std::string hash(std::size_t datum) const = 0;
+  /// Whether a person who says this means it: its hash, or what is of one of its files.
+  virtual bool is_named(std::size_t datum, const std::string& word) const = 0;
 
   struct Attempt {
     AttemptHow how = AttemptHow::kDone;
