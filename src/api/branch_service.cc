@@ -1,5 +1,8 @@
 #include "api/branch_service.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "api/internal/answer.h"
 #include "api/internal/refs.h"
 #include "api/wire/time.h"
@@ -33,6 +36,12 @@ Result<void> change(std::optional<T>& setting, const std::string& asked, std::st
   return {};
 }
 
+void add_provenance(const BranchRef& upstream, v1::BranchInfo& info) {
+  auto* name = info.add_provenance();
+  name->set_repo(upstream.repo.str());
+  name->set_name(upstream.branch.str());
+}
+
 }  // namespace
 
 grpc::Status BranchService::CreateBranch(grpc::ServerContext* context,
@@ -47,7 +56,7 @@ grpc::Status BranchService::InspectBranch(grpc::ServerContext* context,
   return answer(*context, [&]() -> Result<void> {
     PFS_TRY_ASSIGN(const auto ref, branch_ref(request->repo(), request->name()));
     PFS_TRY_ASSIGN(const auto branch, store_.catalog().branch(ref));
-    *response = info_of(branch);
+    PFS_TRY_ASSIGN(*response, info_of(branch));
     return {};
   }());
 }
@@ -80,7 +89,24 @@ Result<void> BranchService::create(const grpc::ServerContext& context,
   return {};
 }
 
-v1::BranchInfo BranchService::info_of(const store::Branch& branch) const {
+Result<BranchService::PipelineInputs> BranchService::inputs_of_writers(
+    std::span<const store::Branch> branches) const {
+  PipelineInputs inputs;
+  const bool any = std::any_of(branches.begin(), branches.end(),
+                               [](const auto& branch) { return !branch.output_of.empty(); });
+  if (pipelines_ == nullptr || !any) return inputs;
+  PFS_TRY_ASSIGN(auto pipelines, pipelines_->list());
+  for (auto& pipeline : pipelines) inputs[pipeline.name.str()] = std::move(pipeline.reads);
+  return inputs;
+}
+
+Result<v1::BranchInfo> BranchService::info_of(const store::Branch& branch) const {
+  PFS_TRY_ASSIGN(const auto inputs, inputs_of_writers({&branch, 1}));
+  return info_of(branch, inputs);
+}
+
+v1::BranchInfo BranchService::info_of(const store::Branch& branch,
+                                      const PipelineInputs& inputs) const {
   v1::BranchInfo info;
   info.set_repo(branch.ref.repo.str());
   info.set_name(branch.ref.branch.str());
@@ -92,10 +118,12 @@ v1::BranchInfo BranchService::info_of(const store::Branch& branch) const {
   const auto policy = branch.policy.over(store_.catalog().default_policy());
   *info.mutable_policy() = policy_of({policy.when, policy.after, policy.max});
   *info.mutable_own_policy() = policy_of(branch.policy);
-  for (const auto& upstream : branch.provenance) {
-    auto* name = info.add_provenance();
-    name->set_repo(upstream.repo.str());
-    name->set_name(upstream.branch.str());
+  const auto& said = branch.provenance;
+  for (const auto& upstream : said) add_provenance(upstream, info);
+  if (const auto read = inputs.find(branch.output_of); read != inputs.end()) {
+    for (const auto& upstream : read->second) {
+      if (std::find(said.begin(), said.end(), upstream) == said.end()) add_provenance(upstream, info);
+    }
   }
   if (branch.trigger) {
     auto& trigger = *info.mutable_trigger();
@@ -122,7 +150,7 @@ Result<void> BranchService::update(const v1::UpdateBranchRequest& request,
   PFS_TRY(edit(trial));  // so that nothing is changed by half
   PFS_TRY_ASSIGN(const auto branch,
                  store_.catalog().set_policy(ref, [&edit](auto& policy) { (void)edit(policy); }));
-  response = info_of(branch);
+  PFS_TRY_ASSIGN(response, info_of(branch));
   return {};
 }
 
@@ -134,8 +162,9 @@ Result<void> BranchService::list(const v1::ListBranchesRequest& request,
     PFS_TRY(store_.catalog().repo(*repo));
   }
   PFS_TRY_ASSIGN(const auto branches, store_.catalog().branches(repo));
+  PFS_TRY_ASSIGN(const auto inputs, inputs_of_writers(branches));
   for (const auto& branch : branches) {
-    if (!writer.Write(info_of(branch))) break;
+    if (!writer.Write(info_of(branch, inputs))) break;
   }
   return {};
 }

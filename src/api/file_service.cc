@@ -214,7 +214,7 @@ Result<void> FileService::copy(const grpc::ServerContext& context,
   PFS_TRY_ASSIGN(auto changes, changes_of(context));
   PFS_TRY_ASSIGN(const auto source, find(request.source()));
   PFS_TRY_ASSIGN(const auto target, file_ref(request.target()));
-  PFS_TRY_ASSIGN(const auto ref, target.branch());
+  PFS_TRY_ASSIGN(const auto ref, changes.target(target.commit));
   PFS_TRY_ASSIGN(auto change, changes.begin(ref, {}));
   if (target.path.is_root()) {
     PFS_TRY(stage_root_copy(change, source, request.overwrite()));
@@ -266,7 +266,7 @@ Result<void> FileService::remove(const grpc::ServerContext& context,
                                  v1::DeleteFileResponse& response) {
   PFS_TRY_ASSIGN(auto changes, changes_of(context));
   PFS_TRY_ASSIGN(auto file, file_ref(request.file()));
-  PFS_TRY_ASSIGN(const auto ref, file.branch());
+  PFS_TRY_ASSIGN(const auto ref, changes.target(file.commit));
   StagedChange::Options options;
   options.if_missing = LiveBranch::IfMissing::kFail;
   PFS_TRY_ASSIGN(auto change, changes.begin(ref, options));

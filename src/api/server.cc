@@ -59,7 +59,7 @@ class GrpcServer final : public Server {
   GrpcServer(const ServerOptions& options, Listener listener)
       : listener_(std::move(listener)),
         repos_(*options.store, callers_),
-        branches_(*options.store, callers_),
+        branches_(*options.store, options.pipelines, callers_),
         commits_(*options.store, options.pipelines, callers_),
         files_(*options.store, callers_),
         pipelines_(options.pipelines, callers_),

@@ -15,6 +15,7 @@ namespace {
 
 struct Arguments {
   bool client_only = false;
+  bool as_pachctl = false;  ///< scripts that call us so look for Pachyderm's names
   OutputFlags output;
 };
 
@@ -27,11 +28,11 @@ Result<void> version(Session& session, const Arguments& arguments) {
       listing.add_row({component, its_version});
     }
   };
-  add("pfs", PFS_VERSION);
+  add(arguments.as_pachctl ? "pachctl" : "pfs", PFS_VERSION);
   if (arguments.client_only) return {};
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto daemon, client::Admin(*connection).version());
-  add("pfsd", daemon);
+  add(arguments.as_pachctl ? "pachd" : "pfsd", daemon);
   return {};
 }
 
@@ -138,6 +139,7 @@ Result<void> status(Session& session, const Arguments& arguments) {
 
 void add_admin_commands(Grammar& grammar, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
+  arguments->as_pachctl = grammar.app().get_name() == "pachctl";
   auto& versions = grammar.command("version", "Show the versions of this program and of the daemon",
                                    [&session, arguments] { return version(session, *arguments); });
   versions.add_flag("--client-only", arguments->client_only, "Do not ask the daemon");

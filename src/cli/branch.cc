@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "api/client/branches.h"
+#include "base/duration.h"
 #include "cli/commands.h"
 #include "cli/head_ref.h"
 #include "cli/output.h"
@@ -12,8 +13,8 @@ namespace {
 
 struct Arguments {
   BranchRef branch;
-  std::string head;
-  std::vector<std::string> provenance;
+  HeadRef head;
+  std::vector<BranchRef> provenance;
   client::BranchTrigger trigger;
   std::optional<RepoName> repo;
   bool force = false;
@@ -66,19 +67,22 @@ Result<void> check_trigger(const Arguments& arguments) {
                    "branch that they are about; add --trigger BRANCH"};
 }
 
+/// Schedules and sizes are read by the daemon alone, which names the flag when it cannot.
+bool is_of_condition(const Error& error) {
+  const auto says = [&error](const char* flag) { return error.message.find(flag) != std::string::npos; };
+  return error.code == Code::kInvalid && (says("trigger-cron: ") || says("trigger-size: "));
+}
+
 Result<void> create(Session& session, const Arguments& arguments) {
   client::BranchSettings settings;
-  if (!arguments.head.empty()) {
-    PFS_TRY_ASSIGN(settings.head, parse_head(arguments.branch, arguments.head));
-  }
-  for (const auto& name : arguments.provenance) {
-    PFS_TRY_ASSIGN(const auto upstream, BranchRef::parse(name));
-    settings.provenance.push_back(upstream);
-  }
+  PFS_TRY_ASSIGN(settings.head, arguments.head.of(arguments.branch));
+  settings.provenance = arguments.provenance;
   if (!arguments.trigger.branch.empty()) settings.trigger = arguments.trigger;
   return session.change([&](const client::Connection& connection) -> Result<void> {
-    PFS_TRY(client::Branches(connection).create(arguments.branch, settings));
-    return {};
+    const auto created = client::Branches(connection).create(arguments.branch, settings);
+    if (created) return {};
+    if (is_of_condition(created.error())) session.blame_arguments();
+    return created.error();
   });
 }
 
@@ -124,6 +128,12 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   return {};
 }
 
+std::string trouble_with_length(const std::string& text) {
+  if (text == "default") return {};
+  const auto parsed = parse_duration(text);
+  return parsed ? std::string() : parsed.error().message;
+}
+
 Result<void> check_policy(const Arguments& arguments) {
   const auto& policy = arguments.policy;
   if (!policy.commit.empty() || !policy.commit_after.empty() || !policy.commit_max.empty())
@@ -154,23 +164,19 @@ void add_branch_commands(Grammar& grammar, Session& session) {
                                   [&session, arguments] { return create(session, *arguments); },
                                   [arguments] { return check_trigger(*arguments); });
   add_parsed(creates, "branch", arguments->branch, "repo@branch")->required();
-  creates.add_option("--head", arguments->head,
-                     "A branch or commit of the same repo: staging, staging^3, staging.1, an id");
-  creates
-      .add_option("-p,--provenance", arguments->provenance,
-                  "A branch that its content is made from: repo@branch; several by several -p")
-      ->allow_extra_args(false)
-      ->check([](const std::string& text) {
-        const auto parsed = BranchRef::parse(text);
-        return parsed ? std::string() : parsed.error().message;
-      });
+  add_parsed(creates, "--head", arguments->head,
+             "A branch or commit of the same repo: staging, staging^3, staging.1, an id");
+  add_parsed(creates, "-p,--provenance", arguments->provenance,
+             "A branch that its content is made from: repo@branch; several with commas, or by several -p")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   auto& trigger = arguments->trigger;
   creates.add_option("-t,--trigger", trigger.branch,
                      "The branch of the same repo that HEAD follows, when:");
   creates.add_option("--trigger-cron", trigger.cron,
                      "the schedule says so: '0 3 * * *', @daily, '@every 10m'");
   creates.add_option("--trigger-size", trigger.size, "it has so many bytes more: 1MB, 512KiB");
-  creates.add_option("--trigger-commits", trigger.commits, "it has so many commits more");
+  add_number(creates, "--trigger-commits", trigger.commits, "it has so many commits more");
   creates.add_flag("--trigger-all", trigger.all, "all of that holds; else one is enough");
 
   auto& lists = grammar.command("list", "branch", "List branches, newest first",
@@ -193,11 +199,15 @@ void add_branch_commands(Grammar& grammar, Session& session) {
                   "auto: when it is quiet; close: at each file's last close, too; manual: on "
                   "request only; default: as the daemon says")
       ->check(CLI::IsMember({"auto", "close", "manual", "default"}));
-  updates.add_option("--commit-after", policy.commit_after,
-                     "Quiet is so long without a change: 500ms, 5s, 2m, or default");
-  updates.add_option("--commit-max", policy.commit_max,
-                     "Commit after so long without quiet, leaving out files being written; 0: "
-                     "never; or default");
+  updates
+      .add_option("--commit-after", policy.commit_after,
+                  "Quiet is so long without a change: 500ms, 5s, 2m, or default")
+      ->check(trouble_with_length);
+  updates
+      .add_option("--commit-max", policy.commit_max,
+                  "Commit after so long without quiet, leaving out files being written; 0: "
+                  "never; or default")
+      ->check(trouble_with_length);
 
   auto& removes = grammar.command("delete", "branch", "Delete a branch; its commits stay",
                                   [&session, arguments] { return remove(session, *arguments); });

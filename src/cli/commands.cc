@@ -92,7 +92,7 @@ int run(const std::string& program, std::vector<std::string> arguments) {
     const auto& error = done.error();
     fmt::print(stderr, "{}: {}{}\n", program, error.message,
                session.verbose() ? more_about(error, session) : std::string());
-    return exit_status(error.code);
+    return session.arguments_blamed() ? Grammar::kUsage : exit_status(error.code);
   }
   if (!printed) fmt::print(stderr, "{}: stdout: what was printed could not be written\n", program);
   return printed ? 0 : kFailed;

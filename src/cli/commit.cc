@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "api/client/branches.h"
 #include "api/client/commits.h"
 #include "api/client/repos.h"
 #include "cli/commands.h"
@@ -33,17 +34,33 @@ struct Listed {
   }
 };
 
+/// A commit that is deleted: an id needs no repo in front.
+struct Deleted {
+  std::optional<CommitRef> ref;
+  CommitId id;  ///< where there is no ref
+
+  static Result<Deleted> parse(std::string_view text) {
+    Deleted deleted;
+    if (text.find('@') == text.npos) {
+      PFS_TRY_ASSIGN(deleted.id, CommitId::from_hex(text));
+    } else {
+      PFS_TRY_ASSIGN(deleted.ref, CommitRef::parse(text));
+    }
+    return deleted;
+  }
+};
+
 struct Arguments {
   BranchRef branch;
   CommitRef commit;
   RepoOrBranch scope;
   std::optional<Listed> listed;  // none: all repos
   std::string description;
-  std::string parent;
-  std::string target;
-  std::string from;
-  std::vector<std::string> commits;
-  std::vector<std::string> repos;
+  HeadRef parent;
+  Deleted deleted;
+  HeadRef from;
+  std::vector<CommitRef> commits;
+  std::vector<RepoName> repos;
   std::string pipeline;
   bool new_only = false;
   std::uint64_t number = 0;
@@ -99,10 +116,7 @@ Result<void> check_branch_named(const Arguments& arguments) {
 
 Result<void> start(Session& session, const Arguments& arguments) {
   const BranchRef branch{arguments.scope.repo, *arguments.scope.branch};
-  std::optional<CommitRef> parent;
-  if (!arguments.parent.empty()) {
-    PFS_TRY_ASSIGN(parent, parse_head(branch, arguments.parent));
-  }
+  PFS_TRY_ASSIGN(const auto parent, arguments.parent.of(branch));
   return session.change([&](const client::Connection& connection) -> Result<void> {
     PFS_TRY_ASSIGN(const auto id,
                    client::Commits(connection).start(branch, parent, arguments.description));
@@ -121,13 +135,12 @@ Result<void> finish(Session& session, const Arguments& arguments) {
 Result<void> remove(Session& session, const Arguments& arguments, bool squash) {
   return session.change([&](const client::Connection& connection) -> Result<void> {
     const client::Commits commits(connection);
-    if (arguments.target.find('@') == std::string::npos) {
-      PFS_TRY_ASSIGN(const auto id, CommitId::from_hex(arguments.target));
+    const auto& [ref, id] = arguments.deleted;
+    if (ref) {
+      PFS_TRY(commits.remove(*ref, squash));
+    } else {
       PFS_TRY(commits.remove(id, squash));
-      return {};
     }
-    PFS_TRY_ASSIGN(const auto ref, CommitRef::parse(arguments.target));
-    PFS_TRY(commits.remove(ref, squash));
     return {};
   });
 }
@@ -163,7 +176,7 @@ class CommitListing {
 
 Result<void> check_from(const Arguments& arguments) {
   const bool of_branch = arguments.listed && arguments.listed->scope.branch;
-  if (arguments.from.empty() || of_branch) return {};
+  if (!arguments.from.commit || of_branch) return {};
   return Error{Code::kInvalid,
                "--from: goes down to a commit of one branch; name that, repo@branch"};
 }
@@ -199,8 +212,8 @@ Result<std::vector<client::Commit>> commits_of(const client::Connection& connect
   const client::Commits commits(connection);
   if (of) return commits.history(*of, arguments.number);
   std::optional<CommitRef> from;
-  if (!arguments.from.empty()) {
-    PFS_TRY_ASSIGN(from, parse_head({scope.repo, *scope.branch}, arguments.from));
+  if (scope.branch) {
+    PFS_TRY_ASSIGN(from, arguments.from.of({scope.repo, *scope.branch}));
   }
   return commits.list(scope.repo, scope.branch, arguments.number, from);
 }
@@ -220,23 +233,14 @@ Terminal as_they_come(Terminal terminal) {
 }
 
 Result<void> flush(Session& session, const Arguments& arguments) {
-  std::vector<CommitRef> commits;
-  for (const auto& text : arguments.commits) {
-    PFS_TRY_ASSIGN(const auto ref, CommitRef::parse(text));
-    commits.push_back(ref);
-  }
-  std::vector<RepoName> repos;
-  for (const auto& text : arguments.repos) {
-    PFS_TRY_ASSIGN(const auto repo, RepoName::parse(text));
-    repos.push_back(repo);
-  }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   CommitListing listing(arguments.output, as_they_come(session.terminal()));
-  return client::Commits(*connection).flush(commits, repos, [&](const client::Commit& commit) {
+  const auto show = [&listing](const client::Commit& commit) -> Result<void> {
     listing.add(commit);
     listing.show();
-    return Result<void>();
-  });
+    return {};
+  };
+  return client::Commits(*connection).flush(arguments.commits, arguments.repos, show);
 }
 
 /// Whether a job of the pipeline made the commit, or a job downstream of it.
@@ -246,12 +250,18 @@ bool is_of_pipeline(const client::Commit& commit, const std::string& pipeline) {
   });
 }
 
+/// It may be misspelt, and the wait for it then has no end.
+void tell_if_missing(const client::Connection& connection, const BranchRef& branch) {
+  const auto found = client::Branches(connection).inspect(branch);
+  if (found || found.error().code != Code::kNotFound) return;
+  if (!client::Repos(connection).inspect(branch.repo)) return;  // which is not waited for
+  fmt::print(stderr, "branch {}: is not there yet, and is waited for\n", branch.str());
+}
+
 Result<void> subscribe(Session& session, const Arguments& arguments) {
-  std::optional<CommitRef> from;
-  if (!arguments.from.empty()) {
-    PFS_TRY_ASSIGN(from, parse_head(arguments.branch, arguments.from));
-  }
+  PFS_TRY_ASSIGN(const auto from, arguments.from.of(arguments.branch));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  tell_if_missing(*connection, arguments.branch);
   CommitListing listing(arguments.output, as_they_come(session.terminal()));
   return client::Commits(*connection)
       .subscribe(arguments.branch, from, arguments.new_only, [&](const client::Commit& commit) {
@@ -296,9 +306,8 @@ void add_commit_commands(Grammar& grammar, Session& session) {
                                  [&session, arguments] { return start(session, *arguments); },
                                  [arguments] { return check_branch_named(*arguments); });
   add_parsed(starts, "branch", arguments->scope, "repo@branch")->required();
-  starts.add_option(
-      "-p,--parent", arguments->parent,
-      "A branch or commit of the same repo that it goes on from: dev, master^, an id");
+  add_parsed(starts, "-p,--parent", arguments->parent,
+             "A branch or commit of the same repo that it goes on from: dev, master^, an id");
   starts.add_option("-m,--message,--description", arguments->description, "What it is about");
 
   auto& finishes = grammar.command("finish", "commit", "Finish a branch's open commit now",
@@ -313,8 +322,8 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   add_parsed(lists, "repo", arguments->listed,
              "repo, repo@branch, or a commit, for its history: repo@id, repo@branch^2; without, of "
              "all repos");
-  lists.add_option("-n,--number", arguments->number, "At most so many");
-  lists.add_option("-f,--from", arguments->from, "Down to this commit of the branch, without it");
+  add_number(lists, "-n,--number", arguments->number, "At most so many");
+  add_parsed(lists, "-f,--from", arguments->from, "Down to this commit of the branch, without it");
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "commit", "Show a commit",
@@ -326,19 +335,19 @@ void add_commit_commands(Grammar& grammar, Session& session) {
   auto& removes =
       grammar.command("delete", "commit", "Delete a commit, with what was made from it",
                       [&session, arguments] { return remove(session, *arguments, false); });
-  removes.add_option("commit", arguments->target, "repo@branch (its HEAD), repo@id, or an id")
+  add_parsed(removes, "commit", arguments->deleted, "repo@branch (its HEAD), repo@id, or an id")
       ->required();
   auto& squashes =
       grammar.command("squash", "commit", "Delete a commit whose content the commits after it keep",
                       [&session, arguments] { return remove(session, *arguments, true); });
-  squashes.add_option("commit", arguments->target, "repo@id, or an id")->required();
+  add_parsed(squashes, "commit", arguments->deleted, "repo@id, or an id")->required();
 
   for (const auto* verb : {"flush", "wait"}) {
     auto& flushes = grammar.command(verb, "commit", "Wait for all jobs downstream of commits",
                                     [&session, arguments] { return flush(session, *arguments); });
-    flushes.add_option("commits", arguments->commits, "repo@branch or repo@id, one or several")
+    add_parsed(flushes, "commits", arguments->commits, "repo@branch or repo@id, one or several")
         ->required();
-    flushes.add_option("-r,--repos", arguments->repos, "Show commits of these repos only")
+    add_parsed(flushes, "-r,--repos", arguments->repos, "Show commits of these repos only")
         ->delimiter(',')
         ->allow_extra_args(false);
     add_output_flags(flushes, arguments->output);
@@ -348,7 +357,7 @@ void add_commit_commands(Grammar& grammar, Session& session) {
       grammar.command("subscribe", "commit", "Show commits of a branch as they are made",
                       [&session, arguments] { return subscribe(session, *arguments); });
   add_parsed(subscribes, "branch", arguments->branch, "repo@branch")->required();
-  auto* from = subscribes.add_option("--from", arguments->from, "Only those after this one");
+  auto* from = add_parsed(subscribes, "--from", arguments->from, "Only those after this one");
   subscribes.add_flag("--new", arguments->new_only, "Only those that are still to come")
       ->excludes(from);
   subscribes.add_option("--pipeline", arguments->pipeline, "Only those that jobs of this pipeline, or of what reads its output, have made");

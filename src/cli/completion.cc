@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,8 +12,10 @@
 #include "api/client/pipelines.h"
 #include "api/client/repos.h"
 #include "api/client/secrets.h"
+#include "api/client/transactions.h"
 #include "base/names.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/manual.h"
 #include "cli/near_miss.h"
 
@@ -58,6 +61,8 @@ complete -c pfs -a '(__pfs_complete)'
 complete -c pachctl -a '(__pfs_complete)'
 )";
 
+constexpr std::pair<const char*, const char*> kScripts[] = {{"bash", kBash}, {"zsh", kZsh}, {"fish", kFish}};
+
 constexpr std::uint64_t kNewestJobs = 100;   // ids that are offered
 constexpr std::chrono::seconds kPatience{1};  // somebody waits at the prompt
 
@@ -65,13 +70,28 @@ std::vector<const CLI::App*> subcommands(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
-/// What a positional argument, or an option's value, is a name of.
+/// Flags whose values are names. A `head` is a branch of the repo that the first argument is in.
+constexpr std::pair<const char*, const char*> kFlagKinds[] = {
+    {"pipeline", "pipeline"}, {"job", "job"},     {"repos", "repo"}, {"provenance", "branch"},
+    {"input", "branch"},      {"output-commit", "branch"},
+    {"head", "head"},         {"parent", "head"}, {"from", "head"},  {"trigger", "head"}};
+
+/// What an option's value is a name of; empty: of nothing, or of a local file.
+std::string kind_of_value(const CLI::Option& option) {
+  for (const auto& [flag, kind] : kFlagKinds) {
+    if (option.check_lname(flag)) return kind;
+  }
+  return "";
+}
+
+/// What an argument is a name of.
 std::string kind_of(const CLI::Option& option) {
-  const auto name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
-  if (name.find("pipeline") != name.npos) return "pipeline";
-  if (name.find("job") != name.npos) return "job";
-  if (name.find("secret") != name.npos) return "secret";
-  for (const auto* word : {"branch", "commit", "file", "directory", "source", "target", "head"}) {
+  if (!option.get_positional()) return kind_of_value(option);
+  const auto name = option.get_name(true);
+  for (const auto* word : {"pipeline", "job", "secret", "shell", "context", "transaction"}) {
+    if (name.find(word) != name.npos) return word;
+  }
+  for (const auto* word : {"branch", "commit", "file", "directory", "source", "target"}) {
     if (name.find(word) != name.npos) return "branch";
   }
   return name.find("repo") != name.npos ? "repo" : "";
@@ -94,42 +114,80 @@ std::vector<std::string> repos_like(const client::Connection& connection, const 
   return names;
 }
 
+std::vector<std::string> branches_like(const client::Connection& connection,
+                                       const std::string& typed) {
+  const auto at = typed.find('@');
+  if (at == typed.npos) return repos_like(connection, "@");
+  const auto repo = RepoName::parse(typed.substr(0, at));
+  if (!repo) return {};
+  std::vector<std::string> names;
+  if (const auto branches = client::Branches(connection).list(*repo)) {
+    for (const auto& branch : *branches) names.push_back(branch.repo + "@" + branch.name);
+  }
+  return names;
+}
+
+std::vector<std::string> newest_jobs(const client::Connection& connection) {
+  std::vector<std::string> ids;
+  const auto add = [&ids](const client::Job& job) -> Result<void> {
+    ids.push_back(job.id);
+    return {};
+  };
+  if (!client::Jobs(connection).list({std::nullopt, {}, kNewestJobs}, add)) return {};
+  return ids;
+}
+
+std::vector<std::string> contexts() {
+  const auto path = Config::path(real_surroundings());
+  const auto config = path ? Config::load(*path) : Config();
+  return config ? config->contexts() : std::vector<std::string>();
+}
+
+template <class Thing>
+std::vector<std::string> all_of(const Result<std::vector<Thing>>& things, std::string Thing::*name) {
+  std::vector<std::string> names;
+  if (!things) return names;
+  for (const auto& thing : *things) names.push_back(thing.*name);
+  return names;
+}
+
 /// Nothing where the daemon does not answer at once: there is nobody to tell.
 std::vector<std::string> names_like(Session& session, const std::string& kind,
                                     const std::string& typed) {
+  if (kind == "context") return contexts();
   session.set_default_timeout(kPatience);
-  const auto connection = session.connection();
-  if (!connection) return {};
-  std::vector<std::string> names;
-  if (kind == "pipeline") {
-    const auto pipelines = client::Pipelines(**connection).list();
-    if (!pipelines) return {};
-    for (const auto& pipeline : *pipelines) names.push_back(pipeline.name);
-    return names;
-  }
-  if (kind == "job") {
-    const auto add = [&names](const client::Job& job) {
-      names.push_back(job.id);
-      return Result<void>();
-    };
-    if (!client::Jobs(**connection).list({std::nullopt, {}, kNewestJobs}, add)) return {};
-    return names;
-  }
-  if (kind == "secret") {
-    const auto secrets = client::Secrets(**connection).list();
-    if (!secrets) return {};
-    for (const auto& secret : *secrets) names.push_back(secret.name);
-    return names;
-  }
-  const auto at = typed.find('@');
-  if (kind == "repo" || at == typed.npos)
-    return repos_like(**connection, kind == "repo" ? "" : "@");
-  const auto repo = RepoName::parse(typed.substr(0, at));
-  if (!repo) return {};
-  const auto branches = client::Branches(**connection).list(*repo);
-  if (!branches) return {};
-  for (const auto& branch : *branches) names.push_back(branch.repo + "@" + branch.name);
+  const auto found = session.connection();
+  if (!found) return {};
+  const auto& connection = **found;
+  if (kind == "pipeline")
+    return all_of(client::Pipelines(connection).list(), &client::Pipeline::name);
+  if (kind == "secret") return all_of(client::Secrets(connection).list(), &client::Secret::name);
+  if (kind == "transaction")
+    return all_of(client::Transactions(connection).list(), &client::Transaction::id);
+  if (kind == "job") return newest_jobs(connection);
+  return kind == "repo" ? repos_like(connection, "") : branches_like(connection, typed);
+}
+
+/// Branches of the repo that `place` is in, without that in front unless it is typed.
+std::vector<std::string> heads_like(const std::string& place, const std::string& typed,
+                                    const NamesLike& known_names) {
+  if (typed.find('@') != typed.npos) return known_names("branch", typed);
+  const auto at = place.find('@');
+  if (at == place.npos) return {};
+  auto names = known_names("branch", place.substr(0, at + 1));
+  for (auto& name : names) name.erase(0, at + 1);
   return names;
+}
+
+/// `place`: the command's first argument.
+std::vector<std::string> names_of_kind(const std::string& kind, const std::string& place,
+                                       const std::string& typed, const NamesLike& known_names) {
+  if (kind.empty()) return {};
+  if (kind == "head") return heads_like(place, typed, known_names);
+  if (kind != "shell") return known_names(kind, typed);
+  std::vector<std::string> shells;
+  for (const auto& [shell, script] : kScripts) shells.emplace_back(shell);
+  return shells;
 }
 
 /// The script of the shell that an argument names.
@@ -187,22 +245,31 @@ Result<void> check_words(const Grammar& grammar, const Arguments& arguments) {
   return {};
 }
 
+/// As it is called: `pfs create branch`.
+std::string spoken(const CLI::App& command) {
+  const auto* above = command.get_parent();
+  return above == nullptr ? command.get_name() : spoken(*above) + " " + command.get_name();
+}
+
 Result<void> help(Grammar& grammar, const Arguments& arguments) {
   if (arguments.manual) {
     fmt::print("{}", manual_page(grammar.app(), PFS_VERSION));
     return {};
   }
   PFS_TRY_ASSIGN(const auto* command, command_named(grammar.app(), arguments.words));
-  fmt::print("{}", command->help());
+  // not by CLI11's own help(): that is about the command that was given, which is `help`
+  const auto text =
+      command->get_formatter()->make_help(command, spoken(*command), CLI::AppFormatMode::Normal);
+  fmt::print("{}", text);
   return {};
 }
 
 }  // namespace
 
 std::optional<std::string> completion_script(const std::string& shell) {
-  if (shell == "bash") return kBash;
-  if (shell == "zsh") return kZsh;
-  if (shell == "fish") return kFish;
+  for (const auto& [known, script] : kScripts) {
+    if (shell == known) return script;
+  }
   return std::nullopt;
 }
 
@@ -212,6 +279,7 @@ std::vector<std::string> completions(const CLI::App& app, const std::vector<std:
   const CLI::App* command = &app;
   const CLI::Option* awaiting = nullptr;  // a flag whose value comes next
   std::size_t arguments = 0;
+  std::string first;  // of them
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
     const auto& word = words[i];
     if (awaiting != nullptr) {
@@ -227,13 +295,13 @@ std::vector<std::string> completions(const CLI::App& app, const std::vector<std:
       if (found != below.end()) {
         command = *found;
       } else {
-        ++arguments;
+        if (arguments++ == 0) first = word;
       }
     }
   }
   std::vector<std::string> all;
   if (awaiting != nullptr) {
-    all = kind_of(*awaiting).empty() ? all : known_names(kind_of(*awaiting), typed);
+    all = names_of_kind(kind_of(*awaiting), first, typed, known_names);
   } else if (typed.starts_with('-')) {
     for (const auto* level = command; level != nullptr; level = level->get_parent()) {
       for (const auto* option : level->get_options()) {
@@ -246,8 +314,8 @@ std::vector<std::string> completions(const CLI::App& app, const std::vector<std:
     const auto positionals = command->get_options(
         [](const CLI::Option* option) { return option->get_positional(); });
     if (!positionals.empty()) {
-      const auto kind = kind_of(*positionals[std::min(arguments, positionals.size() - 1)]);
-      if (!kind.empty()) all = known_names(kind, typed);
+      const auto& expected = *positionals[std::min(arguments, positionals.size() - 1)];
+      all = names_of_kind(kind_of(expected), first, typed, known_names);
     }
   }
   return that_begin_with(typed, all);

@@ -168,7 +168,7 @@ void add_update(Grammar& grammar, const std::shared_ptr<Arguments>& arguments) {
   auto& updates = grammar.command("config update", "context", "Change fields of a context",
                                   [arguments] { return update_context(*arguments); },
                                   [arguments] { return check_fields(*arguments); });
-  updates.add_option("name", arguments->name, "The context (default: the active one)");
+  updates.add_option("context", arguments->name, "The context (default: the active one)");
   const auto field = [&](const char* flag, const char* name, const char* what) {
     updates.add_option_function<std::string>(
         flag, [arguments, name](const std::string& value) { arguments->fields[name] = value; }, what);
@@ -195,7 +195,7 @@ void add_config_commands(Grammar& grammar, Session& session) {
 
   auto& gets = grammar.command("config get", "context", "Show a context",
                                [arguments] { return get_context(*arguments); });
-  gets.add_option("name", arguments->name, "The context (default: the active one)");
+  gets.add_option("context", arguments->name, "The context (default: the active one)");
 
   auto& lists =
       grammar.command("config list", "context", "List contexts",
@@ -207,14 +207,14 @@ void add_config_commands(Grammar& grammar, Session& session) {
   auto& removes = grammar.command("config delete", "context", "Forget a context", [arguments] {
     return edit([&](Config& config) { return config.remove_context(arguments->name); });
   });
-  removes.add_option("name", arguments->name, "The context")->required();
+  removes.add_option("context", arguments->name, "The context")->required();
 
   grammar.command("config get", "active-context", "Which context is used", [] { return get_active(); });
   auto& activates =
       grammar.command("config set", "active-context", "Use a context from now on", [arguments] {
         return edit([&](Config& config) { return config.set_active_context(arguments->name); });
       });
-  activates.add_option("name", arguments->name, "The context")->required();
+  activates.add_option("context", arguments->name, "The context")->required();
 
   grammar.command("config get", "metrics", "Whether figures may be sent", [] { return get_metrics(); });
   auto& metrics = grammar.command("config set", "metrics", "Kept for pachctl; nothing is sent",

@@ -134,8 +134,8 @@ void add_datum_commands(Grammar& grammar, Session& session) {
                                 [arguments] { return check_listed(*arguments); });
   add_parsed(lists, "job", arguments->of_job, "Its id");
   lists.add_option("-f,--file", arguments->spec_path, "A pipeline's spec in JSON or YAML, instead of a job; - for stdin");
-  lists.add_option("--page", arguments->page, "Which page, from 0");
-  lists.add_option("--pageSize,--page-size", arguments->page_size, "Datums on a page")->check(CLI::PositiveNumber);
+  add_number(lists, "--page", arguments->page, "Which page, from 0");
+  add_number(lists, "--pageSize,--page-size", arguments->page_size, "Datums on a page")->check(CLI::PositiveNumber);
   lists.add_flag("--status-only", arguments->status_only, "Ids and what became of them");
   add_output_flags(lists, arguments->output);
 

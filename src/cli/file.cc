@@ -160,7 +160,11 @@ Result<void> glob(Session& session, const Arguments& arguments) {
   const auto& [commit, pattern] = arguments.glob;
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   FileListing listing(arguments.output, session.terminal());
-  PFS_TRY(client::Files(*connection).glob(commit, pattern, listing.visit()));
+  const auto found = client::Files(*connection).glob(commit, pattern, listing.visit());
+  if (!found) {
+    if (found.error().code == Code::kInvalid) session.blame_arguments();  // what is no pattern
+    return found;
+  }
   listing.end();
   return {};
 }
@@ -185,7 +189,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 }
 
 Result<void> copy(Session& session, const Arguments& arguments) {
-  PFS_TRY_ASSIGN(const auto target, arguments.target.branch());
+  PFS_TRY_ASSIGN(const auto target, arguments.target.to_change());
   return session.change([&](const client::Connection& connection) -> Result<void> {
     PFS_TRY(client::Files(connection)
                 .copy({arguments.file.commit, arguments.file.path}, target, arguments.target.path,
@@ -195,14 +199,20 @@ Result<void> copy(Session& session, const Arguments& arguments) {
 }
 
 Result<void> remove(Session& session, const Arguments& arguments) {
-  std::map<BranchRef, std::vector<RepoPath>> paths;
+  struct Those {
+    CommitRef of;
+    std::vector<RepoPath> paths;
+  };
+  std::map<std::string, Those> all;
   for (const auto& file : arguments.files) {
-    PFS_TRY_ASSIGN(const auto branch, file.branch());
-    paths[branch].push_back(file.path);
+    PFS_TRY_ASSIGN(const auto of, file.to_change());
+    auto& those = all[of.str()];
+    those.of = of;
+    those.paths.push_back(file.path);
   }
-  return session.change([&paths](const client::Connection& connection) -> Result<void> {
-    for (const auto& [branch, those] : paths)
-      PFS_TRY(client::Files(connection).remove(branch, those));
+  return session.change([&all](const client::Connection& connection) -> Result<void> {
+    for (const auto& [name, those] : all)
+      PFS_TRY(client::Files(connection).remove(those.of, those.paths));
     return {};
   });
 }

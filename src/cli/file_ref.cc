@@ -40,12 +40,12 @@ Result<FileRef> FileRef::parse(std::string_view text) {
   return ref;
 }
 
-Result<BranchRef> FileRef::branch() const {
-  if (!commit.branch || commit.ancestry.direction != Ancestry::Direction::kNone) {
+Result<CommitRef> FileRef::to_change() const {
+  if (commit.ancestry.direction != Ancestry::Direction::kNone) {
     return Error{Code::kInvalid,
                  fmt::format("{}: a commit never changes; name a branch", commit.str())};
   }
-  return BranchRef{commit.repo, *commit.branch};
+  return commit;
 }
 
 Result<RepoOrBranch> RepoOrBranch::parse(std::string_view text) {

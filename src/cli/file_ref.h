@@ -18,8 +18,9 @@ struct FileRef {
 
   /// Errors: kInvalid, kNameTooLong.
   static Result<FileRef> parse(std::string_view text);
-  /// Errors: kInvalid (an id or an ancestry suffix, where only a branch can be changed).
-  Result<BranchRef> branch() const;
+  /// What is to be changed: a branch, or its open commit by its id, which the daemon tells from a
+  /// finished one. Errors: kInvalid (an ancestry suffix).
+  Result<CommitRef> to_change() const;
 };
 
 /// `repo` or `repo@branch`.

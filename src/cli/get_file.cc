@@ -239,6 +239,18 @@ std::string local_output(const Arguments& arguments) {
   return arguments.output == "-" ? std::string() : arguments.output;
 }
 
+/// Not where the bytes themselves are shown: the line would stand among them, and wipe some.
+bool wants_progress(const Arguments& arguments) {
+  const bool shows_bytes = local_output(arguments).empty() && isatty(STDOUT_FILENO) == 1;
+  return arguments.progress && !shows_bytes;
+}
+
+/// The daemon, which refuses a directory, does not know the flags that would get it.
+Error with_advice(Error error, const Arguments& arguments) {
+  if (error.code == Code::kIsDirectory && !arguments.recursive) error.message += ": -r -o DIR";
+  return error;
+}
+
 Result<void> check_output(const Arguments& arguments) {
   if (!local_output(arguments).empty()) return {};
   if (arguments.recursive)
@@ -254,7 +266,7 @@ Result<void> get(Session& session, const Arguments& arguments) {
   const auto output = local_output(arguments);
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   const client::Files files(*connection);
-  Progress progress("get", arguments.progress);
+  Progress progress("get", wants_progress(arguments));
   const auto offset = arguments.retry ? size_so_far(output) : arguments.offset;
   FileWriter writer(output, arguments.retry, offset, progress);
   if (!arguments.recursive) {
@@ -266,6 +278,7 @@ Result<void> get(Session& session, const Arguments& arguments) {
   // a name is taken as it is where there is such a file; else it may be a pattern
   if (!got && got.error().code == Code::kNotFound && !writer.begun() && may_be_pattern(path))
     return get_matches(files, arguments, writer, progress);
+  if (!got && !writer.begun()) return with_advice(std::move(got).error(), arguments);
   return got ? writer.end_file() : got;
 }
 
@@ -283,15 +296,15 @@ void add_get_file_command(Grammar& grammar, Session& session) {
                   "The local file, or with -r directory (default: stdout)");
   auto* recursive =
       gets.add_flag("-r,--recursive", arguments->recursive, "A directory with all that is in it");
-  auto* offset = gets.add_option("--offset", arguments->offset, "Begin after so many bytes")
+  auto* offset = add_number(gets, "--offset", arguments->offset, "Begin after so many bytes")
                      ->excludes(recursive);
   gets.add_flag("--retry", arguments->retry, "Go on behind the bytes that the local file has")
       ->excludes(recursive)
       ->excludes(offset);
   gets.add_flag("--progress,!--no-progress", arguments->progress,
                 "Show on a terminal how far it is (the default)");
-  gets.add_option("-p,--parallelism", arguments->parallelism,
-                  "Accepted for old scripts: one stream fills the connection");
+  add_number(gets, "-p,--parallelism", arguments->parallelism,
+             "Accepted for old scripts: one stream fills the connection");
 }
 
 }  // namespace pfs::cli

@@ -1,6 +1,7 @@
 #include "cli/grammar.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -21,7 +22,8 @@ struct Marks {
   std::string_view marks;
   bool slash = false;  ///< long before, it was a slash, in one word
 };
-constexpr Marks kMarks[] = {{"branch", "@"}, {"commit", "@", true}, {"file", "@:"}};
+// `flush job` is about commits; no id of a job has a slash in it
+constexpr Marks kMarks[] = {{"branch", "@"}, {"commit", "@", true}, {"file", "@:"}, {"job", "", true}};
 
 std::string plural_of(const std::string& noun) {
   return noun + (noun.ends_with("ch") ? "es" : "s");
@@ -320,6 +322,14 @@ const CLI::Option* option_named(const CLI::App* command, const std::string& flag
     if (const auto* option = command->get_option_no_throw(flag)) return option;
   }
   return nullptr;
+}
+
+Result<NumberArgument> NumberArgument::parse(std::string_view text) {
+  NumberArgument number;
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number.value);
+  if (read.ec == std::errc() && read.ptr == end) return number;
+  return Error{Code::kInvalid, fmt::format("'{}' is no number from 0 on", printable(text))};
 }
 
 }  // namespace pfs::cli

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/App.hpp>
@@ -73,19 +76,22 @@ class Grammar {
 /// The option of the command, or of one above it, that goes by this flag; null: none does.
 const CLI::Option* option_named(const CLI::App* command, const std::string& flag);
 
+/// Why `T::parse` refuses a text; empty: it does not.
+template <class T>
+std::string refusal(const std::string& text) {
+  const auto parsed = T::parse(text);
+  return parsed ? std::string() : parsed.error().message;
+}
+
 /// An argument that is parsed by `T::parse` into a T or a std::optional of one; what cannot be
 /// parsed is an error of usage. `out` must live as long as the command.
 template <class T, class Out>
 CLI::Option* add_argument(CLI::App& command, const std::string& name, Out& out,
                           const std::string& description) {
-  const auto check = [](const std::string& text) {
-    const auto parsed = T::parse(text);
-    return parsed ? std::string() : parsed.error().message;
-  };
   const auto take = [&out](const std::string& text) {
     if (auto parsed = T::parse(text)) out = *std::move(parsed);
   };
-  return command.add_option_function<std::string>(name, take, description)->check(check);
+  return command.add_option_function<std::string>(name, take, description)->check(refusal<T>);
 }
 
 template <class T>
@@ -97,6 +103,34 @@ template <class T>
 CLI::Option* add_parsed(CLI::App& command, const std::string& name, std::optional<T>& out,
                         const std::string& description) {
   return add_argument<T>(command, name, out, description);
+}
+/// One or several of them.
+template <class T>
+CLI::Option* add_parsed(CLI::App& command, const std::string& name, std::vector<T>& out,
+                        const std::string& description) {
+  const auto take = [&out](const std::vector<std::string>& texts) {
+    for (const auto& text : texts) {
+      if (auto parsed = T::parse(text)) out.push_back(*std::move(parsed));
+    }
+  };
+  return command.add_option_function<std::vector<std::string>>(name, take, description)
+      ->check(refusal<T>);
+}
+
+/// A number from 0 on as an argument, in decimal digits: CLI11 itself reads -1 as 2^64-1, and 010 as 8.
+struct NumberArgument {
+  std::uint64_t value = 0;
+
+  /// Errors: kInvalid.
+  static Result<NumberArgument> parse(std::string_view text);
+  operator std::uint64_t() const { return value; }  // NOLINT(google-explicit-constructor): it is one
+};
+
+/// Every option that is a number: `out` is a std::uint64_t, or a std::optional of one.
+template <class Out>
+CLI::Option* add_number(CLI::App& command, const std::string& name, Out& out,
+                        const std::string& description) {
+  return add_argument<NumberArgument>(command, name, out, description)->type_name("UINT");
 }
 
 }  // namespace pfs::cli

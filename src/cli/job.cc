@@ -1,12 +1,15 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "api/client/commits.h"
 #include "api/client/jobs.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -22,6 +25,11 @@ struct Arguments {
   std::optional<RepoName> pipeline;
   std::vector<std::string> states;
   std::vector<std::string> datums;
+  std::vector<CommitRef> commits;
+  std::vector<RepoName> pipelines;
+  std::vector<CommitRef> input_commits;
+  std::vector<CommitRef> output_commits;
+  bool history = false;
   std::uint64_t number = 0;
   bool block = false;
   OutputFlags output;
@@ -97,29 +105,82 @@ std::string progress_of(const client::Job& job) {
   return fmt::format("{} + {} + {} / {}", job.processed, job.skipped, job.recovered, job.total);
 }
 
+class JobListing {
+ public:
+  JobListing(const OutputFlags& output, Terminal terminal)
+      : output_(output),
+        listing_(output, terminal,
+                 {"ID", "PIPELINE", "STARTED", "DURATION", "RESTART", "PROGRESS", "DL", "UL", "STATE"}) {}
+
+  void add(const client::Job& job) {
+    if (listing_.json()) {
+      listing_.add_object(json_of(job));
+      return;
+    }
+    listing_.add_row({job.id, job.pipeline, output_.time(job.started), duration_of(job),
+                      std::to_string(job.restarts), progress_of(job),
+                      format_size(job.downloaded_bytes), format_size(job.uploaded_bytes),
+                      Cell(state_of(job), colour_of(job.state))});
+  }
+
+ private:
+  const OutputFlags& output_;
+  Listing listing_;
+};
+
+/// The same commits by their ids: HEADs may move while jobs are waited for.
+Result<std::vector<CommitRef>> by_id(const client::Commits& commits, const std::vector<CommitRef>& refs) {
+  std::vector<CommitRef> all;
+  for (const auto& ref : refs) {
+    PFS_TRY_ASSIGN(const auto commit, commits.inspect(ref));
+    PFS_TRY_ASSIGN(auto id, CommitRef::parse_in(ref.repo, commit.id));
+    all.push_back(std::move(id));
+  }
+  return all;
+}
+
+/// Of jobs: whether they have read all of some commits, and made one of others.
+class OfCommits {
+ public:
+  static Result<OfCommits> find(const client::Commits& commits, const Arguments& arguments) {
+    OfCommits found;
+    PFS_TRY_ASSIGN(found.inputs_, by_id(commits, arguments.input_commits));
+    PFS_TRY_ASSIGN(found.outputs_, by_id(commits, arguments.output_commits));
+    return found;
+  }
+
+  bool is_any() const { return inputs_.empty() && outputs_.empty(); }
+  bool has(const client::Job& job) const {
+    const auto reads = [&job](const CommitRef& ref) {
+      return std::any_of(job.inputs.begin(), job.inputs.end(), [&](const auto& input) { return input.commit == ref.id->hex(); });
+    };
+    const auto made = [&job](const CommitRef& ref) { return job.output_commit == ref.id->hex(); };
+    return std::all_of(inputs_.begin(), inputs_.end(), reads) &&
+           (outputs_.empty() || std::any_of(outputs_.begin(), outputs_.end(), made));
+  }
+
+ private:
+  std::vector<CommitRef> inputs_;
+  std::vector<CommitRef> outputs_;
+};
+
 Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  std::optional<Listing> listing;
+  PFS_TRY_ASSIGN(const auto wanted, OfCommits::find(client::Commits(*connection), arguments));
+  std::optional<JobListing> listing;
   const auto begin = [&] {  // not before the daemon has answered: it may refuse
-    if (listing) return;
-    listing.emplace(
-        arguments.output, session.terminal(),
-        std::vector<std::string>{"ID", "PIPELINE", "STARTED", "DURATION", "RESTART", "PROGRESS", "DL", "UL", "STATE"});
+    if (!listing) listing.emplace(arguments.output, session.terminal());
   };
+  std::uint64_t listed = 0;
   const auto add = [&](const client::Job& job) -> Result<void> {
     begin();
-    if (listing->json()) {
-      listing->add_object(json_of(job));
-      return {};
-    }
-    listing->add_row({job.id, job.pipeline, arguments.output.time(job.started), duration_of(job),
-                     std::to_string(job.restarts),
-                     progress_of(job),
-                     format_size(job.downloaded_bytes), format_size(job.uploaded_bytes),
-                     Cell(state_of(job), colour_of(job.state))});
+    if (!wanted.has(job) || (arguments.number > 0 && listed == arguments.number)) return {};
+    ++listed;
+    listing->add(job);
     return {};
   };
-  PFS_TRY(client::Jobs(*connection).list({arguments.pipeline, arguments.states, arguments.number}, add));
+  const std::uint64_t limit = wanted.is_any() ? arguments.number : 0;
+  PFS_TRY(client::Jobs(*connection).list({arguments.pipeline, arguments.states, limit}, add));
   begin();
   return {};
 }
@@ -167,6 +228,71 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                works ? worker.path : "-", works ? arguments.output.time(worker.since) : "-"});
   }
   return {};
+}
+
+Result<void> wait_for(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  PFS_TRY_ASSIGN(const auto job, client::Jobs(*connection).inspect(arguments.id.id, true));
+  JobListing(arguments.output, session.terminal()).add(job);
+  return outcome_of(job);
+}
+
+/// There would be nothing to wait for of a name that is misspelt. Errors: kNotFound.
+Result<void> check_pipelines(const client::Jobs& jobs, const std::vector<RepoName>& pipelines) {
+  for (const auto& pipeline : pipelines)
+    PFS_TRY(jobs.list({pipeline, {}, 1}, [](const client::Job&) { return Result<void>(); }));
+  return {};
+}
+
+/// Those that the commits have led to, also by way of other jobs. Shape: in the order of `jobs`.
+std::vector<client::Job> downstream_of(const std::vector<CommitRef>& commits, std::vector<client::Job> jobs) {
+  std::set<std::string> causes;  // ids of commits, and of jobs whose output others read
+  for (const auto& ref : commits) causes.insert(ref.id->hex());
+  const auto is_caused = [&causes](const client::Job& job) {
+    return std::any_of(job.inputs.begin(), job.inputs.end(), [&causes](const auto& input) {
+      return causes.contains(input.commit) || causes.contains(input.from_job);
+    });
+  };
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {  // oldest first: most causes before their effects
+      if (!is_caused(*job) || !causes.insert(job->id).second) continue;
+      if (!job->output_commit.empty()) causes.insert(job->output_commit);
+      grew = true;
+    }
+  }
+  std::erase_if(jobs, [&causes](const auto& job) { return !causes.contains(job.id); });
+  return jobs;
+}
+
+/// What flush lists of `jobs`: not those that were caused too late to be waited for.
+void list_ended(Session& session, const Arguments& arguments, const std::vector<client::Job>& jobs) {
+  const auto& wanted = arguments.pipelines;
+  JobListing listing(arguments.output, session.terminal());
+  for (const auto& job : jobs) {
+    const auto is_its = [&job](const RepoName& pipeline) { return pipeline.str() == job.pipeline; };
+    const bool is_wanted = wanted.empty() || std::any_of(wanted.begin(), wanted.end(), is_its);
+    if (job.finished && is_wanted) listing.add(job);
+  }
+}
+
+Result<void> flush(Session& session, const Arguments& arguments) {
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  const client::Jobs jobs(*connection);
+  const client::Commits commits(*connection);
+  PFS_TRY(check_pipelines(jobs, arguments.pipelines));
+  PFS_TRY_ASSIGN(const auto ids, by_id(commits, arguments.commits));
+  const auto waited =
+      commits.flush(ids, arguments.pipelines, [](const client::Commit&) { return Result<void>(); });
+  // kInvalid: all of them have ended, and one has failed
+  if (!waited && waited.error().code != Code::kInvalid) return waited;
+  std::vector<client::Job> all;
+  PFS_TRY(jobs.list({}, [&all](const client::Job& job) {
+    all.push_back(job);
+    return Result<void>();
+  }));
+  list_ended(session, arguments, downstream_of(ids, std::move(all)));
+  return waited;
 }
 
 /// One line about a job, as `watch` shows it.
@@ -221,7 +347,10 @@ void add_job_commands(Grammar& grammar, Session& session) {
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "-p,--pipeline", arguments->pipeline, "Of this pipeline only");
   add_state_option(lists, arguments->states, kJobStates);
-  lists.add_option("-n,--number", arguments->number, "At most so many");
+  add_parsed(lists, "-i,--input", arguments->input_commits, "Of jobs that have read this commit; may be given again");
+  add_parsed(lists, "--output-commit", arguments->output_commits, "Of the job that has made this commit");
+  add_number(lists, "-n,--number", arguments->number, "At most so many");
+  lists.add_flag("--history", arguments->history, "Accepted for old scripts: jobs of all versions are listed");
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "job", "Show a job",
@@ -229,6 +358,21 @@ void add_job_commands(Grammar& grammar, Session& session) {
   add_parsed(inspects, "job", arguments->id, "Its id")->required();
   inspects.add_flag("-b,--block", arguments->block, "Wait until it has ended");
   add_output_flags(inspects, arguments->output);
+
+  auto& waits = grammar.command("wait", "job", "Wait until a job has ended, and list it",
+                                [&session, arguments] { return wait_for(session, *arguments); });
+  add_parsed(waits, "job", arguments->id, "Its id")->required();
+  add_output_flags(waits, arguments->output);
+
+  auto& flushes = grammar.command("flush", "job", "Wait for all jobs downstream of commits, and list them",
+                                  [&session, arguments] { return flush(session, *arguments); });
+  add_parsed(flushes, "commits", arguments->commits, "repo@branch or repo@id, one or several")
+      ->required();
+  add_parsed(flushes, "-p,--pipeline", arguments->pipelines,
+             "Wait for what leads to jobs of this pipeline only, and list those; several by several -p")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add_output_flags(flushes, arguments->output);
 
   auto& watches = grammar.command("watch", "job", "Show how a job gets on, until it has ended",
                                   [&session, arguments] { return watch(session, *arguments); });

@@ -105,7 +105,7 @@ void add_logs_command(Grammar& grammar, Session& session) {
   command.add_option("--inputs", arguments->inputs, "Of datums that have all of these files: paths or data digests, with commas")
       ->delimiter(',');
   command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended");
-  command.add_option("-t,--tail", arguments->tail, "The last so many lines of what is there");
+  add_number(command, "-t,--tail", arguments->tail, "The last so many lines of what is there");
   add_parsed(command, "--since", arguments->since, "Lines of the last so long: 10m, 24h");
   auto* master = command.add_flag("--master", arguments->master, "What pfs wrote, not what the command did");
   command.add_flag("--worker", arguments->worker, "What the command wrote, not what pfs did")->excludes(master);

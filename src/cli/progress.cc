@@ -45,7 +45,7 @@ Progress::~Progress() {
   }
   stopped_.notify_all();
   thread_.join();
-  std::fputs(kWipe, stderr);
+  if (drawn_) std::fputs(kWipe, stderr);
 }
 
 void Progress::run() {
@@ -61,6 +61,7 @@ void Progress::run() {
     const auto elapsed = std::chrono::steady_clock::now() - begin_;
     fmt::print(stderr, "{}{}", kWipe, progress_line(what_, moved, total, elapsed));
     std::fflush(stderr);
+    drawn_ = true;
   }
 }
 

@@ -20,7 +20,7 @@ std::string progress_line(const std::string& what, std::uint64_t moved, std::uin
 class Progress {
  public:
   Progress(std::string what, bool wanted);
-  ~Progress();  ///< takes the line away
+  ~Progress();  ///< takes the line away, where there is one
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
@@ -40,6 +40,7 @@ class Progress {
   Mutex mutex_{LockRank::kLeaf};
   Condition stopped_;
   bool stopping_ PFS_GUARDED_BY(mutex_) = false;
+  bool drawn_ = false;  // the thread's own while it runs
   std::thread thread_;
 };
 

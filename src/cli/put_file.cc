@@ -116,10 +116,12 @@ Result<void> refuse_behind_unseen(const client::Connection& connection,
   const auto branch = "put file " + target.commit.str();
   const auto path = branch + ":" + printable(target.path.str());
   const auto below = target.path.is_root() ? path : path + "/";
+  const auto in_repo = "put file " + target.commit.repo.str() + "@";
   for (const auto& request : found.requests) {
-    // of several files it is not said where they are
-    const bool may_be_there =
-        request == path || request.starts_with(below) || request.starts_with(branch + " (");
+    // of several files it is not said where they are, and of an open commit not on which branch
+    const bool may_be_there = request == path || request.starts_with(below) ||
+                              request.starts_with(branch + " (") ||
+                              (target.commit.id && request.starts_with(in_repo));
     if (!may_be_there) continue;
     return Error{Code::kUnsupported,
                  fmt::format("{}:{}: transaction {} has '{}' already, and --split --append cannot "
@@ -174,12 +176,12 @@ std::uint64_t bytes_of(const std::string& source) {
   return bytes;
 }
 
-Result<void> send(const Arguments& arguments, const BranchRef& branch,
+Result<void> send(const Arguments& arguments, const CommitRef& target,
                   const std::vector<std::string>& sources, const client::Connection& connection,
                   const std::string& transaction) {
   PFS_TRY_ASSIGN(auto options, sender_options(arguments, connection, transaction));
   const bool replaces_split = options.split && !arguments.append;
-  client::Upload upload(connection, branch, {arguments.append, false});
+  client::Upload upload(connection, target, {arguments.append, false});
   Progress progress("put", arguments.progress);
   options.counted = progress.is_shown();
   if (options.counted) {
@@ -187,11 +189,11 @@ Result<void> send(const Arguments& arguments, const BranchRef& branch,
   }
   LocalSender sender(upload, options, progress);
   for (const auto& source : sources) {
-    PFS_TRY_ASSIGN(const auto target,
+    PFS_TRY_ASSIGN(const auto path,
                    destination(arguments.target, described(source), sources.size() > 1));
     // what an earlier split left behind the last file of this one would be taken for its records
-    if (replaces_split) PFS_TRY(upload.remove(target));
-    PFS_TRY(sender.send(source, target));
+    if (replaces_split) PFS_TRY(upload.remove(path));
+    PFS_TRY(sender.send(source, path));
   }
   PFS_TRY(sender.outcome());
   PFS_TRY(upload.finish());
@@ -204,11 +206,11 @@ Result<void> put(Session& session, const Arguments& arguments) {
                "put file: -c is not needed any more: what is put is one commit, or joins the one "
                "that is open\n");
   }
-  PFS_TRY_ASSIGN(const auto branch, arguments.target.branch());
+  PFS_TRY_ASSIGN(const auto target, arguments.target.to_change());
   PFS_TRY_ASSIGN(const auto sources, sources_of(arguments));
   PFS_TRY_ASSIGN(const auto transaction, session.transaction());
   return session.change([&](const client::Connection& connection) {
-    return send(arguments, branch, sources, connection, transaction);
+    return send(arguments, target, sources, connection, transaction);
   });
 }
 }  // namespace
@@ -233,19 +235,19 @@ void add_put_file_command(Grammar& grammar, Session& session) {
   auto* split = add_parsed(puts, "--split", arguments->split,
                            "Make a directory of files with the records of a line, csv or json "
                            "source");
-  puts.add_option("--target-file-datums", arguments->split_options.records,
-                  "Records in a file (1, where its bytes are not said either)")
+  add_number(puts, "--target-file-datums", arguments->split_options.records,
+             "Records in a file (1, where its bytes are not said either)")
       ->needs(split);
-  puts.add_option("--target-file-bytes", arguments->split_options.bytes,
-                  "A file ends with the record that reaches so many bytes")
+  add_number(puts, "--target-file-bytes", arguments->split_options.bytes,
+             "A file ends with the record that reaches so many bytes")
       ->needs(split);
-  puts.add_option("--header-records", arguments->split_options.header_records,
-                  "The first records, with which each file begins")
+  add_number(puts, "--header-records", arguments->split_options.header_records,
+             "The first records, with which each file begins")
       ->needs(split);
   puts.add_flag("--progress,!--no-progress", arguments->progress,
                 "Show on a terminal how far it is (the default)");
-  puts.add_option("-p,--parallelism", arguments->parallelism,
-                  "Accepted for old scripts: one stream fills the connection");
+  add_number(puts, "-p,--parallelism", arguments->parallelism,
+             "Accepted for old scripts: one stream fills the connection");
   puts.add_flag("--compress", arguments->compress,
                 "Accepted for old scripts: the store compresses");
   puts.add_flag("-c,--commit", arguments->in_commit, "Deprecated: does nothing");

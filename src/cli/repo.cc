@@ -30,9 +30,13 @@ Json json_of(const client::Repo& repo) {
 }
 
 Result<void> create(Session& session, const Arguments& arguments) {
-  return session.change([&](const client::Connection& connection) {
+  auto created = session.change([&](const client::Connection& connection) {
     return client::Repos(connection).create(arguments.name, arguments.description);
   });
+  if (created || created.error().code != Code::kExists) return created;
+  auto error = std::move(created).error();
+  error.message += "; 'pfs update repo' changes its description";
+  return error;
 }
 
 Result<void> update(Session& session, const Arguments& arguments) {

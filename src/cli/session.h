@@ -38,6 +38,11 @@ class Session {
   /// A refusal while there is one: what `command` does cannot be a part of it.
   Result<void> refuse_in_transaction(const std::string& command) const;
 
+  /// Says that the daemon, which alone can read them, found no sense in the arguments: the run's
+  /// status is then that of usage.
+  void blame_arguments() { arguments_blamed_ = true; }
+  bool arguments_blamed() const { return arguments_blamed_; }
+
   Terminal terminal() const;
   bool verbose() const { return verbose_; }
 
@@ -48,6 +53,7 @@ class Session {
   bool verbose_ = false;
   bool no_color_ = false;
   bool no_pager_ = false;
+  bool arguments_blamed_ = false;
   std::unique_ptr<client::Connection> connection_;
 };
 

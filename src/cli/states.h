@@ -15,9 +15,10 @@
 
 namespace pfs::cli {
 
-inline constexpr std::array<std::string_view, 6> kJobStates{"starting", "running", "merging",
-                                                            "success",  "failure", "killed"};
-/// The last two are Pachyderm's: scripts ask for them, and none of ours is in one.
+/// `egressing` is Pachyderm's: scripts ask for it, and none of our jobs is in it.
+inline constexpr std::array<std::string_view, 7> kJobStates{
+    "starting", "running", "merging", "egressing", "success", "failure", "killed"};
+/// The last two are Pachyderm's, too.
 inline constexpr std::array<std::string_view, 7> kPipelineStates{
     "starting", "running", "failure", "standby", "paused", "restarting", "crashing"};
 

@@ -26,13 +26,15 @@ struct Arguments {
   bool progress = true;
 };
 
-/// Paths that begin with a dot or a slash are local, whatever is in them.
-std::optional<FileRef> branch_side(const std::string& text) {
-  if (text.starts_with('/') || text.starts_with('.') || text.find('@') == text.npos)
-    return std::nullopt;
+/// What has an @ in its first part is in a repo, unless it begins with a dot; the rest is local.
+/// Errors: kInvalid, kNameTooLong (it is written as what is in a repo, and badly).
+Result<std::optional<FileRef>> branch_side(const std::string& text) {
+  const auto at = text.find('@');
+  if (at == text.npos || text.starts_with('.') || text.find('/') < at) return std::nullopt;
   auto parsed = FileRef::parse(text);
-  if (!parsed) return std::nullopt;
-  return *std::move(parsed);
+  if (parsed) return std::optional(*std::move(parsed));
+  return Error{parsed.error().code,
+               fmt::format("{} (a local name with an @ is written ./NAME)", parsed.error().message)};
 }
 
 void tell(const SyncCounts& counts, bool dry_run) {
@@ -43,19 +45,22 @@ void tell(const SyncCounts& counts, bool dry_run) {
 }
 
 Result<void> check_sides(const Arguments& arguments) {
-  const bool from_branch = branch_side(arguments.from).has_value();
-  if (from_branch != branch_side(arguments.to).has_value()) return {};
+  PFS_TRY_ASSIGN(const auto from, branch_side(arguments.from));
+  PFS_TRY_ASSIGN(const auto to, branch_side(arguments.to));
+  if (from.has_value() != to.has_value()) return {};
   return Error{Code::kInvalid,
                fmt::format("'{}' and '{}' are both {}; one side is a local directory, the other "
                            "repo@branch:/path (a local name with an @ is written ./NAME)",
                            printable(arguments.from), printable(arguments.to),
-                           from_branch ? "in repos" : "local")};
+                           from ? "in repos" : "local")};
 }
 
 Result<void> sync(Session& session, const Arguments& arguments) {
-  const auto from = branch_side(arguments.from);
-  const auto to = branch_side(arguments.to);
-  if (to) PFS_TRY(to->branch());
+  PFS_TRY_ASSIGN(const auto from, branch_side(arguments.from));
+  PFS_TRY_ASSIGN(const auto to, branch_side(arguments.to));
+  if (to) PFS_TRY(to->to_change());
+  if (to && !to->commit.branch)
+    return Error{Code::kInvalid, fmt::format("{}: sync goes to a branch; name that", to->commit.str())};
   if (to) PFS_TRY(session.refuse_in_transaction("sync"));
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   Progress progress("sync", arguments.progress);

@@ -33,10 +33,11 @@ TEST_CASE("a file without a repo, a branch or a good path is refused", "[cli][fi
   CHECK_FALSE(FileRef::parse("data@master:/a/../b"));
 }
 
-TEST_CASE("only a branch can be written to", "[cli][file_ref]") {
-  CHECK(ref("data@master:/a").branch());
-  CHECK_FALSE(ref("data@master^:/a").branch());
-  CHECK_FALSE(ref("data@0123456789abcdef0123456789abcdef:/a").branch());
+TEST_CASE("a branch can be written to, and what may be its open commit", "[cli][file_ref]") {
+  CHECK(ref("data@master:/a").to_change());
+  CHECK(ref("data@0123456789abcdef0123456789abcdef:/a").to_change());
+  CHECK_FALSE(ref("data@master^:/a").to_change());
+  CHECK_FALSE(ref("data@0123456789abcdef0123456789abcdef^:/a").to_change());
 }
 
 TEST_CASE("one source goes to the path, several go below it", "[cli][file_ref]") {

@@ -201,6 +201,16 @@ TEST_CASE("what makes no sense is an error of usage", "[cli][grammar]") {
   CHECK(Language().say({"create", "repo", "no good name"}) == "status 2");
 }
 
+TEST_CASE("a number is decimal, and from 0 on", "[cli][grammar]") {
+  CHECK(refusal<NumberArgument>("0").empty());
+  CHECK(refusal<NumberArgument>("18446744073709551615").empty());
+  CHECK(NumberArgument::parse("010")->value == 10);
+  for (const auto* text : {"-1", "", " 1", "+1", "1.5", "0x10", "1k", "18446744073709551616"}) {
+    CAPTURE(text);
+    CHECK_THAT(refusal<NumberArgument>(text), Catch::Contains("is no number from 0 on"));
+  }
+}
+
 TEST_CASE("help is no error", "[cli][grammar]") { CHECK(Language().say({"--help"}) == "status 0"); }
 
 }  // namespace

@@ -10,6 +10,14 @@
 namespace pfs::cli {
 namespace {
 
+/// The options of a command, and of those below it, that are numbers.
+void add_numbers(CLI::App& command, std::vector<CLI::Option*>& numbers) {
+  for (auto* option : command.get_options()) {
+    if (option->get_type_name().starts_with("UINT")) numbers.push_back(option);
+  }
+  for (auto* sub : command.get_subcommands([](CLI::App*) { return true; })) add_numbers(*sub, numbers);
+}
+
 /// The whole language.
 struct Whole {
   Grammar grammar{"pfs"};
@@ -21,6 +29,8 @@ struct Whole {
     return completions(grammar.app(), words, [](const std::string& kind, const std::string& typed) {
       if (kind == "repo") return std::vector<std::string>{"data"};
       if (kind == "job") return std::vector<std::string>{"4f6a"};
+      if (kind == "context") return std::vector<std::string>{"home"};
+      if (kind == "transaction") return std::vector<std::string>{"7e57"};
       if (kind != "branch") return std::vector<std::string>{};
       return std::vector<std::string>{typed.find('@') == typed.npos ? "data@" : "data@master"};
     });
@@ -34,7 +44,7 @@ TEST_CASE("the manual has every command, and no line that roff would take for it
   Whole whole;
   const auto page = manual_page(whole.grammar.app(), "1.2.3");
   CHECK(page.starts_with(".TH PFS 1 "));
-  for (const auto* part : {".SS \"pfs create repo repo\"", ".SS \"pfs run pipeline", ".SS \"pfs debug datum", ".SS \"pfs config get active\\-context\"",
+  for (const auto* part : {".SS \"pfs create repo repo\"", ".SS \"pfs run pipeline", ".SS \"pfs debug datum", ".SS \"pfs flush job", ".SS \"pfs wait job", ".SS \"pfs config get active\\-context\"",
                            "\\-\\-full\\-timestamps", ".SH EXIT STATUS"}) {
     CAPTURE(part);
     CHECK(page.find(part) != page.npos);
@@ -52,9 +62,52 @@ TEST_CASE("verbs, nouns, flags and names are completed", "[cli][completion]") {
   CHECK(whole.completed({"inspect", "branch", "da"}) == Words{"data@"});
   CHECK(whole.completed({"inspect", "branch", "data@m"}) == Words{"data@master"});
   CHECK(whole.completed({"watch", "job", ""}) == Words{"4f6a"});
+  CHECK(whole.completed({"wait", "job", ""}) == Words{"4f6a"});
+  CHECK(whole.completed({"flush", "job", "data@m"}) == Words{"data@master"});
   CHECK(whole.completed({"restart", "datum", "4"}) == Words{"4f6a"});
   CHECK(whole.completed({"logs", "--job", "4"}) == Words{"4f6a"});
   CHECK(whole.completed({"--timeout", "5s", "inspect", "branch", "data@x"}).empty());
+}
+
+TEST_CASE("what a flag names is completed: branches of the command's own repo without it in front",
+          "[cli][completion]") {
+  Whole whole;
+  for (const auto* flag : {"--head", "--trigger"}) {
+    CAPTURE(flag);
+    CHECK(whole.completed({"create", "branch", "data@x", flag, ""}) == Words{"master"});
+    CHECK(whole.completed({"create", "branch", "data@x", flag, "data@"}) == Words{"data@master"});
+    CHECK(whole.completed({"create", "branch", flag, ""}).empty());
+  }
+  CHECK(whole.completed({"start", "commit", "data@x", "-p", "m"}) == Words{"master"});
+  CHECK(whole.completed({"list", "commit", "data@x", "--from", "m"}) == Words{"master"});
+  CHECK(whole.completed({"create", "branch", "out@x", "-p", "da"}) == Words{"data@"});
+  CHECK(whole.completed({"create", "branch", "out@x", "--provenance", "data@"}) == Words{"data@master"});
+  CHECK(whole.completed({"flush", "commit", "data@x", "-r", ""}) == Words{"data"});
+  // which are local files
+  CHECK(whole.completed({"put", "file", "data@x", "-f", ""}).empty());
+  CHECK(whole.completed({"sync", ""}).empty());
+}
+
+TEST_CASE("shells, contexts and transactions are completed", "[cli][completion]") {
+  Whole whole;
+  CHECK(whole.completed({"completion", ""}) == Words{"bash", "zsh", "fish"});
+  CHECK(whole.completed({"completion", "z"}) == Words{"zsh"});
+  CHECK(whole.completed({"config", "set", "active-context", ""}) == Words{"home"});
+  CHECK(whole.completed({"config", "delete", "context", "h"}) == Words{"home"});
+  CHECK(whole.completed({"config", "set", "context", ""}).empty());
+  CHECK(whole.completed({"resume", "transaction", ""}) == Words{"7e57"});
+}
+
+TEST_CASE("no option that is a number takes one below 0", "[cli]") {
+  Whole whole;
+  std::vector<CLI::Option*> numbers;
+  add_numbers(whole.grammar.app(), numbers);
+  CHECK(numbers.size() >= 12);
+  for (auto* option : numbers) {
+    CAPTURE(option->get_name());
+    option->add_result("-1");
+    CHECK_THROWS_WITH(option->run_callback(), Catch::Contains(option->get_name()) && Catch::Contains("'-1'"));
+  }
 }
 
 TEST_CASE("each shell that is known has a script", "[cli][completion]") {

@@ -1,7 +1,9 @@
 // Branches and commits through the real `pfs`.
 #include <catch2/catch.hpp>
 
+#include "api/client/files.h"
 #include "cli/pfs_session.h"
+#include "support/must.h"
 
 namespace pfs::test {
 namespace {
@@ -124,6 +126,98 @@ TEST_CASE("a deleted branch is gone and its commits are not", "[cli][session]") 
   session.ok({"delete", "branch", "data@master"});
   CHECK(session.pfs({"inspect", "branch", "data@master"}).status == 1);
   CHECK(session.ok({"get", "file", "data@" + head + ":/a"}) == "1");
+}
+
+TEST_CASE("an open commit takes files by its id, and no more once it is finished", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/old"}, "o");
+  const auto id = session.ok({"start", "commit", "data@master"}).substr(0, 32);
+  const auto connection = must(client::Connection::to_socket(session.socket()));
+  const client::Files files(*connection);
+  const auto named = [](const std::string& path) { return must(RepoPath::parse(path)); };
+  const auto put = [&](const CommitRef& ref) -> Result<std::string> {
+    client::Upload upload(*connection, ref, {});
+    PFS_TRY(upload.begin_file(named("/f"), {}));
+    PFS_TRY(upload.data("x"));
+    PFS_TRY_ASSIGN(const auto done, upload.finish());
+    return done.commit;
+  };
+  const auto copy = [&](const CommitRef& ref) {
+    return files.copy({must(CommitRef::parse("data@master")), named("/old")}, ref, named("/g"), false);
+  };
+  const auto remove = [&](const CommitRef& ref) { return files.remove(ref, {named("/old")}); };
+
+  const auto open = must(CommitRef::parse("data@" + id));
+  CHECK(must(put(open)) == id);
+  CHECK(must(copy(open)) == id);
+  CHECK(must(remove(open)) == id);
+  session.ok({"finish", "commit", "data@" + id});
+  CHECK(session.ok({"get", "file", "data@" + id + ":/f"}) == "x");
+  CHECK(session.ok({"get", "file", "data@" + id + ":/g"}) == "o");
+  CHECK(session.pfs({"get", "file", "data@" + id + ":/old"}).status == 1);
+
+  session.ok({"put", "file", "data@master:/old"}, "o");
+  const auto head = head_of(session, "data@master");
+  const auto refused = [&](const CommitRef& ref, Code code) {
+    for (const auto& done : {put(ref), copy(ref), remove(ref)}) {
+      REQUIRE_FALSE(done);
+      CHECK(done.error().code == code);
+    }
+  };
+  refused(open, Code::kReadOnly);
+  refused(must(CommitRef::parse("data@master^")), Code::kReadOnly);
+  refused(must(CommitRef::parse("data@" + std::string(32, '7'))), Code::kNotFound);
+  CHECK(head_of(session, "data@master") == head);
+}
+
+TEST_CASE("of an open commit it is said that it is open, where a finished one is meant", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/f"}, "1");
+  const auto id = session.ok({"start", "commit", "data@master"}).substr(0, 32);
+  const auto open = "data@" + id;
+  const std::vector<std::vector<std::string>> meant = {
+      {"flush", "commit", open},
+      {"list", "commit", open},
+      {"list", "commit", "data@master", "--from", id},
+      {"subscribe", "commit", "data@master", "--from", id},
+      {"diff", "file", open + ":/"},
+      {"squash", "commit", open},
+      {"squash", "commit", id},
+      {"start", "commit", "data@dev", "-p", id},
+      {"create", "branch", "data@dev", "--head", id},
+      {"inspect", "commit", open + "^"}};
+  for (const auto& command : meant) {
+    CAPTURE(command);
+    const auto said = session.pfs(command);
+    CHECK(said.status == 1);
+    CHECK(said.err.find("is open; finish it first: pfs finish commit data@master") != said.err.npos);
+  }
+
+  const auto unknown = session.pfs({"finish", "commit", "data@" + std::string(32, '7')});
+  CHECK(unknown.status == 1);
+  CHECK(unknown.err.find("no such commit") != unknown.err.npos);
+}
+
+TEST_CASE("of a repo that is not there no command speaks as of a branch", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto told = [&](const std::vector<std::string>& command, const std::string& words) {
+    CAPTURE(command);
+    const auto said = session.pfs(command);
+    CHECK(said.status == 1);
+    CHECK(said.err.find(words) != said.err.npos);
+  };
+  for (const auto* ref : {"nope@master", "nope@77777777777777777777777777777777"}) {
+    told({"list", "file", std::string(ref) + ":/"}, "repo nope: no such repo");
+    told({"get", "file", std::string(ref) + ":/f"}, "repo nope: no such repo");
+    told({"inspect", "commit", ref}, "repo nope: no such repo");
+  }
+  told({"delete", "file", "nope@master:/f"}, "repo nope: no such repo");
+  told({"inspect", "branch", "nope@master"}, "repo nope: no such repo");
+  told({"delete", "branch", "nope@master"}, "repo nope: no such repo");
+  told({"inspect", "branch", "data@none"}, "branch data@none: no such branch");
 }
 
 }  // namespace

@@ -168,5 +168,25 @@ TEST_CASE("the versions are objects with --raw, and the daemon is not asked with
   CHECK(session.pfs({"version"}).status == 1);
 }
 
+TEST_CASE("called by its other name, version has pachctl's own rows", "[cli][session]") {
+  PfsSession session;
+  REQUIRE(::symlink(PFS_BINARY, session.path("pachctl").c_str()) == 0);
+  const auto command = "PFS_ADDRESS=unix:" + session.socket() + " " + session.path("pachctl") +
+                       " version > " + session.path("versions");
+  REQUIRE(std::system(command.c_str()) == 0);
+  const auto versions = text_of_file(session.path("versions"));
+  CHECK_THAT(versions, Catch::Contains("\npachctl ") && Catch::Contains("\npachd     9.9.9\n"));
+  CHECK(versions.find("pfs") == versions.npos);
+}
+
+TEST_CASE("the shell is told the names of contexts and transactions", "[cli][session][config]") {
+  PfsSession session;
+  session.ok({"config", "set", "context", "home"}, "{}");
+  CHECK(session.ok({"__complete", "config", "get", "context", "h"}) == "home\n");
+  session.ok({"start", "transaction"});
+  const auto id = session.ok({"__complete", "resume", "transaction", ""});
+  session.ok({"inspect", "transaction", id.substr(0, id.find('\n'))});
+}
+
 }  // namespace
 }  // namespace pfs::test

@@ -180,7 +180,9 @@ TEST_CASE("a directory goes in and comes out whole", "[cli][session]") {
         "/d/link symlink 5B\n"
         "/d/script file 10B\n"
         "/d/sub dir 4B\n");
-  CHECK(session.pfs({"get", "file", "data@master:/d"}).status == 1);
+  const auto refused = session.pfs({"get", "file", "data@master:/d"});
+  CHECK(refused.status == 1);
+  CHECK(refused.err == "pfs: data@master:/d: is a directory; get it recursively: -r -o DIR\n");
   session.ok({"get", "file", "-r", "data@master:/d", "-o", out});
   CHECK(text_of_file(out + "/sub/f") == "text");
   CHECK(text_of_file(out + "/link") == "text");
@@ -327,6 +329,26 @@ TEST_CASE("what was put belongs to the caller", "[cli][session]") {
     REQUIRE(stat);
     CHECK(stat->attributes.uid == ::getuid());
     CHECK(stat->attributes.gid == ::getgid());
+  }
+}
+
+TEST_CASE("files are put, copied and deleted by the id of the commit that is open", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/old"}, "o");
+  const auto commit = "data@" + session.ok({"start", "commit", "data@master"}).substr(0, 32);
+  session.ok({"put", "file", commit + ":/f"}, "x");
+  session.ok({"copy", "file", commit + ":/f", commit + ":/g"});
+  session.ok({"delete", "file", commit + ":/old"});
+  session.ok({"finish", "commit", commit});
+  CHECK(session.ok({"get", "file", commit + ":/f"}) == "x");
+  CHECK(session.ok({"get", "file", commit + ":/g"}) == "x");
+  CHECK(session.pfs({"get", "file", commit + ":/old"}).status == 1);
+  for (const auto& refused : {session.pfs({"put", "file", commit + ":/h"}, "x"),
+                              session.pfs({"copy", "file", commit + ":/f", commit + ":/h"}),
+                              session.pfs({"delete", "file", commit + ":/f"})}) {
+    CHECK(refused.status == 1);
+    CHECK(refused.err.find("a commit never changes; name a branch") != refused.err.npos);
   }
 }
 

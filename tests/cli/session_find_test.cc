@@ -32,7 +32,8 @@ TEST_CASE("a pattern finds files, of a commit and of what is not committed", "[c
   CHECK(session.ok({"glob", "file", "data@master^:/d/[b-z]*"}).find("/d/") == std::string::npos);
   CHECK(session.ok({"glob", "file", "data@master:/*"}).find("/e   dir  3B") != std::string::npos);
   CHECK(session.ok({"glob", "file", "data@master:/nothing*"}) == "NAME TYPE SIZE\n");
-  CHECK(session.pfs({"glob", "file", "data@master:/[a"}).status == 1);
+  CHECK(session.pfs({"glob", "file", "data@master:/[a"}).status == 2);
+  CHECK(session.pfs({"glob", "file", "none@master:/a"}).status == 1);
   CHECK(session.pfs({"glob", "file", "data@master"}).status == 2);
 }
 

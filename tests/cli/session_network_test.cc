@@ -203,6 +203,8 @@ TEST_CASE("an address where no daemon answers is an error that says what is ther
   const Stranger other("SSH-2.0-OpenSSH\r\n");
   CHECK_THAT(said_at(other.address()), Catch::Contains("is no pfsd"));
   CHECK_THAT(said_at("grpcs://" + web.address()), Catch::Contains("TLS"));
+  make_file(session.path("file"), "");
+  CHECK_THAT(said_at("unix:" + session.path("file")), Catch::Contains("is no socket; check the address"));
 }
 
 TEST_CASE("a call's log lines and its error have the same request id", "[cli][session][network]") {

@@ -88,6 +88,58 @@ TEST_CASE("a branch's provenance is shown, kept by a plain create, and in the wa
   CHECK(session.pfs({"create", "branch", "out@x", "-p", "no"}).status == 2);
 }
 
+TEST_CASE("several branches of a provenance may have commas between them", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  for (const auto* branch : {"data@a", "data@b", "data@c"}) session.ok({"create", "branch", branch});
+  session.ok({"create", "repo", "out"});
+  session.ok({"create", "branch", "out@m", "-p", "data@a,data@b", "-p", "data@c"});
+  CHECK_THAT(session.ok({"inspect", "branch", "out@m"}),
+             Catch::Contains("Provenance: data@a data@b data@c\n"));
+  CHECK(session.pfs({"create", "branch", "out@m", "-p", "data@a,no"}).status == 2);
+}
+
+TEST_CASE("a commit that is badly written is an error of usage in every command", "[cli][session]") {
+  PfsSession session;
+  session.stop();  // nobody is asked
+  const auto refused = [&session](const std::vector<std::string>& arguments) {
+    CAPTURE(arguments);
+    const auto said = session.pfs(arguments);
+    CHECK(said.status == 2);
+    CHECK(said.out.empty());
+    CHECK_FALSE(said.err.empty());
+  };
+  for (const auto* commit : {"data@master^x", "data@", "@x"}) {
+    for (const auto* verb : {"inspect", "finish", "delete", "squash", "flush", "wait"})
+      refused({verb, "commit", commit});
+    refused({"flush", "commit", "data@master", commit});
+    refused({"start", "commit", "data@master", "-p", commit});
+    refused({"list", "commit", "data@master", "--from", commit});
+    refused({"subscribe", "commit", "data@master", "--from", commit});
+    refused({"create", "branch", "data@master", "--head", commit});
+  }
+  for (const auto* head : {"staging^x", "^~", "@", ".0"})
+    refused({"create", "branch", "data@master", "--head", head});
+  refused({"delete", "commit", "data"});
+  refused({"flush", "commit", "data@master", "-r", "a,no/name"});
+  for (const auto* length : {"--commit-after=-1s", "--commit-max=soon"})
+    refused({"update", "branch", "data@master", length});
+}
+
+TEST_CASE("who subscribes to a branch that is not there is told so, and waits", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "branch", "data@master"});
+  const auto told = [&session](const std::string& branch) {
+    return session.pfs({"subscribe", "commit", branch, "--raw", "--timeout", "500ms"}).err;
+  };
+  CHECK_THAT(told("data@typo"),
+             Catch::StartsWith("branch data@typo: is not there yet, and is waited for\n") &&
+                 Catch::Contains("has not answered in time"));
+  CHECK(told("data@master").find("not there yet") == std::string::npos);
+  CHECK(told("none@master").find("not there yet") == std::string::npos);
+}
+
 TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch",
           "[cli][session]") {
   PfsSession session;
@@ -105,8 +157,12 @@ TEST_CASE("a branch's trigger is shown in the list, and conditions need a branch
     CAPTURE(flag);
     CHECK(session.pfs({"create", "branch", "data@x", flag}).status == 2);
   }
-  CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "copy", "--trigger-size", "big"})
-            .status == 1);
+  for (const auto* flag : {"--trigger-size=big", "--trigger-cron=bogus", "--trigger-cron=61 * * * *"}) {
+    CAPTURE(flag);
+    const auto said = session.pfs({"create", "branch", "data@x", "--trigger", "copy", flag});
+    CHECK(said.status == 2);
+    CHECK_THAT(said.err, Catch::Contains("branch data@x: trigger-"));
+  }
   CHECK(session.pfs({"create", "branch", "data@x", "--trigger", "x"}).status == 1);
   CHECK(session.pfs({"create", "branch", "data@staging", "--trigger", "copy"}).status == 1);
   CHECK(session.pfs({"create", "branch", "data@copy", "-p", "data@master"}).status == 1);

@@ -217,5 +217,23 @@ TEST_CASE("a sync that cannot be is refused, and changes nothing", "[cli][sessio
   CHECK(commits_of(session, "data@master") == 1);
 }
 
+TEST_CASE("a malformed side of a sync is named, and a local name with an @ may have a slash before it",
+          "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@m:/f"}, "text");
+  for (const auto* malformed : {"data@m^x:/", "data@", "@x"}) {
+    CAPTURE(malformed);
+    const auto said = session.pfs({"sync", session.path("top"), malformed});
+    CHECK(said.status == 2);
+    CHECK(said.err.find("local;") == said.err.npos);
+    CHECK(said.err.find("is written ./NAME") != said.err.npos);
+    CHECK(session.pfs({"sync", "data@m:/", malformed}).status == 2);
+  }
+  CHECK_THAT(session.pfs({"sync", "top", "data@m^x:/"}).err, Catch::Contains("'^x': an ancestor is written"));
+  session.ok({"sync", "data@m:/", session.path("a@b^c")});
+  CHECK(text_of_file(session.path("a@b^c/f")) == "text");
+}
+
 }  // namespace
 }  // namespace pfs::test

@@ -133,5 +133,17 @@ TEST_CASE("lists are YAML with -o yaml, one document or one for each object",
   CHECK(session.ok({"inspect", "repo", "data", "-o", "yaml"}).starts_with("name: data\n"));
 }
 
+TEST_CASE("what get file shows on a terminal is the file's bytes alone", "[cli][session][terminal]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@m:/n"}, "no newline");
+  CHECK(on_terminal(session, {"get", "file", "data@m:/n"}) == "no newline");
+  CHECK(on_terminal(session, {"get", "file", "data@m:/n", "-o", "-"}) == "no newline");
+  // a line is wiped only where one was drawn, which a small file is too quick for
+  const auto screen = on_terminal(session, {"get", "file", "data@m:/n", "-o", session.path("n")});
+  CHECK((screen.empty() || screen.find("get  ") != screen.npos));
+  CHECK(text_of_file(session.path("n")) == "no newline");
+}
+
 }  // namespace
 }  // namespace pfs::test

@@ -40,7 +40,7 @@ TEST_CASE("errors name the object on stderr, and the status says what kind of fa
   const auto again = session.pfs({"create", "repo", "data"});
   CHECK(again.status == 1);
   CHECK(again.out.empty());
-  CHECK(again.err.find("data") != again.err.npos);
+  CHECK(again.err == "pfs: repo data: exists; 'pfs update repo' changes its description\n");
   CHECK(session.pfs({"inspect", "repo", "nothing"}).status == 1);
   CHECK(session.pfs({"create", "repo", "no/name"}).status == 2);
   CHECK(session.pfs({"create", "repo"}).status == 2);
@@ -154,6 +154,36 @@ TEST_CASE("a daemon without a scheduler says so", "[cli][session]") {
     CHECK(said.status == 1);
     CHECK(said.err == "pfs: this daemon runs no pipelines\n");
   }
+}
+
+TEST_CASE("a number below 0 is an error of usage that names the option", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@m:/f"}, "1\n2\n");
+  const auto refused = [&](std::vector<std::string> arguments, const std::string& option) {
+    CAPTURE(arguments);
+    const auto said = session.pfs(std::move(arguments), "1\n2\n");
+    CHECK(said.status == 2);
+    CHECK(said.out.empty());
+    CHECK_THAT(said.err, Catch::Contains(option + ": '-1' is no number from 0 on"));
+  };
+  for (const auto* option : {"--header-records", "--target-file-datums", "--target-file-bytes"})
+    refused({"put", "file", "data@m:/d", "--split", "line", option, "-1"}, option);
+  refused({"list", "commit", "data@m", "-n", "-1"}, "--number");
+  refused({"list", "job", "-n", "-1"}, "--number");
+  refused({"get", "file", "data@m:/f", "--offset", "-1"}, "--offset");
+  refused({"create", "branch", "data@x", "-t", "m", "--trigger-commits", "-1"}, "--trigger-commits");
+  refused({"logs", "-p", "edges", "--tail", "-1"}, "--tail");
+  CHECK(session.pfs({"inspect", "file", "data@m:/d"}).status == 1);
+  CHECK(session.ok({"get", "file", "data@m:/f", "--offset", "2"}) == "2\n");
+}
+
+TEST_CASE("help lists the commands, and tells of one as it is called", "[cli][session]") {
+  PfsSession session;
+  CHECK(session.ok({"help"}) == session.ok({"--help"}));
+  CHECK(session.ok({"help", "help"}) == session.ok({"help", "--help"}));
+  CHECK(session.ok({"help", "create", "branch"}) == session.ok({"create", "branch", "--help"}));
+  CHECK_THAT(session.ok({"help", "create", "branch"}), Catch::Contains("Usage: pfs create branch ["));
 }
 
 }  // namespace

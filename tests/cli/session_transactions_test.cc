@@ -1,8 +1,10 @@
 // Changes that are carried out together, or not at all.
 #include <catch2/catch.hpp>
 
+#include "api/client/files.h"
 #include "cli/pfs_session.h"
 #include "cli/recorded_pipelines.h"
+#include "support/must.h"
 
 namespace pfs::test {
 namespace {
@@ -184,6 +186,61 @@ TEST_CASE("files are not put in a transaction where a commit is open since befor
   CHECK(session.ok({"get", "file", "data@master:/f"}) == "x");
   started(session);
   CHECK(session.pfs({"sync", "/etc", "data@master:/etc"}).status == 1);
+}
+
+TEST_CASE("a commit that a transaction starts takes files by its id until it is finished there", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  const auto id = started(session);
+  const auto open = line(session.ok({"start", "commit", "data@master"}));
+  const auto connection = must(client::Connection::to_socket(session.socket()));
+  connection->set_transaction(id);
+  const auto put = [&](const std::string& name) -> Result<std::string> {
+    client::Upload upload(*connection, must(CommitRef::parse("data@" + open)), {});
+    PFS_TRY(upload.begin_file(must(RepoPath::parse(name)), {}));
+    PFS_TRY(upload.data("x"));
+    PFS_TRY_ASSIGN(const auto done, upload.finish());
+    return done.commit;
+  };
+  CHECK(must(put("/f")) == open);
+  session.ok({"finish", "commit", "data@" + open});
+  const auto refused = put("/g");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kReadOnly);
+  session.ok({"finish", "transaction"});
+  CHECK(session.ok({"get", "file", "data@" + open + ":/f"}) == "x");
+  CHECK(session.pfs({"get", "file", "data@" + open + ":/g"}).status == 1);
+}
+
+TEST_CASE("a transaction that makes a branch from another deletes neither that one nor its repo", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"create", "repo", "out"});
+  session.ok({"create", "branch", "data@master"});
+  started(session);
+  session.ok({"create", "branch", "out@master", "-p", "data@master"});
+  for (const auto& command : {std::vector<std::string>{"delete", "branch", "data@master"},
+                              std::vector<std::string>{"delete", "repo", "data"}}) {
+    CAPTURE(command);
+    const auto said = session.pfs(command);
+    CHECK(said.status == 1);
+    CHECK(said.err.find("branch out@master is made from it") != said.err.npos);
+  }
+  session.ok({"finish", "transaction"});
+  session.ok({"inspect", "branch", "data@master"});
+}
+
+TEST_CASE("a branch and a commit that it is at are deleted in one transaction", "[cli][session]") {
+  PfsSession session;
+  session.ok({"create", "repo", "data"});
+  session.ok({"put", "file", "data@master:/f"}, "1");
+  session.ok({"create", "branch", "data@copy", "--head", "master"});
+  started(session);
+  session.ok({"delete", "branch", "data@copy"});
+  session.ok({"delete", "commit", "data@master"});
+  session.ok({"finish", "transaction"});
+  CHECK(session.pfs({"inspect", "branch", "data@copy"}).status == 1);
+  CHECK(session.ok({"list", "commit", "data", "--raw"}).empty());
 }
 
 TEST_CASE("what is no part of transactions is refused while one is active", "[cli][session]") {

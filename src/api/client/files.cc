@@ -35,14 +35,6 @@ v1::FileRef wire_ref(const CommitRef& ref, const RepoPath& path) {
   return out;
 }
 
-v1::FileRef wire_ref(const BranchRef& ref, const RepoPath& path) {
-  v1::FileRef out;
-  out.set_repo(ref.repo.str());
-  out.set_ref(ref.branch.str());
-  out.set_path(path.str());
-  return out;
-}
-
 Result<void> get_into(const Connection& connection, const v1::GetFilesRequest& request,
                       FileSink& sink) {
   grpc::ClientContext context;
@@ -167,7 +159,7 @@ Result<void> Files::get_each(const CommitRef& ref, const std::vector<RepoPath>& 
   return get_into(connection_, request, sink);
 }
 
-Result<std::string> Files::copy(const Place& source, const BranchRef& target,
+Result<std::string> Files::copy(const Place& source, const CommitRef& target,
                                 const RepoPath& target_path, bool overwrite) const {
   v1::CopyFileRequest request;
   *request.mutable_source() = wire_ref(source.ref, source.path);
@@ -181,7 +173,7 @@ Result<std::string> Files::copy(const Place& source, const BranchRef& target,
   return response.commit();
 }
 
-Result<std::string> Files::remove(const BranchRef& ref, const std::vector<RepoPath>& paths) const {
+Result<std::string> Files::remove(const CommitRef& ref, const std::vector<RepoPath>& paths) const {
   v1::DeleteFileRequest request;
   *request.mutable_file() = wire_ref(ref, paths.front());
   for (std::size_t i = 1; i < paths.size(); ++i) request.add_more(paths[i].str());

@@ -58,6 +58,9 @@ class FileSink {
 /// Whether all of a file has come. Errors: kConflict (`missing` bytes have not: it was made shorter while it was read).
 Result<void> check_whole(const std::string& name, std::uint64_t missing);
 
+/// What a branch has now, as everything is named that can be looked at.
+inline CommitRef live_of(const BranchRef& branch) { return {branch.repo, branch.branch, {}, {}}; }
+
 class Files {
  public:
   explicit Files(const Connection& connection) : connection_(connection) {}
@@ -87,11 +90,19 @@ class Files {
   /// Whole files, one after another; at least one.
   Result<void> get_each(const CommitRef& ref, const std::vector<RepoPath>& paths,
                         FileSink& sink) const;
-  /// By reference. `overwrite`: a directory, too. Returns the commit's id.
-  Result<std::string> copy(const Place& source, const BranchRef& target,
+  /// By reference. `target`: a branch, or its open commit by its id. `overwrite`: a directory, too.
+  /// Returns the commit's id. Errors: kReadOnly (a finished commit).
+  Result<std::string> copy(const Place& source, const CommitRef& target,
                            const RepoPath& target_path, bool overwrite) const;
-  /// All of them (at least one) or none. Returns the commit's id.
-  Result<std::string> remove(const BranchRef& ref, const std::vector<RepoPath>& paths) const;
+  Result<std::string> copy(const Place& source, const BranchRef& target,
+                           const RepoPath& target_path, bool overwrite) const {
+    return copy(source, live_of(target), target_path, overwrite);
+  }
+  /// All of them (at least one) or none. Returns the commit's id. Errors: as copy().
+  Result<std::string> remove(const CommitRef& ref, const std::vector<RepoPath>& paths) const;
+  Result<std::string> remove(const BranchRef& ref, const std::vector<RepoPath>& paths) const {
+    return remove(live_of(ref), paths);
+  }
 
  private:
   const Connection& connection_;
@@ -111,7 +122,10 @@ class Upload {
     bool append = false;           ///< to files that are there; else they are replaced
     bool set_directories = false;  ///< those that are there get the mode and time of ours
   };
-  Upload(const Connection& connection, const BranchRef& ref, const Options& options);
+  /// `ref`: a branch, or its open commit by its id.
+  Upload(const Connection& connection, const CommitRef& ref, const Options& options);
+  Upload(const Connection& connection, const BranchRef& ref, const Options& options)
+      : Upload(connection, live_of(ref), options) {}
   ~Upload();
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;

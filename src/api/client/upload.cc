@@ -30,11 +30,11 @@ struct Upload::Call {
   bool ended = false;
 };
 
-Upload::Upload(const Connection& connection, const BranchRef& ref, const Options& options)
+Upload::Upload(const Connection& connection, const CommitRef& ref, const Options& options)
     : call_(std::make_unique<Call>(connection)) {
   auto* target = call_->message.mutable_target();
   target->set_repo(ref.repo.str());
-  target->set_branch(ref.branch.str());
+  target->set_branch(ref.name());
   target->set_append(options.append);
   target->set_set_directories(options.set_directories);
 }

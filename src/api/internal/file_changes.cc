@@ -1,6 +1,17 @@
 #include "api/internal/file_changes.h"
 
+#include "api/internal/refs.h"
+
 namespace pfs::api {
+
+Result<BranchRef> FileChanges::target(const CommitRef& ref) const {
+  const bool may_be_open = ref.id && ref.ancestry.direction == Ancestry::Direction::kNone;
+  if (transaction_ && may_be_open) {
+    PFS_TRY_ASSIGN(const auto branch, transaction_->with_open(ref));
+    if (branch) return *branch;
+  }
+  return live_branch(store_->catalog(), ref);
+}
 
 Result<StagedChange> FileChanges::begin(const BranchRef& ref,
                                         const StagedChange::Options& options) const {

@@ -19,6 +19,9 @@ namespace pfs::api {
 class FileChanges {
  public:
   struct Transaction {
+    /// The branch whose open commit has that id, also one that it starts; null: none. Errors:
+    /// kReadOnly (it finishes the commit).
+    std::function<Result<std::optional<BranchRef>>(const CommitRef& ref)> with_open;
     /// What the branch will have when it comes to this change. Errors: as of a change then.
     std::function<Result<store::TreePtr>(const BranchRef& ref, bool make_branch)> view;
     /// Shape: the commit's promised id.
@@ -35,6 +38,9 @@ class FileChanges {
 
   const Caller& caller() const { return caller_; }
 
+  /// The branch that is to change where `ref` is said, its name or the id of its open commit. Errors:
+  /// as live_branch(); kNotFound (no such transaction).
+  Result<BranchRef> target(const CommitRef& ref) const;
   /// Errors: as StagedChange::begin(); kNotFound (no such transaction).
   Result<StagedChange> begin(const BranchRef& ref, const StagedChange::Options& options) const;
   /// Puts it in place, or behind what the transaction has already. `line`: what was asked for, as

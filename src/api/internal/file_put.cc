@@ -53,7 +53,8 @@ Result<void> FilePut::take(const v1::PutFilesRequest& message) {
 
 Result<void> FilePut::begin(const v1::PutFilesRequest::Target& target) {
   if (change_) return Error{Code::kInvalid, "put file: a second message names a branch"};
-  PFS_TRY_ASSIGN(const auto ref, branch_ref(target.repo(), target.branch()));
+  PFS_TRY_ASSIGN(const auto said, commit_ref(target.repo(), target.branch()));
+  PFS_TRY_ASSIGN(const auto ref, changes_.target(said));
   StagedChange::Options options;
   options.append = target.append();
   options.set_directories = target.set_directories();

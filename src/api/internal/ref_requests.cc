@@ -1,5 +1,7 @@
 #include "api/internal/ref_requests.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "api/internal/refs.h"
@@ -142,14 +144,23 @@ Result<bool> is_open(store::Catalog& catalog, const BranchRef& branch, bool by_h
   return open.by_hand || (open.changed && !by_hand_only);
 }
 
+/// The repo of a commit that is named by its id alone, which may be open.
+Result<RepoName> repo_of(store::Catalog& catalog, const CommitId& id) {
+  const auto commit = catalog.commit(id);
+  if (commit) return commit->repo;
+  PFS_TRY_ASSIGN(const auto branches, catalog.branches(std::nullopt));
+  const auto open = std::find_if(branches.begin(), branches.end(),
+                                 [&id](const store::Branch& branch) { return branch.open == id; });
+  if (open == branches.end()) return commit.error();
+  return open->ref.repo;
+}
+
 Result<PlannedRequest> plan(store::Catalog& catalog, const v1::DeleteCommitRequest& request,
                             std::span<const v1::RefRequest> before) {
   CommitRef ref;
   if (request.repo().empty()) {
-    PFS_TRY_ASSIGN(const auto id, CommitId::from_hex(request.ref()));
-    PFS_TRY_ASSIGN(const auto commit, catalog.commit(id));
-    ref.repo = commit.repo;
-    ref.id = id;
+    PFS_TRY_ASSIGN(ref.id, CommitId::from_hex(request.ref()));
+    PFS_TRY_ASSIGN(ref.repo, repo_of(catalog, *ref.id));
   } else {
     PFS_TRY_ASSIGN(ref, commit_ref(request.repo(), request.ref()));
   }

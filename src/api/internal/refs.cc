@@ -16,13 +16,6 @@ Result<CommitRef> commit_ref(const std::string& repo, const std::string& ref) {
   return CommitRef::parse_in(name, ref);
 }
 
-Result<BranchRef> FileRef::branch() const {
-  if (!commit.branch || commit.ancestry.direction != Ancestry::Direction::kNone) {
-    return Error{Code::kReadOnly, fmt::format("{}: a commit never changes; name a branch", str())};
-  }
-  return BranchRef{commit.repo, *commit.branch};
-}
-
 Result<FileRef> file_ref(const v1::FileRef& ref) {
   FileRef file;
   PFS_TRY_ASSIGN(file.commit, commit_ref(ref.repo(), ref.ref()));
@@ -45,6 +38,19 @@ Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const
     if (branch.open == open) return std::optional(branch.ref);
   }
   return std::optional<BranchRef>();
+}
+
+Error never_changes(const CommitRef& ref) {
+  return {Code::kReadOnly, fmt::format("{}: a commit never changes; name a branch", ref.str())};
+}
+
+Result<BranchRef> live_branch(store::Catalog& catalog, const CommitRef& ref) {
+  if (ref.ancestry.direction != Ancestry::Direction::kNone) return never_changes(ref);
+  if (ref.branch) return BranchRef{ref.repo, *ref.branch};
+  PFS_TRY_ASSIGN(const auto open, branch_with_open(catalog, ref.repo, *ref.id));
+  if (open) return *open;
+  PFS_TRY(catalog.resolve(ref));
+  return never_changes(ref);
 }
 
 Result<void> check_in_history(const store::Catalog& catalog, const BranchRef& branch,

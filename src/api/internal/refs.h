@@ -20,8 +20,6 @@ struct FileRef {
   RepoPath path;
 
   std::string str() const { return commit.str() + ":" + path.str(); }
-  /// The branch whose live content it names. Errors: kReadOnly (it names a commit).
-  Result<BranchRef> branch() const;
 };
 Result<FileRef> file_ref(const v1::FileRef& ref);
 
@@ -32,6 +30,14 @@ std::string branch_record(const BranchRef& ref);
 /// The branch of `repo` whose next commit has that id.
 Result<std::optional<BranchRef>> branch_with_open(store::Catalog& catalog, const RepoName& repo,
                                                   const CommitId& open);
+
+/// A refusal to change what a finished commit holds.
+Error never_changes(const CommitRef& ref);
+
+/// The branch whose live content `ref` names, by its name or by the id of its open commit. Errors:
+/// kReadOnly (it names a finished commit), kNotFound (no such commit). It is not looked whether a
+/// branch that is named is there.
+Result<BranchRef> live_branch(store::Catalog& catalog, const CommitRef& ref);
 
 /// Success where `commit` is the branch's HEAD or before it. Errors: kInvalid, kNotFound (the branch).
 Result<void> check_in_history(const store::Catalog& catalog, const BranchRef& branch,

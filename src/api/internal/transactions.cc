@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/internal/ref_requests.h"
+#include "api/internal/refs.h"
 #include "api/wire/time.h"
 #include "base/fault.h"
 
@@ -29,6 +30,14 @@ Error no_such(const std::string& id) {
           fmt::format("transaction {}: no such transaction; it was finished or deleted, or never "
                       "started. Leave it with: pfs stop transaction",
                       printable(id))};
+}
+
+/// Whether the request finishes the commit of that id, which is open on the branch.
+bool finishes(const v1::RefRequest& request, const BranchRef& branch, const std::string& open) {
+  if (!request.has_finish_commit()) return false;
+  const auto& finish = request.finish_commit();
+  return finish.repo() == branch.repo.str() &&
+         (finish.ref() == branch.branch.str() || finish.ref() == open);
 }
 
 Result<v1::StoredTransaction> decode(const std::string& value) {
@@ -78,6 +87,7 @@ std::optional<FileChanges::Transaction> Transactions::part_of(const grpc::Server
   if (named == metadata.end()) return std::nullopt;
   const std::string id(named->second.data(), named->second.size());
   FileChanges::Transaction part;
+  part.with_open = [this, id](const CommitRef& ref) { return with_open(id, ref); };
   part.view = [this, id](const BranchRef& ref, bool make_branch) {
     return view(id, ref, make_branch);
   };
@@ -86,6 +96,21 @@ std::optional<FileChanges::Transaction> Transactions::part_of(const grpc::Server
     return done.commit;
   };
   return part;
+}
+
+Result<std::optional<BranchRef>> Transactions::with_open(const std::string& id,
+                                                         const CommitRef& ref) {
+  PFS_TRY_ASSIGN(const auto transaction, get(id));
+  const auto open = ref.id->hex();
+  PFS_TRY_ASSIGN(auto branch, branch_with_open(store_.catalog(), ref.repo, *ref.id));
+  for (const auto& request : transaction.requests()) {
+    if (branch && finishes(request, *branch, open)) return never_changes(ref);
+    if (!request.has_start_commit() || request.promised_id() != open) continue;
+    const auto& start = request.start_commit();
+    if (start.repo() != ref.repo.str()) continue;
+    PFS_TRY_ASSIGN(branch, branch_ref(start.repo(), start.branch()));
+  }
+  return branch;
 }
 
 Result<store::TreePtr> Transactions::view(const std::string& id, const BranchRef& ref,

@@ -67,6 +67,9 @@ class Transactions {
   /// What a branch has after what is queued, of which it is certain that files can be put there
   /// then. What is not committed of it yet, and would be by itself, is committed first.
   Result<store::TreePtr> view(const std::string& id, const BranchRef& ref, bool make_branch);
+  /// The branch whose open commit has that id, also one that the transaction starts; null: none.
+  /// Errors: kReadOnly (the transaction finishes the commit).
+  Result<std::optional<BranchRef>> with_open(const std::string& id, const CommitRef& ref);
   Result<store::StepResult> queue(const std::string& id, const v1::RefRequest& request);
   /// `version`: of the record, of which there is none before it is put.
   Result<void> put(const v1::StoredTransaction& transaction, std::optional<store::Seq> version);

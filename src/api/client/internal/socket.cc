@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -28,9 +29,17 @@ constexpr milliseconds kSoon{300};  // a daemon that is well greets within a few
 constexpr int kBetweenTries = 10;   // milliseconds
 constexpr std::size_t kFrameHead = 9;
 
+/// connect(2) says the same of it as of a socket that nobody listens to.
+bool is_no_socket(const std::string& path) {
+  struct stat found {};
+  return !path.empty() && stat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode);
+}
+
 Error no_connection(const Endpoint& endpoint, int error_number) {
   const auto object = fmt::format("daemon at {}", endpoint.str());
   const auto& path = endpoint.socket_path;
+  if (is_no_socket(path))
+    return {Code::kUnsupported, fmt::format("{}: is no socket; check the address", object)};
   const auto start = fmt::format("start it with: pfsd --store DIR --mount DIR --socket {}", path);
   switch (error_number) {
     case ENOENT: return {Code::kUnavailable, fmt::format("{}: is not running; {}", object, start)};

@@ -22,14 +22,15 @@ inline std::string word_of(v1::JobState state) {
   }
 }
 
-/// Errors: kInvalid (no such state).
+/// Shape: for Pachyderm's `egressing` the state that no job is in. Errors: kInvalid (no such state).
 inline Result<v1::JobState> job_state_of(const std::string& word) {
+  if (word == "egressing") return v1::JOB_STATE_UNSPECIFIED;
   for (const auto state : {v1::JOB_STATE_STARTING, v1::JOB_STATE_RUNNING, v1::JOB_STATE_MERGING,
                            v1::JOB_STATE_SUCCESS, v1::JOB_STATE_FAILURE, v1::JOB_STATE_KILLED}) {
     if (word_of(state) == word) return state;
   }
   return Error{Code::kInvalid, "'" + printable(word) + "': no state of a job: starting, running, "
-                               "merging, success, failure, killed"};
+                               "merging, egressing, success, failure, killed"};
 }
 
 }  // namespace pfs::client
