@@ -73,6 +73,25 @@ TEST_CASE("a commit that is opened by hand is one for both, until it is finished
   )sh"));
 }
 
+TEST_CASE("copies by the command line and on the mount are by reference", "[semantics][cli]") {
+  Mounted mounted;
+  REQUIRE_SH(mounted, with_agreement(R"sh(
+    mkdir "$P/data@staging" "$P/data@master" "$P/data@staging/dir"
+    head -c 20000000 /dev/urandom > "$P/data@staging/dir/big"; commit data@staging
+    packs() { du -sk "$T/../store/open" "$T/../store/packs" | awk '{ sum += $1 } END { print sum }'; }
+    before=$(packs)
+    pfs copy file data@staging:/dir data@master:/by-the-cli
+    pfs copy file data@staging:/dir/big data@master:/big
+    cp "$P/data@staging/dir/big" "$P/data@master/by-the-mount"
+    commit data@master; agree
+    test $(($(packs) - before)) -lt 5000
+    object=$(getfattr --absolute-names --only-values -n user.pfs.object "$P/data@staging/dir/big")
+    for copy in by-the-cli/big big by-the-mount; do
+      test "$(getfattr --absolute-names --only-values -n user.pfs.object "$P/data@master/$copy")" = "$object"
+    done
+  )sh"));
+}
+
 TEST_CASE("a put by the command line is seen at once by who has read the file and its directory before", "[semantics][cli]") {
   Mounted mounted;
   REQUIRE_SH(mounted, R"sh(
