@@ -27,6 +27,8 @@ namespace {
 constexpr std::chrono::minutes kPullTimeout{30};
 constexpr const char* kWorkerInContainer = "/.pfs-worker/worker";
 constexpr int kRemoveTries = 3;
+// podman that is killed while it starts a container leaves it half-made, where no `podman rm` finds it any more.
+constexpr std::chrono::seconds kStartGrace{20};
 
 /// How many processes this kernel can have at all; podman lowers its own limit to it before it starts a container.
 rlim_t most_processes() {
@@ -161,7 +163,7 @@ void PodmanRunner::settle(const std::string& container) {
 Result<ProcessResult> PodmanRunner::run_once(const std::vector<std::string>& arguments, const KeepGoing& keep_going) {
   const std::string container = new_commit_id().hex();  // podman calls it something else, which is of no use to us
   PFS_TRY(expect(container));
-  auto ended = run_process(arguments, {.keep_going = keep_going});
+  auto ended = run_process(arguments, {.keep_going = keep_going, .grace = kStartGrace});
   // a podman that we had to kill does not remove it
   if (ended || ended.error().code == Code::kNotFound) settle(container);
   return ended;
@@ -293,7 +295,7 @@ Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& ke
   append(run, how.run);
   append(run, pod);
   PFS_TRY(expect(request.name));
-  auto started = run_process(command(how.global, run), {.timeout = kPullTimeout, .keep_going = keep_going});
+  auto started = run_process(command(how.global, run), {.timeout = kPullTimeout, .keep_going = keep_going, .grace = kStartGrace});
   if (started && started->succeeded()) return PodId{request.name};
   const auto removed = remove(request.name);  // podman may have made it before it failed
   if (!started) return std::move(started).error();  // it was killed: docker's daemon may make it yet, and it stays expected

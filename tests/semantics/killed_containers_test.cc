@@ -81,3 +81,19 @@ TEST_CASE("a pfsd that is killed while a datum runs goes on with the job, and no
     test -z "$(containers)"
   )sh"));
 }
+
+TEST_CASE("a pfsd that is stopped while a container starts leaves nothing half-made", "[semantics]") {
+  Mounted mounted;
+  // between an engine's create and start there is a process that waits for the latter
+  const std::string half_made = "half_made() { ps -e -o comm= | grep -c 'runc:.*INIT' || true; }\n";
+  const std::string before = sh(mounted, half_made + "half_made").text;
+  for (int round = 0; round < 6; ++round) {
+    INFO("round " << round);
+    REQUIRE_SH(mounted, with_pipelines("verb=update\npipeline p" + std::to_string(round) + " true; sleep 0." + std::to_string(round)));
+    REQUIRE(mounted.stop());
+    mounted.start();
+  }
+  REQUIRE(mounted.stop());
+  mounted.start();
+  CHECK(sh(mounted, half_made + "half_made").text == before);
+}

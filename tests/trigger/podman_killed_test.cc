@@ -1,5 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <chrono>
+#include <memory>
+#include <thread>
+
 #include "support/job_fixture.h"
 #include "support/killed_child.h"
 #include "trigger/fake_podman.h"
@@ -54,6 +58,21 @@ TEST_CASE("a container that podman makes only after the second pfsd was stopped 
   FakePodmanPfsd third(directory.path());
   REQUIRE(JobFixture::until([&] { return podman.made() == 3; }));
   CHECK(JobFixture::until([&] { return podman.containers().size() == 1; }));
+}
+
+TEST_CASE("a container whose start is under way when nobody wants it any more is made, and removed", "[trigger][fault]") {
+  TemporaryDirectory directory;
+  const FakePodman podman(directory.path());
+  auto pfsd = std::make_unique<FakePodmanPfsd>(directory.path());
+  podman.hold_a_run();
+  pfsd->make_pipeline();
+  REQUIRE(JobFixture::until([&] { return podman.holds_a_run(); }));
+  std::thread stop([&] { pfsd.reset(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // longer than it takes to be asked to stop
+  podman.let_go();
+  stop.join();
+  CHECK(podman.made() == 1);
+  CHECK(podman.containers().empty());
 }
 
 TEST_CASE("a pfsd that is stopped leaves no container, and nothing to look for", "[trigger][fault]") {

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include <boost/filesystem.hpp>
@@ -160,9 +161,12 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments, con
   const auto deadline = std::chrono::steady_clock::now() + options.timeout;
   PFS_TRY_ASSIGN(Child child, Child::start(arguments));
   ProcessResult result;
+  std::optional<std::chrono::steady_clock::time_point> told;
   while (child.collect(result, kAskEvery)) {
-    if (options.keep_going && !options.keep_going()) return Error{Code::kCancelled, arguments[0] + ": asked to stop"};
-    if (std::chrono::steady_clock::now() > deadline) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!told && options.keep_going && !options.keep_going()) told = now;
+    if (told && now - *told >= options.grace) return Error{Code::kCancelled, arguments[0] + ": asked to stop"};
+    if (now > deadline) {
       return Error{Code::kUnavailable, fmt::format("{} {}: no end after {} s", arguments[0],
                                                    arguments.size() > 1 ? arguments[1] : "",
                                                    options.timeout.count() / 1000)};

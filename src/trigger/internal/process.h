@@ -23,6 +23,7 @@ struct ProcessResult {
 struct ProcessOptions {
   std::chrono::milliseconds timeout{60'000};
   KeepGoing keep_going;  ///< empty: until the end
+  std::chrono::milliseconds grace{0};  ///< how long it may go on when it is told to stop, before it is killed
 };
 
 /// Runs a program to its end, with our environment, no input, and none of our descriptors.
