@@ -285,11 +285,12 @@ std::vector<WorkerInfo> WorkerPool::workers() const {
 std::size_t WorkerPool::restart(const std::vector<std::string>& filter) {
   Lock lock(mutex_);
   if (work_ == nullptr) return 0;
+  const PoolWork& work = *work_;
   std::size_t restarted = 0;
   for (Place& place : places_) {
     if (!place.item) continue;
     const bool named = std::all_of(filter.begin(), filter.end(),
-                                   [&](const std::string& one) { return work_->is_named(place.item->datum, one); });
+                                   [&](const std::string& one) { return work.is_named(place.item->datum, one); });
     if (!named) continue;
     place.restart = true;
     ++restarted;
