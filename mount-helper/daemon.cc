@@ -26,7 +26,8 @@ std::optional<std::string> find_program(const std::string& name) {
   const ssize_t size = readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (size <= 0) return std::nullopt;
   const std::string here = directory_of(std::string(self.data(), static_cast<std::size_t>(size)));
-  for (const std::string& candidate : {here + "/" + name, directory_of(here) + "/bin/" + name}) {
+  const std::string installed = directory_of(here).append("/bin/").append(name);
+  for (const std::string& candidate : {here + "/" + name, installed}) {
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return std::nullopt;
@@ -127,12 +128,13 @@ std::string place_for_whole(const std::string& store) {
   for (const auto& mount : mounts()) {
     if (mount.trusted && !id.empty() && mount.is_whole() && mount.source == "pfs#" + id) return mount.point;
   }
-  const char* own = std::getenv("XDG_RUNTIME_DIR");
-  if (geteuid() != 0 && (own == nullptr || *own != '/')) {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  const std::string own = runtime == nullptr ? "" : runtime;
+  if (geteuid() != 0 && !own.starts_with('/')) {
     complain(store + ": where to mount it as a whole is not known, as XDG_RUNTIME_DIR is not set; mount it first: mount.pfs " + store + " DIR");
     return {};
   }
-  const std::string ours = geteuid() == 0 ? "/run/pfs" : std::string(own) + "/pfs";
+  const std::string ours = geteuid() == 0 ? "/run/pfs" : own + "/pfs";
   std::string path = ours + "/stores/";
   for (const char c : store.substr(1)) path.push_back(c == '/' ? '-' : c);
   for (const std::string& directory : {ours, ours + "/stores", path}) {
