@@ -19,6 +19,8 @@ TEST_CASE("only the engine's own words say that an image or a user is not there"
     REQUIRE_FALSE(found);
     return found.error().code;
   };
+  const std::string unknown = "echo 'Error: reading manifest 1 in r/image: manifest unknown' >&2; exit 125";
+  podman.answer("pull", unknown);  // which nobody should ask for an image that may be there
   podman.answer("image", "kill -9 $$");
   CHECK(refusal("image:1", "") == Code::kUnavailable);
   podman.answer("image", "echo 'Error: database is locked' >&2; exit 125");
@@ -31,7 +33,7 @@ TEST_CASE("only the engine's own words say that an image or a user is not there"
   podman.answer("pull", away);
   CHECK(refusal("r/image:1", "") == Code::kUnavailable);
   CHECK(refusal("localhost/image:1", "") == Code::kNotFound);  // nobody serves those
-  podman.answer("pull", "echo 'Error: reading manifest 1 in r/image: manifest unknown' >&2; exit 125");
+  podman.answer("pull", unknown);
   CHECK(refusal("r/image:1", "") == Code::kNotFound);
 
   podman.answer("image", "exit 0");
