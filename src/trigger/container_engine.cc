@@ -26,8 +26,9 @@ std::vector<std::string> ContainerEngine::pull(const std::string& image) const {
 
 std::vector<std::string> ContainerEngine::remove(const std::string& pod) const {
   // docker kills without a delay and says that one that is gone is gone
-  if (kind_ == Kind::kDocker) return {"rm", "--force", "--", pod};
-  return {"rm", "--force", "--ignore", "--time", "0", "--", pod};
+  // with the volumes that an image asks for, which nobody could name
+  if (kind_ == Kind::kDocker) return {"rm", "--force", "--volumes", "--", pod};
+  return {"rm", "--force", "--volumes", "--ignore", "--time", "0", "--", pod};
 }
 
 ContainerEngine::Credentials ContainerEngine::credentials(const std::string& auth_file) const {

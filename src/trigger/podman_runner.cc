@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
+#include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -16,9 +18,11 @@
 
 #include "base/file.h"
 #include "base/ids.h"
+#include "base/names.h"
 #include "trigger/internal/leftover_sweep.h"
 #include "trigger/internal/process.h"
 #include "trigger/internal/start_records.h"
+#include "trigger/internal/stray_containers.h"
 
 namespace pfs::trigger {
 
@@ -27,7 +31,7 @@ namespace {
 constexpr std::chrono::minutes kPullTimeout{30};
 constexpr const char* kWorkerInContainer = "/.pfs-worker/worker";
 constexpr int kRemoveTries = 3;
-// podman that is killed while it starts a container leaves it half-made, where no `podman rm` finds it any more.
+// podman that is killed while it starts a container leaves it half-made.
 constexpr std::chrono::seconds kStartGrace{20};
 
 /// How many processes this kernel can have at all; podman lowers its own limit to it before it starts a container.
@@ -97,6 +101,8 @@ bool says_any(const ProcessResult& ended, std::initializer_list<std::string_view
 
 bool says_no_image(const ProcessResult& ended) { return says_any(ended, {"image not known", "no such image", "No such image"}); }
 
+bool says_no_reference(const ProcessResult& ended) { return says_any(ended, {"invalid reference format", "must be lowercase"}); }
+
 bool says_no_user(const ProcessResult& ended) {
   return says_any(ended, {"unable to find user", "unable to find group", "no matching entries", "invalid user", "uids and gids must be"});
 }
@@ -160,12 +166,23 @@ void PodmanRunner::settle(const std::string& container) {
   expected_.erase(container);
 }
 
-Result<ProcessResult> PodmanRunner::run_once(const std::vector<std::string>& arguments, const KeepGoing& keep_going) {
-  const std::string container = new_commit_id().hex();  // podman calls it something else, which is of no use to us
+Result<ProcessResult> PodmanRunner::run_once(const Setting& setting, const std::vector<std::string>& arguments,
+                                             const KeepGoing& keep_going) {
+  const std::string container =
+      "pfs-probe-" + new_commit_id().hex().substr(0, 12) + StartRecords::suffix_of(records_->own());
+  std::vector<std::string> run{"run", "--rm", "--name", container, "--network", "none"};
+  append(run, records_->own_label());
+  append(run, setting.run);
+  append(run, arguments);
   PFS_TRY(expect(container));
-  auto ended = run_process(arguments, {.keep_going = keep_going, .grace = kStartGrace});
-  // a podman that we had to kill does not remove it
-  if (ended || ended.error().code == Code::kNotFound) settle(container);
+  auto ended = run_process(command(setting.global, run), {.keep_going = keep_going, .grace = kStartGrace});
+  const bool killed = ended ? ended->exit_code > 128 : ended.error().code != Code::kNotFound;
+  if (killed) {  // who does not remove it
+    const auto removed = remove_half_made(setting, container);
+    if (!removed) spdlog::error("{}; the next start of pfsd tries again", removed.error().message);
+    if (!removed || !ended) return ended;  // docker's daemon may make it yet, when we had to kill its client
+  }
+  settle(container);
   return ended;
 }
 
@@ -179,11 +196,9 @@ Result<void> PodmanRunner::try_setting(const Setting& setting) {
   // a container without an image: an empty directory, with the worker mounted into it
   const std::string root = options_.scratch_path + "/probe";
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return error_from_errno(errno, "make " + root);
-  std::vector<std::string> run{"run", "--rm", "--network", "none", "--log-driver", "none"};
-  append(run, records_->own_label());
-  append(run, setting.run);
-  append(run, {"--mount", worker_mount(options_.worker_path), "--rootfs", root, kWorkerInContainer, "--version"});
-  PFS_TRY_ASSIGN(const ProcessResult result, run_once(command(setting.global, run), {}));
+  PFS_TRY_ASSIGN(const ProcessResult result,
+                 run_once(setting, {"--log-driver", "none", "--mount", worker_mount(options_.worker_path), "--rootfs", root,
+                                    kWorkerInContainer, "--version"}, {}));
   if (result.succeeded()) return {};
   return Error{Code::kUnavailable, result.last_error_line()};
 }
@@ -258,6 +273,10 @@ Result<std::string> PodmanRunner::image_user(const Setting& setting, const Image
       command(setting.global, {"image", "inspect", "--format", "{{.Config.User}}", "--", request.image});
   PFS_TRY_ASSIGN(ProcessResult found, run_process(inspect, {.keep_going = keep_going}));
   if (found.succeeded()) return trimmed(found.output);
+  if (says_no_reference(found)) {
+    return Error{Code::kNotFound, fmt::format("image {}: is no name of an image: {}; correct transform.image", printable(request.image),
+                                              found.last_error_line())};
+  }
   if (!says_no_image(found)) return Error{Code::kUnavailable, fmt::format("image {}: {}", request.image, found.last_error_line())};
   PFS_TRY(pull(setting, request, keep_going));
   PFS_TRY_ASSIGN(found, run_process(inspect, {.keep_going = keep_going}));
@@ -272,12 +291,9 @@ Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoi
   const std::string& image = request.image;
   if (const auto known = user_without_image(name)) return *known;
   // a name, or a number whose group is in the image's passwd: let podman look
-  std::vector<std::string> run{"run", "--rm", "--network", "none"};
-  append(run, records_->own_label());
-  append(run, how.run);
-  append(run, {"--mount", worker_mount(options_.worker_path), "--user", name, "--entrypoint", kWorkerInContainer, image,
-               "--whoami"});
-  PFS_TRY_ASSIGN(const ProcessResult told, run_once(command(how.global, run), keep_going));
+  PFS_TRY_ASSIGN(const ProcessResult told,
+                 run_once(how, {"--mount", worker_mount(options_.worker_path), "--user", name, "--entrypoint",
+                                kWorkerInContainer, image, "--whoami"}, keep_going));
   PodUser found;
   if (!told.succeeded() || std::sscanf(told.output.c_str(), "%u %u", &found.uid, &found.gid) != 2) {
     return Error{says_no_user(told) ? Code::kInvalid : Code::kUnavailable,
@@ -287,20 +303,22 @@ Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoi
 }
 
 Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& keep_going) {
-  PodRequest labelled = request;
-  labelled.labels[kStartLabel] = records_->own();
-  PFS_TRY_ASSIGN(const std::vector<std::string> pod, options_.engine.pod_arguments(labelled));
+  PodRequest ours = request;
+  ours.name += StartRecords::suffix_of(records_->own());
+  ours.labels[kStartLabel] = records_->own();
+  PFS_TRY_ASSIGN(const std::vector<std::string> pod, options_.engine.pod_arguments(ours));
   PFS_TRY_ASSIGN(const Setting how, setting());
   std::vector<std::string> run = options_.engine.run_detached();
   append(run, how.run);
   append(run, pod);
-  PFS_TRY(expect(request.name));
+  PFS_TRY(expect(ours.name));
   auto started = run_process(command(how.global, run), {.timeout = kPullTimeout, .keep_going = keep_going, .grace = kStartGrace});
-  if (started && started->succeeded()) return PodId{request.name};
-  const auto removed = remove(request.name);  // podman may have made it before it failed
+  if (started && started->succeeded()) return PodId{ours.name};
+  const auto removed = remove_half_made(how, ours.name);  // podman may have made it before it failed
+  if (!removed) spdlog::error("{}; the next start of pfsd tries again", removed.error().message);
   if (!started) return std::move(started).error();  // it was killed: docker's daemon may make it yet, and it stays expected
-  if (removed) settle(request.name);
-  return Error{Code::kUnavailable, fmt::format("container {}: {}", request.name, started->last_error_line())};
+  if (removed) settle(ours.name);
+  return Error{Code::kUnavailable, fmt::format("container {}: {}", ours.name, started->last_error_line())};
 }
 
 Result<PodStatus> PodmanRunner::status(const PodId& pod) {
@@ -340,36 +358,87 @@ Result<std::vector<std::string>> PodmanRunner::command_within(const PodId& pod,
 }
 
 Result<void> PodmanRunner::stop(const PodId& pod) {
-  PFS_TRY(remove(pod.value));
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  PFS_TRY(remove(how, pod.value));
   settle(pod.value);
   return {};
 }
 
-Result<void> PodmanRunner::remove(const std::string& container) {
-  PFS_TRY_ASSIGN(const Setting how, setting());
+Result<void> PodmanRunner::remove(const Setting& setting, const std::string& container) const {
   std::string why;
   // Of a container whose monitor was killed nobody can say how it ended: podman kills it, fails for that, and removes it the
   // next time.
   for (int attempt = 0; attempt < kRemoveTries; ++attempt) {
     PFS_TRY_ASSIGN(const ProcessResult removed,
-                   run_process(command(how.global, options_.engine.remove(container))));
+                   run_process(command(setting.global, options_.engine.remove(container))));
     if (removed.succeeded() || removed.errors.find("No such container") != std::string::npos) return {};
     why = removed.last_error_line();
   }
   return Error{Code::kUnavailable, fmt::format("remove container {}: {}", container, why)};
 }
 
+Result<void> PodmanRunner::end_unknown(const Setting& setting, const std::string& container) const {
+  if (!nobody_makes(container)) return {};  // podman is asked all the same, and asked again when that has ended
+  PFS_TRY_ASSIGN(const ProcessResult told,
+                 run_process(command(setting.global, {"container", "inspect", "--format",
+                                                      "{{.Id}} {{.State.Status}} {{.OCIRuntime}}", "--", container})));
+  std::optional<RuntimeRecord> known;
+  if (told.succeeded()) {
+    constexpr std::string_view kCreated = " created ";
+    const std::string text = trimmed(told.output);
+    const auto state = text.find(kCreated);
+    if (state == std::string::npos) return {};  // podman knows that it runs, or has run
+    known = RuntimeRecord{text.substr(0, state), text.substr(state + kCreated.size())};
+  } else if (!says_any(told, {"no such container", "No such container"})) {
+    return Error{Code::kUnavailable, fmt::format("inspect container {}: {}", container, told.last_error_line())};
+  }
+  // without root, a container's processes are only ours within podman's user namespace
+  return end_half_made(container, known, ::geteuid() == 0 ? std::vector<std::string>{} : command(setting.global, {"unshare"}));
+}
+
+Result<void> PodmanRunner::remove_half_made(const Setting& setting, const std::string& container) const {
+  Result<void> ended;
+  if (options_.engine.kind() == ContainerEngine::Kind::kPodman) {  // of docker's the daemon knows all that there is
+    ended = end_unknown(setting, container);
+    for (int attempt = 1; !ended && attempt < kRemoveTries; ++attempt) ended = end_unknown(setting, container);
+  }
+  if (!ended) return ended;
+  return remove(setting, container);  // last: podman is to know it until then
+}
+
+Result<std::vector<std::string>> PodmanRunner::list(const Setting& setting, const std::vector<std::string>& words) const {
+  std::vector<std::string> all{"ps", "--all", "--format", "{{.Names}}"};
+  append(all, words);
+  PFS_TRY_ASSIGN(const ProcessResult found, run_process(command(setting.global, all)));
+  if (!found.succeeded()) return Error{Code::kUnavailable, "list containers: " + found.last_error_line()};
+  std::vector<std::string> names;
+  std::istringstream lines(found.output);
+  for (std::string name; std::getline(lines, name);) {
+    if (!name.empty()) names.push_back(name);
+  }
+  return names;
+}
+
 Result<void> PodmanRunner::stop_all(const std::map<std::string, std::string>& labels) {
   PFS_TRY_ASSIGN(const Setting how, setting());
-  std::vector<std::string> list{"ps", "--all", "--quiet", "--no-trunc"};
-  for (const auto& [name, value] : labels) append(list, {"--filter", fmt::format("label={}={}", name, value)});
-  PFS_TRY_ASSIGN(const ProcessResult found, run_process(command(how.global, list)));
-  if (!found.succeeded()) return Error{Code::kUnavailable, "list containers: " + found.last_error_line()};
-  std::string_view ids = found.output;
-  while (!ids.empty()) {
-    const auto end = std::min(ids.find('\n'), ids.size());
-    if (end > 0) PFS_TRY(stop({std::string(ids.substr(0, end))}));
-    ids.remove_prefix(std::min(end + 1, ids.size()));
+  std::vector<std::string> filters;
+  for (const auto& [name, value] : labels) append(filters, {"--filter", fmt::format("label={}={}", name, value)});
+  PFS_TRY_ASSIGN(const std::vector<std::string> containers, list(how, filters));
+  for (const std::string& container : containers) {
+    PFS_TRY(remove_half_made(how, container));
+    settle(container);
+  }
+  return {};
+}
+
+Result<void> PodmanRunner::remove_of_start(const std::string& start) {
+  PFS_TRY(stop_all({{kStartLabel, start}}));
+  if (options_.engine.kind() == ContainerEngine::Kind::kDocker) return {};
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  PFS_TRY_ASSIGN(std::vector<std::string> others, list(how, {"--external"}));
+  for (const ContainerMonitor& monitor : container_monitors()) others.push_back(monitor.container);
+  for (const std::string& container : others) {
+    if (container.ends_with(StartRecords::suffix_of(start))) PFS_TRY(remove_half_made(how, container));
   }
   return {};
 }
@@ -378,7 +447,7 @@ void PodmanRunner::remove_earlier() {
   sweep_ = std::make_unique<LeftoverSweep>(
       *records_,
       LeftoverSweep::Engine{[](const std::string& start) { return is_word_of_a_process(StartRecords::label_of(start)); },
-                            [this](const std::string& start) { return stop_all({{kStartLabel, start}}); }});
+                            [this](const std::string& start) { return remove_of_start(start); }});
 }
 
 }  // namespace pfs::trigger

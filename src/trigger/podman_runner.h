@@ -56,9 +56,17 @@ class PodmanRunner final : public Runner {
                                    const std::vector<std::string>& rest) const;
   Result<std::string> image_user(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
   Result<void> pull(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
-  Result<void> remove(const std::string& container);
-  /// Runs a container to its end, after which the engine removes it.
-  Result<ProcessResult> run_once(const std::vector<std::string>& arguments, const KeepGoing& keep_going)
+  Result<void> remove(const Setting& setting, const std::string& container) const;
+  /// One of which podman may not know what there is: it was killed while it made it.
+  Result<void> remove_half_made(const Setting& setting, const std::string& container) const;
+  /// Of one that podman does not know to run, all that there is beside what podman's `rm` removes.
+  Result<void> end_unknown(const Setting& setting, const std::string& container) const;
+  /// Also those that no label tells, for podman does not know them yet, or not any more.
+  Result<void> remove_of_start(const std::string& start);
+  /// The names of containers, by words more for `ps --all`.
+  Result<std::vector<std::string>> list(const Setting& setting, const std::vector<std::string>& words) const;
+  /// Runs a container to its end, after which the engine removes it. `arguments`: what follows its name and label.
+  Result<ProcessResult> run_once(const Setting& setting, const std::vector<std::string>& arguments, const KeepGoing& keep_going)
       PFS_EXCLUDES(mutex_);
   /// Before a container is asked for, by its name: from then on it may be there, whatever becomes of us.
   Result<void> expect(const std::string& container) PFS_EXCLUDES(mutex_);

@@ -93,6 +93,7 @@ case $1 in
   rm)
     for name in "$@"; do :; done
     rm -f "$here/containers/$name" ;;
+  container) echo "Error: no such container" >&2; exit 125 ;;
   image | pull) test ! -e "$here/$1" || . "$here/$1" ;;
   *) exit 1 ;;
 esac

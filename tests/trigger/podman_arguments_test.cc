@@ -139,7 +139,7 @@ TEST_CASE("docker is spoken to in its own words", "[trigger]") {
   REQUIRE(arguments);
   CHECK(has_pair(*arguments, "--entrypoint", "/.pfs-worker/worker"));
   CHECK(has_pair(*arguments, "localhost/x", "/.pfs-worker/link/socket"));
-  CHECK(docker->remove("x") == std::vector<std::string>{"rm", "--force", "--", "x"});
+  CHECK(docker->remove("x") == std::vector<std::string>{"rm", "--force", "--volumes", "--", "x"});
   CHECK(docker->credentials("/s/hub").global == std::vector<std::string>{"--config", "/s/hub.d"});
   const auto podman = ContainerEngine::parse("podman");
   CHECK(podman->credentials("/s/hub").verb == std::vector<std::string>{"--authfile", "/s/hub"});

@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -137,10 +138,26 @@ class Child {
   UniqueFd errors_;
 };
 
-/// Files of /proc do not say how long they are. Nothing where it cannot be read.
+/// Files of /proc do not say how long they are, and reading one fails when its process ends. Nothing where it cannot be read.
 std::string all_of_stream(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> piece;
+  for (ssize_t got = 0; file && (got = ::read(file.get(), piece.data(), piece.size())) > 0;) {
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+std::vector<std::string> words_of(pid_t pid) {
+  const std::string line = all_of_stream(fmt::format("/proc/{}/cmdline", pid));
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < line.size();) {
+    const std::size_t end = std::min(line.find('\0', begin), line.size());
+    words.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
 }
 
 }  // namespace
@@ -176,15 +193,34 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments, con
   return result;
 }
 
-bool is_word_of_a_process(std::string_view word) {
-  const std::string wanted = '\0' + std::string(word) + '\0';
+std::vector<RunningProcess> running_processes() {
+  std::vector<RunningProcess> found;
   boost::system::error_code error;
   boost::filesystem::directory_iterator entry("/proc", error);
   for (; !error && entry != boost::filesystem::directory_iterator(); entry.increment(error)) {
-    if (entry->path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
-    if (('\0' + all_of_stream(entry->path().string() + "/cmdline")).find(wanted) != std::string::npos) return true;
+    const std::string name = entry->path().filename().string();
+    pid_t pid = 0;
+    const auto [end, trouble] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (trouble != std::errc() || end != name.data() + name.size()) continue;
+    std::vector<std::string> words = words_of(pid);
+    if (!words.empty()) found.push_back({pid, std::move(words)});
   }
-  return false;
+  return found;
+}
+
+bool is_word_of_a_process(std::string_view word) {
+  const auto processes = running_processes();
+  return std::any_of(processes.begin(), processes.end(), [&](const RunningProcess& process) {
+    return std::find(process.words.begin(), process.words.end(), word) != process.words.end();
+  });
+}
+
+void kill_process(const RunningProcess& process) {
+  // through glibc's own there would be one more thing that only newer systems have
+  const UniqueFd one(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+  if (!one) return;
+  // the descriptor is for one process for good, so what is read now is of that one, or it has ended and the signal goes nowhere
+  if (words_of(process.pid) == process.words) ::syscall(SYS_pidfd_send_signal, one.get(), SIGKILL, nullptr, 0);
 }
 
 }  // namespace pfs::trigger

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -32,8 +34,21 @@ struct ProcessOptions {
 /// Source: posix_spawn(3); a fork that goes on would copy other threads' locks.
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const ProcessOptions& options = {});
 
-/// Whether a process of this machine, whoever started it, has that word among its arguments.
+/// A process as it was when it was looked at.
+struct RunningProcess {
+  pid_t pid = 0;
+  std::vector<std::string> words;  ///< its arguments, the program first
+};
+
+/// The processes of this machine, whoever started them; without those of the kernel and those that have ended.
 /// Source: proc(5), /proc/PID/cmdline; what it hides from us is passed over.
+std::vector<RunningProcess> running_processes();
+
+/// Whether one of them has that word among its arguments.
 bool is_word_of_a_process(std::string_view word);
+
+/// SIGKILL, unless the number is another process's by now. Does not wait for its end.
+/// Source: pidfd_open(2), pidfd_send_signal(2).
+void kill_process(const RunningProcess& process);
 
 }  // namespace pfs::trigger

@@ -25,6 +25,8 @@ class StartRecords {
   /// The words that give a container its label.
   std::vector<std::string> own_label() const { return {"--label", label_of(own_)}; }
   static std::string label_of(const std::string& start) { return std::string(kStartLabel) + "=" + start; }
+  /// How the names of its containers end: all that is known of one that is not podman's yet, or not any more.
+  static std::string suffix_of(const std::string& start) { return "-" + start.substr(0, 12); }
 
   Result<void> put_own() const;
   /// One that is not there is no error.
