@@ -1,5 +1,6 @@
 #include "cli/local_text.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,13 +10,19 @@
 namespace pfs::cli {
 
 Result<std::string> local_text(const std::string& path) {
-  if (path != "-") return read_file(path);
+  UniqueFd opened;
+  if (path != "-") {
+    opened = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened) return error_from_errno(errno, "open " + path);
+  }
+  const int from = opened ? opened.get() : STDIN_FILENO;
   std::string text;
   std::string buffer(1 << 16, '\0');
   while (true) {
-    const auto got = read(STDIN_FILENO, buffer.data(), buffer.size());
+    // a pipe, as `<(command)` is one, is read from the front to the end
+    const auto got = read(from, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return error_from_errno(errno, "read stdin");
+    if (got < 0) return error_from_errno(errno, "read " + (opened ? path : "stdin"));
     if (got == 0) return text;
     text.append(buffer, 0, static_cast<std::size_t>(got));
   }

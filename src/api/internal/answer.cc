@@ -40,6 +40,15 @@ spdlog::level::level_enum level_of(Code code) {
   return spdlog::level::err;
 }
 
+/// A status travels in the headers, which gRPC refuses when they are over 8 KiB, percent signs of bytes that are not ASCII included.
+std::string shortened(const std::string& message) {
+  constexpr std::size_t kMost = 2048;
+  if (message.size() <= kMost) return message;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U) --end;  // within a character of UTF-8
+  return message.substr(0, end) + "...";
+}
+
 }  // namespace
 
 grpc::Status answer(grpc::ServerContext& context, const Result<void>& outcome) {
@@ -47,7 +56,7 @@ grpc::Status answer(grpc::ServerContext& context, const Result<void>& outcome) {
   const Error& error = outcome.error();
   spdlog::log(level_of(error.code), "api: {} ({})", error.message, name_of(error.code));
   context.AddTrailingMetadata(kCodeTrailer, std::string(name_of(error.code)));
-  return {to_grpc(error.code), error.message};
+  return {to_grpc(error.code), shortened(error.message)};
 }
 
 }  // namespace pfs::api

@@ -44,8 +44,8 @@ Result<WorkerLink> WorkerLink::listen(const std::string& directory) {
   return link;
 }
 
-Result<WorkerLink::Wait> WorkerLink::wait(int fd) const {
-  pollfd watched{fd, POLLIN, 0};
+Result<WorkerLink::Wait> WorkerLink::wait(int fd, short events) const {
+  pollfd watched{fd, events, 0};
   const int ready = ::poll(&watched, 1, static_cast<int>(kAskEvery.count()));
   if (ready < 0 && errno != EINTR) return error_from_errno(errno, "poll " + path_);
   return ready > 0 ? Wait::kReady : Wait::kTimeout;
@@ -54,7 +54,7 @@ Result<WorkerLink::Wait> WorkerLink::wait(int fd) const {
 Result<void> WorkerLink::accept(std::chrono::milliseconds timeout, const KeepGoing& keep_going) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (!connection_) {
-    PFS_TRY_ASSIGN(const Wait waited, wait(listener_.get()));
+    PFS_TRY_ASSIGN(const Wait waited, wait(listener_.get(), POLLIN));
     if (waited == Wait::kReady) {
       connection_ = UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     } else if (!keep_going()) {
@@ -77,10 +77,16 @@ bool WorkerLink::connected() const {
   return connection_ && ::poll(&watched, 1, 0) >= 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
 }
 
-Result<void> WorkerLink::send(std::string_view bytes) const {
+Result<void> WorkerLink::send(std::string_view bytes, const KeepGoing& keep_going) {
   while (!bytes.empty()) {
-    const ssize_t wrote = ::send(connection_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t wrote = ::send(connection_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EAGAIN) {
+      // the container may be frozen
+      PFS_TRY_ASSIGN(const Wait waited, wait(connection_.get(), POLLOUT));
+      if (waited == Wait::kTimeout && !keep_going()) return Error{Code::kCancelled, "asked to stop"};
+      continue;
+    }
     if (wrote < 0) return lost();
     bytes.remove_prefix(static_cast<std::size_t>(wrote));
   }
@@ -97,7 +103,7 @@ Result<worker::Frame> WorkerLink::receive(const KeepGoing& keep_going) {
       asked_ = now;
       if (!keep_going()) return Error{Code::kCancelled, "asked to stop"};
     }
-    PFS_TRY_ASSIGN(const Wait waited, wait(connection_.get()));
+    PFS_TRY_ASSIGN(const Wait waited, wait(connection_.get(), POLLIN));
     if (waited == Wait::kTimeout) continue;
     const ssize_t got = ::read(connection_.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
@@ -121,7 +127,7 @@ Result<worker::CommandEnd> WorkerLink::run(const worker::CommandRequest& request
     return Error{Code::kTooLarge, "the command, its input and its environment are over 16 MiB"};
   }
   begun_ = false;
-  PFS_TRY(send(frame));
+  PFS_TRY(send(frame, keep_going));
   begun_ = true;
   while (true) {
     PFS_TRY_ASSIGN(const worker::Frame answer, receive(keep_going));

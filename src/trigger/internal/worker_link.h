@@ -41,8 +41,10 @@ class WorkerLink {
 
  private:
   enum class Wait { kReady, kTimeout };
-  Result<Wait> wait(int fd) const;
-  Result<void> send(std::string_view bytes) const;
+  /// `events`: as poll(2)'s.
+  Result<Wait> wait(int fd, short events) const;
+  /// As receive().
+  Result<void> send(std::string_view bytes, const KeepGoing& keep_going);
   /// The next frame; asks `keep_going` at most every 100 ms, whether frames come or not.
   Result<worker::Frame> receive(const KeepGoing& keep_going);
 
