@@ -2,6 +2,7 @@
 
 #include "api/internal/answer.h"
 #include "api/internal/jobs.h"
+#include "api/wire/time.h"
 
 namespace pfs::api {
 namespace {
@@ -36,8 +37,11 @@ v1::DatumInfo info_of(const trigger::DatumInfo& datum) {
   }
   info.set_input_bytes(datum.input_bytes);
   info.set_output_bytes(datum.output_bytes);
-  info.set_read_bytes(datum.read_bytes);
-  info.set_written_bytes(datum.written_bytes);
+  info.set_read_bytes(datum.stats.downloaded_bytes);
+  info.set_written_bytes(datum.stats.uploaded_bytes);
+  set_duration(info.mutable_download_time(), datum.stats.download_time);
+  set_duration(info.mutable_process_time(), datum.stats.process_time);
+  set_duration(info.mutable_upload_time(), datum.stats.upload_time);
   return info;
 }
 

@@ -26,8 +26,11 @@ void set_info(v1::JobInfo& info, const trigger::JobInfo& job) {
   info.set_recovered(job.recovered);
   info.set_total(job.total);
   info.set_restarts(job.restarts);
-  info.set_downloaded_bytes(job.downloaded_bytes);
-  info.set_uploaded_bytes(job.uploaded_bytes);
+  info.set_downloaded_bytes(job.stats.downloaded_bytes);
+  info.set_uploaded_bytes(job.stats.uploaded_bytes);
+  set_duration(info.mutable_download_time(), job.stats.download_time);
+  set_duration(info.mutable_process_time(), job.stats.process_time);
+  set_duration(info.mutable_upload_time(), job.stats.upload_time);
   for (const auto& input : job.inputs) {
     auto* out = info.add_inputs();
     out->set_repo(input.branch.repo.str());
@@ -36,6 +39,8 @@ void set_info(v1::JobInfo& info, const trigger::JobInfo& job) {
     if (input.from) out->set_from_job(input.from->hex());
   }
   if (job.output_commit) info.set_output_commit(job.output_commit->hex());
+  info.set_spec_json(job.spec_json);
+  if (job.parent) info.set_parent(job.parent->hex());
 }
 
 v1::LogLine wire_line(const trigger::LogLine& line) {
@@ -94,7 +99,8 @@ Result<void> JobService::inspect(const grpc::ServerContext& context,
   PFS_TRY_ASSIGN(const auto id, JobId::from_hex(request.id()));
   PFS_TRY_ASSIGN(auto job, pipelines_->job(id));
   if (request.wait() && !job.finished) {
-    PFS_TRY_ASSIGN(job, pipelines_->wait(id, [&context] { return !context.IsCancelled(); }));
+    PFS_TRY(pipelines_->wait(id, [&context] { return !context.IsCancelled(); }));
+    PFS_TRY_ASSIGN(job, pipelines_->job(id));
   }
   set_info(info, job);
   if (job.finished) return {};

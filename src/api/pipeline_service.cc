@@ -34,7 +34,7 @@ v1::PipelineInfo info_of(const trigger::PipelineInfo& pipeline) {
   info.set_output_repo(pipeline.output.repo.str());
   info.set_output_branch(pipeline.output.branch.str());
   set_time(info.mutable_created(), pipeline.created);
-  info.set_state(wire_pipeline_state(pipeline.state));
+  if (pipeline.state) info.set_state(wire_pipeline_state(*pipeline.state));
   info.set_reason(pipeline.reason);
   if (pipeline.last_job) info.set_last_job(wire_state(*pipeline.last_job));
   info.set_stopped(pipeline.stopped);
@@ -104,9 +104,9 @@ grpc::Status PipelineService::InspectPipeline(grpc::ServerContext* context,
 }
 
 grpc::Status PipelineService::ListPipelines(grpc::ServerContext* context,
-                                            const v1::ListPipelinesRequest*,
+                                            const v1::ListPipelinesRequest* request,
                                             grpc::ServerWriter<v1::PipelineInfo>* writer) {
-  return answer(*context, list(*writer));
+  return answer(*context, list(*request, *writer));
 }
 
 grpc::Status PipelineService::DeletePipeline(grpc::ServerContext* context,
@@ -165,11 +165,24 @@ Result<void> PipelineService::inspect(const v1::InspectPipelineRequest& request,
   return {};
 }
 
-Result<void> PipelineService::list(grpc::ServerWriter<v1::PipelineInfo>& writer) {
+Result<void> PipelineService::list(const v1::ListPipelinesRequest& request,
+                                   grpc::ServerWriter<v1::PipelineInfo>& writer) {
   PFS_TRY(require(pipelines_));
-  PFS_TRY_ASSIGN(const auto pipelines, pipelines_->list());
+  std::vector<trigger::PipelineInfo> pipelines;
+  if (request.name().empty()) {
+    PFS_TRY_ASSIGN(pipelines, pipelines_->list());
+  } else {
+    PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
+    PFS_TRY_ASSIGN(auto one, pipelines_->get(name));
+    pipelines.push_back(std::move(one));
+  }
   for (const auto& pipeline : pipelines) {
     if (!writer.Write(info_of(pipeline))) break;
+    if (request.history() == 0) continue;
+    PFS_TRY_ASSIGN(const auto earlier, pipelines_->earlier_versions(pipeline.name, request.history()));
+    for (const auto& version : earlier) {
+      if (!writer.Write(info_of(version))) return {};
+    }
   }
   return {};
 }

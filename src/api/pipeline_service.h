@@ -36,7 +36,7 @@ class PipelineService final : public v1::PipelineService::Service {
   Result<void> create(const grpc::ServerContext& context,
                       const v1::CreatePipelinesRequest& request, v1::CreatePipelinesResponse& response);
   Result<void> inspect(const v1::InspectPipelineRequest& request, v1::PipelineInfo& info);
-  Result<void> list(grpc::ServerWriter<v1::PipelineInfo>& writer);
+  Result<void> list(const v1::ListPipelinesRequest& request, grpc::ServerWriter<v1::PipelineInfo>& writer);
   Result<void> remove(const grpc::ServerContext& context,
                       const v1::DeletePipelineRequest& request);
   Result<void> set_stopped(const grpc::ServerContext& context, const std::string& name,

@@ -128,6 +128,14 @@ Result<CommitRef> CommitRef::parse_in(const RepoName& repo, std::string_view tex
   return ref;
 }
 
+Result<PipelineRef> PipelineRef::parse(std::string_view text) {
+  PipelineRef ref;
+  const auto name = text.substr(0, text.find_first_of("^~."));
+  PFS_TRY_ASSIGN(ref.name, RepoName::parse(name));
+  PFS_TRY_ASSIGN(ref.version, parse_ancestry(text.substr(name.size())));
+  return ref;
+}
+
 std::string CommitRef::name() const {
   const auto base = branch ? branch->str() : id ? id->hex() : std::string();
   switch (ancestry.direction) {

@@ -70,6 +70,15 @@ struct CommitRef {
   std::string str() const { return repo.str() + "@" + name(); }
 };
 
+/// A pipeline, or one of its versions: `edges^` is the one before, `edges.1` the first.
+struct PipelineRef {
+  RepoName name;
+  Ancestry version;
+
+  /// Errors: kInvalid.
+  static Result<PipelineRef> parse(std::string_view text);
+};
+
 /// Errors: kInvalid (empty, `.`, `..`, NUL, slash), kNameTooLong (over 255 bytes). Bytes are otherwise free.
 /// Source: POSIX.1-2017 3.170 "Filename".
 Result<void> check_entry_name(std::string_view name);

@@ -52,7 +52,10 @@ Json json_of(const client::Datum& datum) {
           {"input_bytes", datum.input_bytes},
           {"output_bytes", datum.output_bytes},
           {"read_bytes", datum.read_bytes},
-          {"written_bytes", datum.written_bytes}};
+          {"written_bytes", datum.written_bytes},
+          {"download_time", format_seconds(datum.download_time)},
+          {"process_time", format_seconds(datum.process_time)},
+          {"upload_time", format_seconds(datum.upload_time)}};
 }
 
 /// As pachctl shows them: `images@4f6a…:/a.png, …`
@@ -62,6 +65,15 @@ std::string text_of(const std::vector<client::DatumFile>& files) {
     text += fmt::format("{}{}@{}:{}", text.empty() ? "" : ", ", file.repo, file.commit, printable(file.path));
   }
   return text;
+}
+
+std::chrono::nanoseconds time_of(const client::Datum& datum) {
+  return datum.download_time + datum.process_time + datum.upload_time;
+}
+
+/// Of one that this job has not run there is none.
+std::string total_time_of(const client::Datum& datum) {
+  return time_of(datum).count() == 0 ? "-" : format_duration(time_of(datum));
 }
 
 Colour colour_of_datum(const std::string& state) {
@@ -85,7 +97,7 @@ Result<void> list(Session& session, const Arguments& arguments) {
   const client::Datums::Page page{arguments.page * arguments.page_size.value_or(0), arguments.page_size};
   Listing listing(arguments.output, session.terminal(),
                   arguments.status_only ? std::vector<std::string>{"ID", "STATUS"}
-                                        : std::vector<std::string>{"ID", "FILES", "STATUS", "SIZE"});
+                                        : std::vector<std::string>{"ID", "FILES", "STATUS", "TIME", "SIZE"});
   const auto show = [&](const client::Datum& datum) -> Result<void> {
     if (listing.json()) {
       listing.add_object(arguments.status_only ? Json{{"id", datum.id}, {"state", datum.state}} : json_of(datum));
@@ -96,7 +108,7 @@ Result<void> list(Session& session, const Arguments& arguments) {
     if (arguments.status_only) {
       listing.add_row({id, state});
     } else {
-      listing.add_row({id, text_of(datum.files), state, format_size(datum.input_bytes)});
+      listing.add_row({id, text_of(datum.files), state, total_time_of(datum), format_size(datum.input_bytes)});
     }
     return {};
   };
@@ -121,6 +133,10 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                 {"Size", format_size(datum.input_bytes)},
                 {"Data Downloaded", format_size(datum.read_bytes)},
                 {"Data Uploaded", format_size(datum.written_bytes)},
+                {"Total Time", format_seconds(time_of(datum))},
+                {"Download Time", format_seconds(datum.download_time)},
+                {"Process Time", format_seconds(datum.process_time)},
+                {"Upload Time", format_seconds(datum.upload_time)},
                 {"Files", text_of(datum.files)}});
   return {};
 }

@@ -38,6 +38,10 @@ std::string format_duration(std::chrono::nanoseconds duration) {
   return fmt::format("{} years", hours / 24 / 365);
 }
 
+std::string format_seconds(std::chrono::nanoseconds duration) {
+  return fmt::format("{:.3f}s", std::chrono::duration<double>(duration).count());
+}
+
 std::string format_ago(Timestamp time, Timestamp now) {
   const auto passed =
       std::chrono::nanoseconds(std::max<std::int64_t>(now.nanoseconds - time.nanoseconds, 0));

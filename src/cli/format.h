@@ -15,6 +15,9 @@ std::string format_size(std::uint64_t bytes);
 /// `2 weeks`.
 std::string format_duration(std::chrono::nanoseconds duration);
 
+/// The same to the millisecond, for what is mostly short: `0.012s`.
+std::string format_seconds(std::chrono::nanoseconds duration);
+
 /// How long ago: `3 minutes ago`. A time that has not come yet is a moment ago: clocks differ.
 std::string format_ago(Timestamp time, Timestamp now);
 

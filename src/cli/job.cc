@@ -29,7 +29,7 @@ struct Arguments {
   std::vector<RepoName> pipelines;
   std::vector<CommitRef> input_commits;
   std::vector<CommitRef> output_commits;
-  bool history = false;
+  std::string history;
   std::uint64_t number = 0;
   bool block = false;
   OutputFlags output;
@@ -71,9 +71,23 @@ Json json_of(const client::Job& job) {
           {"restarts", job.restarts},
           {"downloaded_bytes", job.downloaded_bytes},
           {"uploaded_bytes", job.uploaded_bytes},
+          {"download_time", format_seconds(job.download_time)},
+          {"process_time", format_seconds(job.process_time)},
+          {"upload_time", format_seconds(job.upload_time)},
           {"inputs", json_of(job.inputs)},
           {"output_commit", job.output_commit},
           {"workers", std::move(workers)}};
+}
+
+/// The daemon's own text.
+Json spec_of(const client::Job& job) { return Json::accept(job.spec_json) ? Json::parse(job.spec_json) : Json(); }
+
+/// As `inspect` tells it, with what a list has not.
+Json inspected(const client::Job& job) {
+  Json object = json_of(job);
+  if (!job.parent.empty()) object["parent"] = job.parent;
+  if (!job.spec_json.empty()) object["spec"] = spec_of(job);
+  return object;
 }
 
 std::string duration_of(const client::Job& job) {
@@ -198,12 +212,14 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto job,
                  client::Jobs(*connection).inspect(arguments.id.id, arguments.block));
   if (arguments.output.json()) {
-    print_object(arguments.output, json_of(job));
+    print_object(arguments.output, inspected(job));
     return arguments.block ? outcome_of(job) : Result<void>();
   }
+  const Json spec = spec_of(job);
   print_labels(
       {{"ID", job.id},
        {"Pipeline", fmt::format("{} (version {})", job.pipeline, job.pipeline_version)},
+       {"Parent", job.parent},
        {"Started", arguments.output.time(job.started)},
        {"Duration", duration_of(job)},
        {"State", job.state},
@@ -215,8 +231,17 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
        {"Total", std::to_string(job.total)},
        {"Data Downloaded", format_size(job.downloaded_bytes)},
        {"Data Uploaded", format_size(job.uploaded_bytes)},
+       {"Download Time", format_seconds(job.download_time)},
+       {"Process Time", format_seconds(job.process_time)},
+       {"Upload Time", format_seconds(job.upload_time)},
+       {"Datum Timeout", spec_field(spec, "datum_timeout")},
+       {"Job Timeout", spec_field(spec, "job_timeout")},
        {"Restarts", std::to_string(job.restarts)},
+       {"Parallelism Spec", spec_field(spec, "parallelism_spec")},
+       {"ResourceLimits", spec_field(spec, "resource_limits")},
        {"Input", text_of(job.inputs)},
+       {"Input Spec", spec_field(spec, "input")},
+       {"Transform", spec_field(spec, "transform")},
        {"Output Commit", job.output_commit}});
   if (arguments.block) return outcome_of(job);
   if (job.workers.empty()) return {};
@@ -350,7 +375,7 @@ void add_job_commands(Grammar& grammar, Session& session) {
   add_parsed(lists, "-i,--input", arguments->input_commits, "Of jobs that have read this commit; may be given again");
   add_parsed(lists, "--output-commit", arguments->output_commits, "Of the job that has made this commit");
   add_number(lists, "-n,--number", arguments->number, "At most so many");
-  lists.add_flag("--history", arguments->history, "Accepted for old scripts: jobs of all versions are listed");
+  lists.add_option("--history", arguments->history, "Accepted for old scripts: jobs of all versions are listed")->expected(0, 1);
   add_output_flags(lists, arguments->output);
 
   auto& inspects = grammar.command("inspect", "job", "Show a job",

@@ -78,6 +78,12 @@ void print_object(const OutputFlags& flags, const Json& object) {
   }
 }
 
+std::string spec_field(const Json& spec, const char* name) {
+  const auto field = spec.is_object() ? spec.find(name) : spec.end();
+  if (field == spec.end()) return "";
+  return field->is_string() ? field->get<std::string>() : field->dump();
+}
+
 Json json_time(const std::optional<Timestamp>& time) {
   if (!time) return nullptr;
   return format_time(*time);

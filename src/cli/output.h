@@ -62,6 +62,8 @@ void print_labels(const std::vector<std::pair<std::string, std::string>>& lines)
 /// Prints an object as JSON, or as the flags say.
 void print_json(const Json& object);
 void print_object(const OutputFlags& flags, const Json& object);
+/// A field of a pipeline's spec (JSON text) in one line; empty where it is not there.
+std::string spec_field(const Json& spec, const char* name);
 /// RFC 3339, or null.
 Json json_time(const std::optional<Timestamp>& time);
 

@@ -1,22 +1,43 @@
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
 
+#include "api/client/jobs.h"
 #include "api/client/pipelines.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
+#include "cli/job_id.h"
 #include "cli/output.h"
 #include "cli/states.h"
 
 namespace pfs::cli {
 namespace {
 
+/// How many earlier versions are listed: `none`, `all`, or a number.
+struct HistoryArgument {
+  std::uint64_t most = 0;
+
+  /// Errors: kInvalid.
+  static Result<HistoryArgument> parse(std::string_view text) {
+    if (text == "none") return HistoryArgument{0};
+    if (text == "all") return HistoryArgument{std::numeric_limits<std::uint64_t>::max()};
+    const auto number = NumberArgument::parse(text);
+    if (number) return HistoryArgument{number->value};
+    return Error{Code::kInvalid, fmt::format("'{}': how many earlier versions? none, all, or a number", printable(text))};
+  }
+};
+
 struct Arguments {
   RepoName name;
+  PipelineRef version;
   std::optional<RepoName> only;
   std::vector<std::string> states;
   std::vector<std::string> pins;
+  std::optional<JobIdArgument> like_job;
+  HistoryArgument history;
   bool specs = false;
   bool all = false;
   bool force = false;
@@ -48,17 +69,20 @@ Json json_of(const client::Pipeline& pipeline) {
           {"spec", spec_of(pipeline)}};
 }
 
-Result<std::vector<client::Pipeline>> pipelines_of(const client::Pipelines& pipelines,
-                                                   const std::optional<RepoName>& only) {
-  if (!only) return pipelines.list();
-  PFS_TRY_ASSIGN(auto pipeline, pipelines.inspect(*only));
-  return std::vector<client::Pipeline>{std::move(pipeline)};
+/// A pipeline, or one of its versions. Errors: kNotFound.
+Result<client::Pipeline> pipeline_of(const client::Pipelines& pipelines, const PipelineRef& ref) {
+  if (ref.version.direction == Ancestry::Direction::kNone) return pipelines.inspect(ref.name);
+  PFS_TRY_ASSIGN(auto versions, pipelines.list(ref.name, std::numeric_limits<std::uint64_t>::max()));
+  const bool back = ref.version.direction == Ancestry::Direction::kBack;
+  const std::uint64_t steps = ref.version.steps;
+  if (steps < versions.size() + (back ? 0 : 1)) return std::move(versions[back ? steps : versions.size() - steps]);
+  return Error{Code::kNotFound, fmt::format("pipeline {}: there is no such version; `pfs list pipeline {} --history all` lists "
+                                            "those that are known", ref.name.str(), ref.name.str())};
 }
 
 Result<void> list(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto pipelines,
-                 pipelines_of(client::Pipelines(*connection), arguments.only));
+  PFS_TRY_ASSIGN(const auto pipelines, client::Pipelines(*connection).list(arguments.only, arguments.history.most));
   const auto wanted = [&](const client::Pipeline& pipeline) {
     const auto& states = arguments.states;
     return states.empty() || std::find(states.begin(), states.end(), pipeline.state) != states.end();
@@ -81,7 +105,7 @@ Result<void> list(Session& session, const Arguments& arguments) {
         continue;
       }
       const auto states =
-          pipeline.state + " / " + (pipeline.last_job.empty() ? "-" : pipeline.last_job);
+          (pipeline.state.empty() ? "-" : pipeline.state) + " / " + (pipeline.last_job.empty() ? "-" : pipeline.last_job);
       listing.add_row({pipeline.name, std::to_string(pipeline.version), pipeline.input,
                        arguments.output.time(pipeline.created),
                        Cell(states, colour_of(pipeline.state)), pipeline.description});
@@ -91,16 +115,9 @@ Result<void> list(Session& session, const Arguments& arguments) {
   return {};
 }
 
-/// A field of the spec in one line; empty where it is not there.
-std::string field_of(const Json& spec, const char* name) {
-  const auto field = spec.is_object() ? spec.find(name) : spec.end();
-  if (field == spec.end()) return "";
-  return field->is_string() ? field->get<std::string>() : field->dump();
-}
-
 Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto pipeline, client::Pipelines(*connection).inspect(arguments.name));
+  PFS_TRY_ASSIGN(const auto pipeline, pipeline_of(client::Pipelines(*connection), arguments.version));
   if (arguments.output.json()) {
     print_object(arguments.output, json_of(pipeline));
     return {};
@@ -118,15 +135,15 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                 {"Reason", pipeline.reason},
                 {"Workers Available", fmt::format("{}/{}", pipeline.workers_available, pipeline.workers_wanted)},
                 {"Stopped", pipeline.stopped ? "true" : "false"},
-                {"Parallelism Spec", field_of(spec, "parallelism_spec")},
-                {"ResourceRequests", field_of(spec, "resource_requests")},
-                {"ResourceLimits", field_of(spec, "resource_limits")},
-                {"Datum Timeout", field_of(spec, "datum_timeout")},
-                {"Datum Tries", field_of(spec, "datum_tries")},
-                {"Job Timeout", field_of(spec, "job_timeout")},
-                {"Input", field_of(spec, "input")},
+                {"Parallelism Spec", spec_field(spec, "parallelism_spec")},
+                {"ResourceRequests", spec_field(spec, "resource_requests")},
+                {"ResourceLimits", spec_field(spec, "resource_limits")},
+                {"Datum Timeout", spec_field(spec, "datum_timeout")},
+                {"Datum Tries", spec_field(spec, "datum_tries")},
+                {"Job Timeout", spec_field(spec, "job_timeout")},
+                {"Input", spec_field(spec, "input")},
                 {"Output Branch", pipeline.output_repo + "@" + pipeline.output_branch},
-                {"Transform", field_of(spec, "transform")},
+                {"Transform", spec_field(spec, "transform")},
                 {"Last Job", pipeline.last_job},
                 {"Job Counts", counts},
                 {"Spec", pipeline.spec_json}});
@@ -135,7 +152,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
 
 Result<void> extract(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto pipeline, client::Pipelines(*connection).inspect(arguments.name));
+  PFS_TRY_ASSIGN(const auto pipeline, pipeline_of(client::Pipelines(*connection), arguments.version));
   print_object(arguments.output, spec_of(pipeline));
   return {};
 }
@@ -182,15 +199,31 @@ Result<std::pair<std::string, std::string>> pin_of(const std::string& text) {
   return std::pair{branch.str(), std::move(commit)};
 }
 
+/// The commits that a job has read, by the branches. Errors: kInvalid (another pipeline's job).
+Result<std::map<std::string, std::string>> read_by(const client::Jobs& jobs, const RepoName& pipeline, const JobId& id) {
+  PFS_TRY_ASSIGN(const auto job, jobs.inspect(id, false));
+  if (job.pipeline != pipeline.str()) {
+    return Error{Code::kInvalid, fmt::format("job {}: is one of pipeline {}, not of {}", job.id, job.pipeline, pipeline.str())};
+  }
+  std::map<std::string, std::string> commits;
+  for (const auto& input : job.inputs) {
+    if (!input.commit.empty()) commits[input.repo + "@" + input.branch] = input.repo + "@" + input.commit;
+  }
+  return commits;
+}
+
 Result<void> run_by_hand(Session& session, const Arguments& arguments) {
   PFS_TRY(session.refuse_in_transaction("run pipeline"));
-  std::vector<std::pair<std::string, std::string>> commits;
+  PFS_TRY_ASSIGN(const auto* connection, session.connection());
+  std::map<std::string, std::string> commits;
+  if (arguments.like_job) {
+    PFS_TRY_ASSIGN(commits, read_by(client::Jobs(*connection), arguments.name, arguments.like_job->id));
+  }
   for (const auto& text : arguments.pins) {
     PFS_TRY_ASSIGN(auto pin, pin_of(text));
-    commits.push_back(std::move(pin));
+    commits[pin.first] = std::move(pin.second);
   }
-  PFS_TRY_ASSIGN(const auto* connection, session.connection());
-  PFS_TRY_ASSIGN(const auto job, client::Pipelines(*connection).run(arguments.name, commits));
+  PFS_TRY_ASSIGN(const auto job, client::Pipelines(*connection).run(arguments.name, {commits.begin(), commits.end()}));
   fmt::print("{}\n", job);
   return {};
 }
@@ -202,6 +235,7 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
   auto& lists = grammar.command("list", "pipeline", "List pipelines",
                                 [&session, arguments] { return list(session, *arguments); });
   add_parsed(lists, "pipeline", arguments->only, "Only this one");
+  add_parsed(lists, "--history", arguments->history, "Earlier versions, too: all, or how many of each")->type_name("N");
   lists.add_flag("-s,--spec", arguments->specs, "Their specs and nothing else");
   // a word behind it is the pipeline's name
   add_state_option(lists, arguments->states, kPipelineStates)->allow_extra_args(false);
@@ -209,12 +243,12 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
 
   auto& inspects = grammar.command("inspect", "pipeline", "Show a pipeline",
                                    [&session, arguments] { return inspect(session, *arguments); });
-  add_parsed(inspects, "pipeline", arguments->name, "Its name")->required();
+  add_parsed(inspects, "pipeline", arguments->version, "Its name; NAME^: the version before, NAME.1: the first")->required();
   add_output_flags(inspects, arguments->output);
 
   auto& extracts = grammar.command("extract", "pipeline", "Print a pipeline's spec, as create takes it",
                                    [&session, arguments] { return extract(session, *arguments); });
-  add_parsed(extracts, "pipeline", arguments->name, "Its name")->required();
+  add_parsed(extracts, "pipeline", arguments->version, "Its name; NAME^: the version before, NAME.1: the first")->required();
   add_output_flags(extracts, arguments->output);
 
   auto& stops = grammar.command("stop", "pipeline", "Stop a pipeline's containers and cause no more jobs",
@@ -228,6 +262,7 @@ void add_pipeline_commands(Grammar& grammar, Session& session) {
   auto& runs = grammar.command("run", "pipeline", "Cause a job by hand, and print its id",
                                [&session, arguments] { return run_by_hand(session, *arguments); });
   add_parsed(runs, "pipeline", arguments->name, "Its name")->required();
+  add_parsed(runs, "--job", arguments->like_job, "Of the commits that this job of the pipeline has read");
   runs.add_option("inputs", arguments->pins, "REPO@BRANCH=COMMIT: instead of the branch's HEAD")
       ->check([](const std::string& text) {
         const auto parsed = pin_of(text);

@@ -28,6 +28,15 @@ std::string_view name_of(JobState state) {
   return "unknown";
 }
 
+ProcessStats& ProcessStats::operator+=(const ProcessStats& more) {
+  downloaded_bytes += more.downloaded_bytes;
+  uploaded_bytes += more.uploaded_bytes;
+  download_time += more.download_time;
+  process_time += more.process_time;
+  upload_time += more.upload_time;
+  return *this;
+}
+
 Result<PipelineInfo> Pipelines::create(const std::string& spec_json, bool update, bool reprocess) {
   const SpecText spec{"", spec_json};
   PFS_TRY_ASSIGN(const auto plans, apply({&spec, 1}, {update, reprocess}));

@@ -34,7 +34,7 @@ struct PipelineInfo {
   std::vector<BranchRef> reads;  ///< the branches of its inputs
   BranchRef output;
   Timestamp created;
-  PipelineState state = PipelineState::kStarting;
+  std::optional<PipelineState> state = PipelineState::kStarting;  ///< nullopt: a version that an update has replaced
   std::string reason;                 ///< why it fails; empty while it does not
   std::optional<JobState> last_job;
   bool stopped = false;               ///< by hand, until it is started
@@ -91,6 +91,19 @@ struct JobInput {
   bool operator==(const JobInput&) const = default;
 };
 
+/// What attempts at datums took, added up.
+struct ProcessStats {
+  std::uint64_t downloaded_bytes = 0;  ///< that user code has read from its inputs
+  std::uint64_t uploaded_bytes = 0;    ///< that it has written
+  std::chrono::nanoseconds download_time{0};  ///< to make what it sees: nothing is copied for that
+  std::chrono::nanoseconds process_time{0};   ///< that it ran
+  std::chrono::nanoseconds upload_time{0};    ///< to take what it had put out
+
+  std::chrono::nanoseconds time() const { return download_time + process_time + upload_time; }
+  ProcessStats& operator+=(const ProcessStats& more);
+  bool operator==(const ProcessStats&) const = default;
+};
+
 /// A job's record, as tables and `inspect` show it.
 struct JobInfo {
   JobId id;
@@ -106,10 +119,11 @@ struct JobInfo {
   std::uint64_t recovered = 0;  ///< datums whose err_cmd ended well: they have put out nothing
   std::uint64_t total = 0;
   std::uint64_t restarts = 0;          ///< how often the daemon had to begin it again
-  std::uint64_t downloaded_bytes = 0;  ///< bytes that user code has read from its inputs
-  std::uint64_t uploaded_bytes = 0;    ///< bytes that it has written
+  ProcessStats stats;                  ///< of the datums that it has run
   std::vector<JobInput> inputs;        ///< one for each branch that is read
   std::optional<CommitId> output_commit;
+  std::string spec_json;               ///< of job() only: what it runs, or ran, with; empty where that is not known any more
+  std::optional<JobId> parent;         ///< of job() only: the job before whose output was HEAD when this one was made
 };
 
 /// What became of a datum in a job. Skipped: an earlier job made its output. Recovered: it failed and its error command did not.
@@ -130,9 +144,8 @@ struct DatumInfo {
   std::optional<DatumState> state;  ///< likewise
   std::vector<File> files;
   std::uint64_t input_bytes = 0;
-  std::uint64_t output_bytes = 0;   ///< this one and those below: 0 unless this job made it
-  std::uint64_t read_bytes = 0;     ///< by its command
-  std::uint64_t written_bytes = 0;  ///< likewise
+  std::uint64_t output_bytes = 0;   ///< this one and what is below: 0 unless this job made it
+  ProcessStats stats;               ///< also of one that has failed
 };
 
 /// One of a pipeline's workers.
@@ -204,6 +217,8 @@ class Pipelines : public store::PublishHook {
   Result<PipelineInfo> create(const std::string& spec_json, bool update, bool reprocess);
   virtual Result<std::vector<PipelineInfo>> list() const = 0;
   virtual Result<PipelineInfo> get(const RepoName& name) const = 0;
+  /// The versions before the one that it has, newest first; created: when it was updated to that one. Errors: kNotFound.
+  virtual Result<std::vector<PipelineInfo>> earlier_versions(const RepoName& name, std::size_t limit) const = 0;
   /// The pipelines, their jobs and their logs are gone, all of them or none. Errors: kNotFound, kBusy (another pipeline reads
   /// a repo that would go).
   virtual Result<void> remove(std::span<const RepoName> names, const RemoveOptions& options) = 0;
@@ -221,7 +236,7 @@ class Pipelines : public store::PublishHook {
   /// Returns when the job has ended, or kCancelled when `keep_waiting` says no (asked every 100 ms or so).
   virtual Result<JobInfo> wait(const JobId& id, const std::function<bool()>& keep_waiting) const = 0;
   /// A job's datums, in the order in which it processes them; the callback returns false to stop. Errors: kNotFound, kBusy (it
-  /// waits for its inputs, or is not run for the lack of them), kInvalid (its pipeline has had another input or salt since).
+  /// waits for its inputs, or is not run for the lack of them), kInvalid (its pipeline has had another salt since).
   virtual Result<void> datums(const JobId& job, const std::function<bool(const DatumInfo&)>& visit) const = 0;
   virtual Result<DatumInfo> datum(const JobId& job, const Digest& id) const = 0;
   /// The datums that a pipeline of that spec would have for its branches as they are. Errors as create(), kNotFound (a repo).

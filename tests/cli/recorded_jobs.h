@@ -40,8 +40,8 @@ inline trigger::JobInfo job(const std::string& id, trigger::JobState state) {
   job.skipped = 4;
   job.total = 5;
   job.restarts = 3;
-  job.downloaded_bytes = 58644;
-  job.uploaded_bytes = 1024;
+  job.stats.downloaded_bytes = 58644;
+  job.stats.uploaded_bytes = 1024;
   job.inputs = {{*BranchRef::parse("images@master"), CommitId(), std::nullopt}};
   return job;
 }

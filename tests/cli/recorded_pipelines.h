@@ -11,6 +11,7 @@ namespace pfs::test {
 class RecordedPipelines final : public trigger::Pipelines {
  public:
   std::vector<trigger::PipelineInfo> pipelines;
+  std::vector<trigger::PipelineInfo> earlier;  ///< versions
   std::vector<trigger::JobInfo> recorded_jobs;
   std::vector<trigger::LogLine> lines;
   std::vector<std::string> created;        ///< specs, as apply() was given them
@@ -46,6 +47,13 @@ class RecordedPipelines final : public trigger::Pipelines {
     return plans;
   }
   Result<std::vector<trigger::PipelineInfo>> list() const override { return pipelines; }
+  Result<std::vector<trigger::PipelineInfo>> earlier_versions(const RepoName& name, std::size_t limit) const override {
+    std::vector<trigger::PipelineInfo> versions;
+    for (const auto& version : earlier) {
+      if (version.name == name && versions.size() < limit) versions.push_back(version);
+    }
+    return versions;
+  }
   Result<trigger::PipelineInfo> get(const RepoName& name) const override {
     for (const auto& pipeline : pipelines) {
       if (pipeline.name == name) return pipeline;

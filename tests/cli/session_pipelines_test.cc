@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "cli/recorded_jobs.h"
 #include "support/must.h"
@@ -141,6 +142,12 @@ TEST_CASE("pipelines are stopped, started and deleted, with their repos or witho
     CHECK(session.pfs({"run", "pipeline", "edges", odd}).status == 2);
   }
   CHECK(pipelines.ran.size() == 1);
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  session.ok({"run", "pipeline", "edges", "--job", kJob});
+  const std::string head = std::string(32, '0');
+  CHECK(pipelines.ran.back() == "edges images@master=images@" + head);
+  CHECK(session.pfs({"run", "pipeline", "other", "--job", kJob}).status == 1);
+  CHECK(pipelines.ran.size() == 2);
   CHECK(session.pfs({"delete", "pipeline"}).status == 2);
   CHECK(session.pfs({"delete", "pipeline", "edges", "--all"}).status == 2);
   session.ok({"delete", "pipeline", "edges", "--keep-repo"});
@@ -172,6 +179,39 @@ TEST_CASE("pipelines are listed, shown and deleted", "[cli][session]") {
   CHECK(session.pfs({"delete", "pipeline", "edges"}).status == 1);
 }
 
+TEST_CASE("earlier versions of a pipeline are listed, and shown by their place", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines.push_back(edges());
+  pipelines.pipelines.front().version = 3;
+  for (const std::uint64_t version : {2U, 1U}) {
+    pipelines.earlier.push_back(edges());
+    pipelines.earlier.back().version = version;
+    pipelines.earlier.back().state.reset();
+    pipelines.earlier.back().spec_json = fmt::format(R"({{"description": "number {}"}})", version);
+  }
+  PfsSession session(&pipelines);
+  const auto listed = [&session](const std::string& history) {
+    return session.ok({"list", "pipeline", "edges", "--history", history, "--full-timestamps"});
+  };
+  const std::string header = "NAME  VERSION INPUT     CREATED              STATE / LAST JOB  DESCRIPTION\n";
+  const std::string now = "edges 3       images:/* 1970-01-01T00:00:00Z running / success outlines\n";
+  CHECK(listed("none") == header + now);
+  CHECK(listed("1") == header + now + "edges 2       images:/* 1970-01-01T00:00:00Z - / success       outlines\n");
+  CHECK(listed("all").find("edges 1 ") != std::string::npos);
+  for (const auto* odd : {"-1", "some", ""}) CHECK(session.pfs({"list", "pipeline", "--history", odd}).status == 2);
+
+  CHECK(session.ok({"extract", "pipeline", "edges^"}).find("number 2") != std::string::npos);
+  CHECK(session.ok({"extract", "pipeline", "edges^2"}).find("number 1") != std::string::npos);
+  CHECK(session.ok({"extract", "pipeline", "edges.1"}).find("number 1") != std::string::npos);
+  CHECK(session.ok({"inspect", "pipeline", "edges.3"}).find("Version: 3\n") != std::string::npos);
+  for (const auto* none : {"edges^3", "edges.4"}) {
+    const auto refused = session.pfs({"inspect", "pipeline", none});
+    CHECK(refused.status == 1);
+    CHECK(refused.err.find("no such version") != std::string::npos);
+  }
+  CHECK(session.pfs({"inspect", "pipeline", "edges.0"}).status == 2);
+}
+
 TEST_CASE("jobs are listed with their progress, and the beginning of why they failed",
           "[cli][session]") {
   RecordedPipelines pipelines;
@@ -190,9 +230,22 @@ TEST_CASE("jobs are listed with their progress, and the beginning of why they fa
             " edges    1970-01-01T00:00:00Z About a minute 3       1 + 4 / 5 57.27KiB 1KiB "
             "success\n");
   CHECK(session.pfs({"list", "job", "-p", "nothing"}).status == 1);
+  CHECK(session.ok({"list", "job", "--history"}) == session.ok({"list", "job", "--history", "all"}));
   CHECK(session.ok({"inspect", "job", "--block", kJob}).find("State: success\n") !=
         std::string::npos);
   CHECK(session.pfs({"inspect", "job", "short"}).status == 2);
+  CHECK(session.ok({"inspect", "job", kJob}).find("Transform") == std::string::npos);  // not known any more
+  pipelines.recorded_jobs[1].parent = *JobId::from_hex(kFailedJob);
+  pipelines.recorded_jobs[1].spec_json = R"({"parallelism_spec": {"constant": 3}, "job_timeout": "1h", "transform": {"cmd": ["sh"]}})";
+  pipelines.recorded_jobs[1].stats.process_time = std::chrono::milliseconds(1250);
+  const auto shown = session.ok({"inspect", "job", kJob});
+  const std::vector<std::string> lines{"Parent: " + kFailedJob, "Process Time: 1.250s", "Job Timeout: 1h",
+                                       R"(Parallelism Spec: {"constant":3})", R"(Transform: {"cmd":["sh"]})"};
+  for (const auto& line : lines) {
+    CAPTURE(line);
+    CHECK(shown.find(line + "\n") != std::string::npos);
+  }
+  CHECK(session.ok({"inspect", "job", kJob, "--raw"}).find(R"("process_time": "1.250s")") != std::string::npos);
 }
 
 TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli][session]") {
@@ -212,10 +265,11 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   const std::string files = "images@" + commit + ":/a";
   const auto listed = session.ok({"list", "datum", kJob});
   CHECK(listed.find("ID") == 0);
-  CHECK(listed.find(id + " " + files + " skipped 2KiB\n") != std::string::npos);
+  CHECK(listed.find(id + " " + files + " skipped -    2KiB\n") != std::string::npos);
   make_file(session.path("spec.json"), "{}");
   CHECK(session.ok({"list", "datum", "-f", session.path("spec.json")}).find(files + " -") != std::string::npos);
   CHECK(session.ok({"list", "datum", "-f", "-"}, "# none\npipeline: {name: new}\n").find(files + " -") != std::string::npos);
+  CHECK(session.ok({"list", "datum", "-f", "/dev/stdin"}, "pipeline: {name: new}\n").find(files + " -") != std::string::npos);
   const auto several = session.pfs({"list", "datum", "-f", "-"}, "pipeline: {name: a}\n---\npipeline: {name: b}\n");
   CHECK(several.status == 1);
   CHECK(several.err.find("2 specs") != std::string::npos);
@@ -241,8 +295,11 @@ TEST_CASE("datums are listed of a job or of a spec, and shown one by one", "[cli
   CHECK(session.ok({"list", "datum", kJob}).find(" killed ") != std::string::npos);
   pipelines.recorded_datums.front().state = trigger::DatumState::kNotBegun;
   CHECK(session.ok({"list", "datum", kJob}).find(" not-begun ") != std::string::npos);
-  pipelines.recorded_datums.front().read_bytes = 3072;
+  pipelines.recorded_datums.front().stats = {3072, 0, std::chrono::milliseconds(2), std::chrono::seconds(61), {}};
   CHECK(session.ok({"inspect", "datum", kJob, id}).find("Data Downloaded: 3KiB\n") != std::string::npos);
+  CHECK(session.ok({"inspect", "datum", kJob, id}).find("Total Time: 61.002s\nDownload Time: 0.002s\nProcess Time: 61.000s\n") !=
+        std::string::npos);
+  CHECK(session.ok({"list", "datum", kJob}).find(" not-begun About a minute 2KiB\n") != std::string::npos);
   CHECK(session.pfs({"inspect", "datum", kJob, std::string(64, 'e')}).status == 1);
   CHECK(session.pfs({"list", "datum"}).status == 2);
   CHECK(session.pfs({"list", "datum", kJob, "-f", session.path("spec.json")}).status == 2);

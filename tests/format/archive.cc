@@ -246,7 +246,7 @@ std::vector<std::string> describe(trigger::Pipelines& pipelines) {
                                 "bytes {} {} input {} {} output {}",
                                 job.id.hex(), job.pipeline.str(), job.pipeline_version, name_of(job.state), job.reason,
                                 time_of(job.started), job.finished ? time_of(*job.finished) : "-", job.processed, job.skipped,
-                                job.total, job.failed, job.restarts, job.downloaded_bytes, job.uploaded_bytes,
+                                job.total, job.failed, job.restarts, job.stats.downloaded_bytes, job.stats.uploaded_bytes,
                                 job.inputs.front().branch.str(), id_or_dash(job.inputs.front().commit), id_or_dash(job.output_commit)));
   }
   return lines;

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace pfs::trigger;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 7) {
     case 0:
       if (const auto pipeline = decode_pipeline(bytes)) require(decode_pipeline(encode(*pipeline)).has_value());
       break;
@@ -30,6 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 5:
       if (const auto names = decode_names(bytes)) require(decode_names(encode_names(*names)).value() == *names);
+      break;
+    case 6:
+      if (const auto version = decode_version(bytes)) require(decode_version(encode(*version)).has_value());
       break;
   }
   return 0;

@@ -29,9 +29,9 @@ std::vector<std::string> good_records() {
   job.begun = Timestamp{5};
   DatumRecord datum;
   datum.job = job.id;
-  datum.read_bytes = 300;
-  return {encode(pipeline), encode(CausedRecord{2, 3, {from_commit, from_job}}), encode(job), encode(datum), encode(Miss::kCutOff),
-          encode_names({ref.repo, *RepoName::parse("edges")})};
+  datum.stats.downloaded_bytes = 300;
+  return {encode(pipeline), encode(CausedRecord{2, 3, {from_commit, from_job}}), encode(job), encode(datum), encode(MissRecord{Miss::kCutOff, {}}),
+          encode_names({ref.repo, *RepoName::parse("edges")}), encode(VersionRecord{2, Timestamp{5}, "{}", "salt"})};
 }
 
 TEST_CASE("damaged records of pipelines and jobs are refused, never believed and never fatal", "[trigger][fuzz]") {

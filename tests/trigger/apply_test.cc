@@ -164,6 +164,33 @@ TEST_CASE("a spec that is the same in other words is no change", "[trigger]") {
   CHECK(must(idle.apply({spec("a", "text", R"({"datum_tries": 5})")}, {true, true})).front().reprocess);
 }
 
+TEST_CASE("what a pipeline's versions were is known for as long as it is there", "[trigger]") {
+  Idle idle;
+  const auto name = PipelineFixture::repo("a");
+  must(idle.apply({spec("a", "text", R"({"description": "one"})")}));
+  idle.commit("f");
+  const JobInfo first = idle.fixture.newest_job("a");
+  must(idle.apply({spec("a", "text", R"({"description": "two", "datum_tries": 1})")}));
+  must(idle.pipelines().set_stopped(name, true));  // no version
+  must(idle.apply({spec("a", "text", R"({"description": "three"})")}));
+  const auto earlier = must(idle.pipelines().earlier_versions(name, 10));
+  REQUIRE(earlier.size() == 2);
+  CHECK(earlier[0].version == 2);
+  CHECK(earlier[0].description == "two");
+  CHECK(earlier[1].version == 1);
+  CHECK(earlier[1].input == "text:/*");
+  CHECK(earlier[1].last_job == JobState::kSuccess);
+  CHECK_FALSE(earlier[1].state);
+  CHECK(earlier[1].created < earlier[0].created);
+  CHECK(must(idle.pipelines().earlier_versions(name, 1)).size() == 1);
+  CHECK(must(idle.pipelines().job(first.id)).spec_json == earlier[1].spec_json);
+  CHECK(idle.pipelines().earlier_versions(PipelineFixture::repo("none"), 1).error().code == Code::kNotFound);
+
+  must(idle.pipelines().remove(name));
+  must(idle.apply({spec("a", "text", R"({"description": "new"})")}));
+  CHECK(must(idle.pipelines().earlier_versions(name, 10)).empty());
+}
+
 TEST_CASE("a dry run tells what would be done, and does nothing", "[trigger]") {
   Idle idle;
   REQUIRE(idle.apply({spec("a", "text")}));
@@ -260,7 +287,7 @@ TEST_CASE("what datums of a salt that no pipeline has have put out is forgotten 
   const auto old_rows = [&] { return DatumTable(idle.fixture.store().local(), clock, name, "an old one"); };
   DatumTable rows = old_rows();
   must(rows.put(id, DatumRecord{}));
-  must(rows.put_miss(JobId(), id, Miss::kFailed));
+  must(rows.put_miss(JobId(), id, {Miss::kFailed, {}}));
   must(rows.flush());
   idle.fixture.close();
   idle.fixture.open();
@@ -373,4 +400,7 @@ TEST_CASE("a job is caused by hand, of HEAD or of an older commit, and its reade
   REQUIRE(idle.pipelines().set_stopped(name, true));
   CHECK(idle.pipelines().run(name, {}).error().code == Code::kBusy);
   CHECK(idle.pipelines().run(PipelineFixture::repo("none"), {}).error().code == Code::kNotFound);
+  const auto jobs = idle.job_count("a");
+  REQUIRE(idle.pipelines().set_stopped(name, false));
+  CHECK(idle.job_count("a") == jobs);  // HEAD is not what was run last, but nobody has moved it
 }

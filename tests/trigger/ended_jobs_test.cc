@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <thread>
 
 #include "support/job_fixture.h"
 
@@ -119,6 +120,36 @@ TEST_CASE("the time of job_timeout goes on while there is no pfsd", "[trigger]")
   CHECK(of.runs == runs);
 }
 
+TEST_CASE("how long datums took is told, one by one and added up, also of those that failed", "[trigger]") {
+  using namespace std::chrono_literals;
+  JobFixture jobs([](const ProgramCall&, const std::string& name) {
+    std::this_thread::sleep_for(name == "slow" ? 30ms : 1ms);
+    return name == "bad" ? CommandEnd{End::kExited, 1, ""} : CommandEnd{};
+  });
+  jobs.create({{"/datum_tries", "2"}});
+  jobs.commit({"bad", "slow"});
+  const JobInfo job = jobs.job();
+  REQUIRE(job.state == JobState::kFailure);
+  std::vector<ProcessStats> each;
+  must(jobs.fixture.pipelines().datums(job.id, [&](const DatumInfo& datum) {
+    each.push_back(datum.stats);
+    return true;
+  }));
+  REQUIRE(each.size() == 2);
+  CHECK(each[0].process_time >= 2ms);  // two attempts
+  CHECK(each[0].upload_time == 0ms);   // nothing was taken
+  CHECK(each[1].process_time >= 30ms);
+  CHECK(each[1].download_time > 0ms);
+  CHECK(each[1].upload_time > 0ms);
+  CHECK(job.stats.process_time == each[0].process_time + each[1].process_time);
+
+  jobs.commit({"new"});  // slow is skipped, and took nothing in this one
+  must(jobs.fixture.pipelines().datums(jobs.job().id, [&](const DatumInfo& datum) {
+    if (datum.files.at(0).path.name() == "slow") CHECK(datum.stats == ProcessStats{});
+    return true;
+  }));
+}
+
 TEST_CASE("a person's shell is refused where the job's datums cannot be told, and says why", "[trigger]") {
   JobFixture jobs([](const ProgramCall&, const std::string&) { return CommandEnd{}; });
   jobs.create();
@@ -143,8 +174,9 @@ TEST_CASE("a person's shell is refused where the job's datums cannot be told, an
   SECTION("the pipeline has another input since") {
     must(pipelines.create(R"({"pipeline": {"name": "work"}, "transform": {"image": "image", "cmd": ["work"]},
                               "input": {"pfs": {"repo": "text", "glob": "/"}}})", true, false));
-    CHECK(debug(job.id, "/a").error().code == Code::kInvalid);
-    CHECK(debug(job.id, "/").error().code == Code::kInvalid);
+    CHECK(debug(job.id, "/a"));
+    CHECK(debug(job.id, "/").error().code == Code::kNotFound);
+    CHECK(jobs.datums(job) == States{DatumState::kSuccess});
   }
   SECTION("the pipeline is processed anew since") {
     must(pipelines.create(R"({"pipeline": {"name": "work"}, "transform": {"image": "image", "cmd": ["work"]},

@@ -398,8 +398,12 @@ TEST_CASE("logs are asked for by the files of datums, as paths or data digests, 
   // printf bb | sha256sum
   CHECK(texts({"3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf"}) == Lines{"made b"});
 
-  // another input: the old jobs' datums cannot be told any more
+  // another input: the old jobs' datums are those of the version that they ran with
   REQUIRE(upper.fixture.pipelines().create(with("/input/pfs/glob", R"("/b")"), true, false));
+  upper.job();
+  CHECK(texts({"/a"}) == Lines{"made a"});
+  // another salt: they cannot be told any more
+  REQUIRE(upper.fixture.pipelines().create(with("/input/pfs/glob", R"("/b")"), true, true));
   upper.job();
   CHECK(texts({"/a"}).empty());
   LogFilter of_old;

@@ -474,7 +474,7 @@ TEST_CASE("a job's datums say what became of them, a spec's what they would be",
   CHECK(service.planned_datums(spec("new", pfs_input("nowhere")), nullptr).error().code == Code::kNotFound);
 
   must(service.job(first.id));
-  must(pipes.fixture.pipelines().create(spec("both", input["cross"][0]), true, false));
+  must(pipes.fixture.pipelines().create(spec("both", input["cross"][0]), true, true));
   CHECK(service.datums(first.id, nullptr).error().code == Code::kInvalid);
 }
 

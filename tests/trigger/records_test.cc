@@ -63,7 +63,7 @@ TEST_CASE("a job's record of the first version has one input, and a datum's does
   REQUIRE(read);
   CHECK(read->inputs == std::vector<JobInput>{job.inputs.front()});
   CHECK(read->number == 7);
-  CHECK(read->uploaded_bytes == 7);
+  CHECK(read->stats.uploaded_bytes == 7);
   CHECK_FALSE(read->shape);
   CHECK_FALSE(read->separable);
   CHECK_FALSE(read->begun);
@@ -73,14 +73,15 @@ TEST_CASE("a job's record of the first version has one input, and a datum's does
   const auto old_datum = decode_datum(datum.str());
   REQUIRE(old_datum);
   CHECK(old_datum->has_empty_directories);
-  CHECK(old_datum->read_bytes == 4);
+  CHECK(old_datum->stats.downloaded_bytes == 4);
 }
 
 TEST_CASE("a job's record of the second version does not say when it first ran", "[trigger]") {
   JobRecord job = sample_job();
   job.begun.reset();
+  job.stats = {};
   std::string bytes = encode(job);
-  bytes.pop_back();  // that there is no such time
+  bytes.resize(bytes.size() - 4);  // that there is no such time, and the times of datums
   bytes[0] = 2;
   const auto read = decode_job(bytes);
   REQUIRE(read);
@@ -88,10 +89,50 @@ TEST_CASE("a job's record of the second version does not say when it first ran",
   CHECK(encode(*read) == encode(job));
 }
 
+TEST_CASE("a job's record of the third version does not say how long its datums took, nor does a datum's of the second", "[trigger]") {
+  JobRecord job = sample_job();
+  job.stats = {1, 2, {}, {}, {}};
+  std::string bytes = encode(job);
+  bytes.resize(bytes.size() - 3);
+  bytes[0] = 3;
+  const auto read = decode_job(bytes);
+  REQUIRE(read);
+  CHECK(read->stats == job.stats);
+  CHECK(read->begun == job.begun);
+
+  std::string datum = encode(DatumRecord{{}, job.id, false, {3, 4, {}, {}, {}}});
+  datum.resize(datum.size() - 3);
+  datum[0] = 2;
+  const auto old_datum = decode_datum(datum);
+  REQUIRE(old_datum);
+  CHECK_FALSE(old_datum->has_empty_directories);
+  CHECK(old_datum->stats == ProcessStats{3, 4, {}, {}, {}});
+}
+
+TEST_CASE("what datums took reads back; more than anything takes is damage", "[trigger]") {
+  using namespace std::chrono_literals;
+  JobRecord job = sample_job();
+  job.stats = {1, 2, 3ms, 1h, 5ns};
+  CHECK(decode_job(encode(job)).value().stats == job.stats);
+  const DatumRecord datum{{}, job.id, false, job.stats};
+  CHECK(decode_datum(encode(datum)).value().stats == job.stats);
+  CHECK(decode_miss(encode(MissRecord{Miss::kFailed, job.stats})).value().stats == job.stats);
+  job.stats.process_time = std::chrono::nanoseconds::max();
+  CHECK(decode_job(encode(job)).error().code == Code::kCorrupt);
+}
+
+TEST_CASE("a pipeline's version reads back, and the newest comes first", "[trigger]") {
+  const VersionRecord version{7, Timestamp{5}, "{}", "salt"};
+  const auto read = decode_version(encode(version));
+  REQUIRE(read);
+  CHECK(encode(*read) == encode(version));
+  const RepoName name = *RepoName::parse("edges");
+  CHECK(version_key(name, 8) < version_key(name, 7));
+}
+
 TEST_CASE("a datum without output has failed, is recovered or was cut off", "[trigger]") {
-  CHECK(decode_miss(encode(Miss::kFailed)).value() == Miss::kFailed);
-  CHECK(decode_miss(encode(Miss::kRecovered)).value() == Miss::kRecovered);
-  CHECK(decode_miss(encode(Miss::kCutOff)).value() == Miss::kCutOff);
+  for (const Miss what : {Miss::kFailed, Miss::kRecovered, Miss::kCutOff}) CHECK(decode_miss(encode(MissRecord{what, {}})).value().what == what);
+  CHECK(decode_miss(std::string("\1\2", 2)).value().what == Miss::kCutOff);  // of the first version
   CHECK(decode_miss(std::string("\1\3", 2)).error().code == Code::kCorrupt);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/client/internal/wire.h"
+#include "api/wire/time.h"
 #include "pfs/v1/datum.grpc.pb.h"
 
 namespace pfs::client {
@@ -33,6 +34,9 @@ Datum datum_of(const v1::DatumInfo& info) {
   datum.output_bytes = info.output_bytes();
   datum.read_bytes = info.read_bytes();
   datum.written_bytes = info.written_bytes();
+  datum.download_time = api::duration_of(info.download_time());
+  datum.process_time = api::duration_of(info.process_time());
+  datum.upload_time = api::duration_of(info.upload_time());
   return datum;
 }
 

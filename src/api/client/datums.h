@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -26,9 +27,12 @@ struct Datum {
   std::string state;  ///< the word of tables: `skipped`; `-` of a spec
   std::vector<DatumFile> files;
   std::uint64_t input_bytes = 0;
-  std::uint64_t output_bytes = 0;   ///< this one and those below: 0 unless the job made it
+  std::uint64_t output_bytes = 0;   ///< this one and what is below: 0 unless the job has run it
   std::uint64_t read_bytes = 0;     ///< by its command
   std::uint64_t written_bytes = 0;  ///< likewise
+  std::chrono::nanoseconds download_time{0};  ///< of all attempts: to make what the command sees,
+  std::chrono::nanoseconds process_time{0};   ///< that it ran,
+  std::chrono::nanoseconds upload_time{0};    ///< to take what it had put out
 };
 
 class Datums {

@@ -29,6 +29,11 @@ Job job_of(const v1::JobInfo& info) {
   job.restarts = info.restarts();
   job.downloaded_bytes = info.downloaded_bytes();
   job.uploaded_bytes = info.uploaded_bytes();
+  job.download_time = api::duration_of(info.download_time());
+  job.process_time = api::duration_of(info.process_time());
+  job.upload_time = api::duration_of(info.upload_time());
+  job.spec_json = info.spec_json();
+  job.parent = info.parent();
   for (const auto& input : info.inputs())
     job.inputs.push_back({input.repo(), input.branch(), input.commit(), input.from_job()});
   job.output_commit = info.output_commit();

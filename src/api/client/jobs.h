@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -46,9 +47,14 @@ struct Job {
   std::uint64_t restarts = 0;
   std::uint64_t downloaded_bytes = 0;
   std::uint64_t uploaded_bytes = 0;
+  std::chrono::nanoseconds download_time{0};  ///< of its datums, added up: to make what commands see,
+  std::chrono::nanoseconds process_time{0};   ///< that they ran,
+  std::chrono::nanoseconds upload_time{0};    ///< to take what they had put out
   std::vector<JobInput> inputs;
   std::string output_commit;  ///< empty while there is none
   std::vector<Worker> workers;  ///< of inspect(), while it has not ended
+  std::string spec_json;        ///< of inspect(): of its pipeline's version; empty where that is not known any more
+  std::string parent;           ///< of inspect(): the job before whose output was HEAD; may be empty
 };
 
 struct LogLine {

@@ -10,6 +10,7 @@ namespace {
 
 std::string pipeline_word_of(v1::PipelineState state) {
   switch (state) {
+    case v1::PIPELINE_STATE_UNSPECIFIED: return "";
     case v1::PIPELINE_STATE_STARTING: return "starting";
     case v1::PIPELINE_STATE_RUNNING: return "running";
     case v1::PIPELINE_STATE_FAILURE: return "failure";
@@ -94,11 +95,14 @@ Result<Pipeline> Pipelines::inspect(const RepoName& name) const {
   return pipeline_of(response);
 }
 
-Result<std::vector<Pipeline>> Pipelines::list() const {
+Result<std::vector<Pipeline>> Pipelines::list(const std::optional<RepoName>& only, std::uint64_t history) const {
+  v1::ListPipelinesRequest request;
+  if (only) request.set_name(only->str());
+  request.set_history(history);
   std::vector<Pipeline> pipelines;
   grpc::ClientContext context;
   const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);
-  const auto reader = stub->ListPipelines(&context, v1::ListPipelinesRequest());
+  const auto reader = stub->ListPipelines(&context, request);
   PFS_TRY(read_all<v1::PipelineInfo>(*reader, context, connection_,
                                      [&pipelines](const v1::PipelineInfo& info) {
                                        pipelines.push_back(pipeline_of(info));

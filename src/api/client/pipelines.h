@@ -22,7 +22,7 @@ struct Pipeline {
   std::string output_repo;
   std::string output_branch;
   Timestamp created;
-  std::string state;  ///< the word of tables: `running`
+  std::string state;  ///< the word of tables: `running`; empty: a version that an update has replaced
   std::string reason;
   std::string last_job;  ///< the state of its newest job; empty: it has had none
   bool stopped = false;
@@ -74,7 +74,8 @@ class Pipelines {
   Result<std::vector<SpecPlan>> create(const std::vector<SpecText>& specs,
                                        const CreateOptions& options) const;
   Result<Pipeline> inspect(const RepoName& name) const;
-  Result<std::vector<Pipeline>> list() const;
+  /// All of them, or `only` one; behind each at most `history` of its earlier versions, newest first.
+  Result<std::vector<Pipeline>> list(const std::optional<RepoName>& only = {}, std::uint64_t history = 0) const;
   Result<void> remove(const DeletePipeline& what) const;
   Result<void> stop(const RepoName& name) const;
   Result<void> start(const RepoName& name) const;

@@ -34,6 +34,19 @@ class LastLine {
   bool ended_ = false;
 };
 
+/// How long one thing after another takes.
+class StopWatch {
+ public:
+  /// Since the last one, or since it was made.
+  std::chrono::nanoseconds lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return now - std::exchange(since_, now);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
+
 /// The lines of the spec, each with its newline.
 std::string standard_input(const std::vector<std::string>& lines) {
   std::string text;
@@ -50,8 +63,10 @@ std::string shown(std::chrono::nanoseconds time) {
 Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, const DatumPlace& datum,
                                                     const Command& command, const KeepGoing& keep_going) const {
   Outcome outcome;
+  StopWatch watch;
   PFS_TRY_ASSIGN(outcome.view, datum.view());
   container.show(outcome.view.tree);
+  outcome.stats.download_time = watch.lap();
 
   worker::CommandRequest request;
   request.arguments = command.arguments;
@@ -72,6 +87,11 @@ Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, 
   };
   auto end = container.run(request, on_output, [&] { return !timed_out() && keep_going(); });
   output.finish();
+  outcome.stats.process_time = watch.lap();
+  const View::Traffic traffic = container.traffic();
+  outcome.stats.downloaded_bytes = traffic.read_bytes;
+  outcome.stats.uploaded_bytes = traffic.written_bytes;
+  outcome.no_room = traffic.no_room;
   if (!end) {
     const Error error = std::move(end).error();
     outcome.lost = true;
@@ -102,10 +122,8 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
     ended.attempt = {AttemptHow::kNotBegun, std::move(outcome.failure)};
     return ended;
   }
-  const View::Traffic traffic = container.traffic();
-  ended.read_bytes = traffic.read_bytes;
-  ended.written_bytes = traffic.written_bytes;
-  if (traffic.no_room) {
+  ended.stats = outcome.stats;
+  if (outcome.no_room) {
     // also where the command did not mind: what it has put out is not whole
     const std::string end = outcome.failure.empty() ? "the command ended well all the same" : outcome.failure;
     outcome.failure = "the disk of the store had no room for what the command wrote; make room on it: " + end;
@@ -116,7 +134,9 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
     return ended;
   }
   if (outcome.failure.empty()) {
+    StopWatch watch;
     auto output = datum.output(outcome.view);
+    ended.stats.upload_time = watch.lap();
     if (output) {
       ended.output = *std::move(output);
       return ended;
@@ -131,13 +151,13 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
     ended.attempt = {AttemptHow::kAgain, why};
     return ended;
   }
-  PFS_TRY_ASSIGN(const bool recovered, recover(container, datum, keep_going));
+  PFS_TRY_ASSIGN(const bool recovered, recover(container, datum, keep_going, ended.stats));
   ended.attempt = {recovered ? AttemptHow::kRecovered : AttemptHow::kFailed, why};
   return ended;
 }
 
-Result<bool> DatumExecution::recover(WorkerContainer& container, const DatumPlace& datum,
-                                     const KeepGoing& keep_going) const {
+Result<bool> DatumExecution::recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going,
+                                     ProcessStats& stats) const {
   if (spec_.transform.err_cmd.empty()) return false;
   // the failed command may have ended its container
   if (auto ready = container.ensure(spec_, keep_going); !ready) {
@@ -147,6 +167,7 @@ Result<bool> DatumExecution::recover(WorkerContainer& container, const DatumPlac
   }
   PFS_TRY_ASSIGN(const Outcome outcome,
                  run(container, datum, {spec_.transform.err_cmd, spec_.transform.err_stdin_lines}, keep_going));
+  stats += outcome.stats;
   if (outcome.failure.empty()) {
     log_.system(datum.id, fmt::format("datum {}: recovered: err_cmd ended well", datum.path));
     return true;

@@ -32,9 +32,8 @@ class DatumExecution {
 
   struct Ended {
     PoolWork::Attempt attempt;
-    DatumOutput output;              ///< kDone
-    std::uint64_t read_bytes = 0;    ///< by the command, of what its view shows
-    std::uint64_t written_bytes = 0;
+    DatumOutput output;  ///< kDone
+    ProcessStats stats;  ///< with that of err_cmd
   };
   /// The `number`th attempt. The last one that fails is followed by `err_cmd`, where there is one.
   /// Errors: kCancelled, kIo, …: nothing is known of the datum.
@@ -52,12 +51,15 @@ class DatumExecution {
     DatumTree view;
     bool lost = false;   ///< the container is gone
     bool begun = true;   ///< unless it was gone before the command ran
+    bool no_room = false;  ///< the disk of the store is full, and the command was told so
+    ProcessStats stats;
   };
   Result<Outcome> run(WorkerContainer& container, const DatumPlace& datum, const Command& command,
                       const KeepGoing& keep_going) const;
   std::string failure_of(const worker::CommandEnd& end) const;
   /// Whether `err_cmd` has ended well.
-  Result<bool> recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going) const;
+  Result<bool> recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going,
+                       ProcessStats& stats) const;
 
   LogWriter& log_;
   const PipelineSpec& spec_;

@@ -46,15 +46,15 @@ Result<void> DatumTable::put(const Digest& datum, const DatumRecord& record) {
   return flush_in_time();
 }
 
-Result<std::optional<Miss>> DatumTable::find_miss(const JobId& job, const Digest& datum) const {
+Result<std::optional<MissRecord>> DatumTable::find_miss(const JobId& job, const Digest& datum) const {
   PFS_TRY_ASSIGN(const auto row, local_.get(store::Family::kDatum, misses_of(job) + std::string(datum.bytes())));
-  if (!row) return std::optional<Miss>();
-  PFS_TRY_ASSIGN(const Miss miss, decode_miss(*row));
-  return std::optional(miss);
+  if (!row) return std::optional<MissRecord>();
+  PFS_TRY_ASSIGN(const MissRecord record, decode_miss(*row));
+  return std::optional(record);
 }
 
-Result<void> DatumTable::put_miss(const JobId& job, const Digest& datum, Miss miss) {
-  pending_.put(store::Family::kDatum, misses_of(job) + std::string(datum.bytes()), encode(miss));
+Result<void> DatumTable::put_miss(const JobId& job, const Digest& datum, const MissRecord& record) {
+  pending_.put(store::Family::kDatum, misses_of(job) + std::string(datum.bytes()), encode(record));
   return flush_in_time();
 }
 

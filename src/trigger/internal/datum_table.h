@@ -25,8 +25,8 @@ class DatumTable {
   Result<void> put(const Digest& datum, const DatumRecord& record);
   Result<void> flush();
   /// Which of a job's datums have put nothing out; nullopt: not this one.
-  Result<std::optional<Miss>> find_miss(const JobId& job, const Digest& datum) const;
-  Result<void> put_miss(const JobId& job, const Digest& datum, Miss miss);
+  Result<std::optional<MissRecord>> find_miss(const JobId& job, const Digest& datum) const;
+  Result<void> put_miss(const JobId& job, const Digest& datum, const MissRecord& record);
   /// Forgets a job's, which begins anew or is forgotten itself.
   Result<void> erase_misses(const JobId& job);
   /// Forgets all of the pipeline's, under this salt.

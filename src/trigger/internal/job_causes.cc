@@ -111,12 +111,11 @@ class Causing {
                                       before.row, around_.txn);
         continue;
       }
-      if (reader.record.name == pinned_) use_pins(*inputs);
       if (!(is_new && even_unchanged)) {
         PFS_TRY_ASSIGN(const bool known, is_known(reader.record, before.record, *inputs));
         if (known) continue;
       }
-      add_job(reader, std::move(*inputs), before);
+      add_job(reader, *inputs, before);
       ++added;
     }
     return added;
@@ -129,11 +128,12 @@ class Causing {
     std::uint64_t next_number = 1;
   };
 
-  void use_pins(std::vector<JobInput>& inputs) const {
+  std::vector<JobInput> with_pins(std::vector<JobInput> inputs) const {
     for (JobInput& input : inputs) {
       const auto pin = pins_.find(input.branch);
       if (pin != pins_.end()) input = JobInput{input.branch, pin->second, std::nullopt};
     }
+    return inputs;
   }
 
   /// What the branches will be; nullopt when no job can be made of that, or not yet.
@@ -224,7 +224,8 @@ class Causing {
     return std::move(commit).error();
   }
 
-  void add_job(const Reader& reader, std::vector<JobInput> inputs, const Before& before) {
+  void add_job(const Reader& reader, const std::vector<JobInput>& heads, const Before& before) {
+    const std::vector<JobInput> inputs = reader.record.name == pinned_ ? with_pins(heads) : heads;
     JobRecord job;
     job.pipeline = reader.record.name;
     job.caused_by_version = reader.record.version;
@@ -232,8 +233,8 @@ class Causing {
     job.number = before.next_number;
     job.created = around_.clock.now();
     job.id = job_id(reader.record, inputs, job.number);
-    job.inputs = std::move(inputs);
-    around_.ledger.add_new_job(job, before.row, around_.txn);
+    job.inputs = inputs;
+    around_.ledger.add_new_job(job, heads, before.row, around_.txn);
     caused_[reader.spec.output()] = job.id;
     changed_.insert(reader.spec.output());
   }

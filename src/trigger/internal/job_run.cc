@@ -69,7 +69,12 @@ Result<void> JobRun::run() {
     return end(JobState::kKilled, fmt::format("job_timeout ({}) has passed", format_short_duration(
                                        std::chrono::duration_cast<std::chrono::milliseconds>(*spec_.pods.job_timeout))));
   }
-  if (done || goes_on_later(done.error().code)) return done;
+  if (done) return done;
+  if (goes_on_later(done.error().code)) {
+    // how far it has come is shown until it goes on; somebody else may have ended it
+    if (auto put = around_.ledger.put_job(job_); !put) spdlog::debug("job {}: {}", job_.record.id.hex(), put.error().message);
+    return done;
+  }
   return end(JobState::kFailure, done.error().message);
 }
 
@@ -103,7 +108,8 @@ Result<void> JobRun::process(const JobPlan& plan) {
   JobRecord& job = job_.record;
   job.total = plan.total();
   job.skipped = plan.kept;
-  job.processed = job.failed = job.recovered = job.downloaded_bytes = job.uploaded_bytes = 0;
+  job.processed = job.failed = job.recovered = 0;
+  job.stats = {};
   auto processed = process_each(plan.datums);
   PFS_TRY(table_.flush());
   return processed;
@@ -123,7 +129,8 @@ Result<void> JobRun::begin() {
   job.state = JobState::kRunning;
   job.pipeline_version = pipeline_.version;
   job.shape = planner_.shape();
-  job.processed = job.skipped = job.failed = job.recovered = job.total = job.downloaded_bytes = job.uploaded_bytes = 0;
+  job.processed = job.skipped = job.failed = job.recovered = job.total = 0;
+  job.stats = {};
   PFS_TRY(around_.ledger.put_job(job_));
   note();
   return {};
@@ -145,11 +152,9 @@ class JobRun::Work final : public PoolWork {
                           const KeepGoing& keep_going) override {
     // a place of its own for each item: no other thread comes near it
     DatumExecution::Ended& result = results_[item];
-    const std::uint64_t read_before = result.read_bytes;  // by earlier attempts
-    const std::uint64_t written_before = result.written_bytes;
+    const ProcessStats before = result.stats;  // of earlier attempts
     PFS_TRY_ASSIGN(result, execution_.attempt(container, run_.place_of(datum(item)), number, keep_going));
-    result.read_bytes += read_before;
-    result.written_bytes += written_before;
+    result.stats += before;
     return result.attempt;
   }
   Result<void> ended(std::size_t item, const Attempt& attempt) override {
@@ -186,29 +191,27 @@ Result<void> JobRun::process_each(const std::vector<Datum>& datums) {
 Result<void> JobRun::ended(std::size_t number, const Datum& datum, const PoolWork::Attempt& attempt,
                            const DatumExecution::Ended& result) {
   JobRecord& job = job_.record;
-  job.downloaded_bytes += result.read_bytes;
-  job.uploaded_bytes += result.written_bytes;
+  job.stats += result.stats;
   switch (attempt.how) {
     case AttemptHow::kDone: {
       PFS_FAULT_POINT("trigger.datum.done");
-      PFS_TRY(table_.put(datum.id, {result.output.tree, job.id, result.read_bytes,
-                                     result.output.has_empty_directories, result.written_bytes}));
+      PFS_TRY(table_.put(datum.id, {result.output.tree, job.id, result.output.has_empty_directories, result.stats}));
       ++job.processed;
       done_[number] = DatumResult{result.output.tree, result.output.has_empty_directories};
       break;
     }
     case AttemptHow::kRecovered:
-      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kRecovered));
+      PFS_TRY(table_.put_miss(job.id, datum.id, {Miss::kRecovered, result.stats}));
       ++job.recovered;
       break;
     case AttemptHow::kCutOff:
-      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kCutOff));
+      PFS_TRY(table_.put_miss(job.id, datum.id, {Miss::kCutOff, result.stats}));
       break;
     case AttemptHow::kCannotStart:
     case AttemptHow::kFailed:
     case AttemptHow::kAgain:
     case AttemptHow::kNotBegun:
-      PFS_TRY(table_.put_miss(job.id, datum.id, Miss::kFailed));
+      PFS_TRY(table_.put_miss(job.id, datum.id, {Miss::kFailed, result.stats}));
       ++job.failed;
       if (first_failure_.empty()) first_failure_ = attempt.why;
       break;
@@ -224,10 +227,7 @@ Result<bool> JobRun::find_done(std::size_t number, const Datum& datum) {
   if (!ours && spec_.reprocess_every_job) return false;
   done_[number] = DatumResult{record->output, record->has_empty_directories};
   ++(ours ? job_.record.processed : job_.record.skipped);
-  if (ours) {
-    job_.record.downloaded_bytes += record->read_bytes;
-    job_.record.uploaded_bytes += record->written_bytes;
-  }
+  if (ours) job_.record.stats += record->stats;
   return true;
 }
 

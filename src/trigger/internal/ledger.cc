@@ -66,6 +66,31 @@ Result<std::vector<PipelineRecord>> Ledger::pipelines() const {
   return records;
 }
 
+Result<std::vector<VersionRecord>> Ledger::versions_before(const RepoName& pipeline, std::uint64_t version,
+                                                           std::size_t limit) const {
+  std::vector<VersionRecord> records;
+  std::optional<Error> damaged;
+  if (limit == 0) return records;
+  PFS_TRY(refs_.scan(versions_prefix(pipeline), version_key(pipeline, version), [&](std::string_view, const store::RefValue& row) {
+    auto record = decode_version(row.value);
+    if (!record) {
+      damaged = std::move(record).error();
+      return false;
+    }
+    records.push_back(*std::move(record));
+    return records.size() < limit;
+  }));
+  if (damaged) return std::move(*damaged);
+  return records;
+}
+
+Result<std::optional<VersionRecord>> Ledger::version(const RepoName& pipeline, std::uint64_t version) const {
+  PFS_TRY_ASSIGN(const auto row, refs_.get(version_key(pipeline, version)));
+  if (!row) return std::optional<VersionRecord>();
+  PFS_TRY_ASSIGN(VersionRecord record, decode_version(row->value));
+  return std::optional(std::move(record));
+}
+
 Result<std::vector<RepoName>> Ledger::readers(const BranchRef& branch) const {
   PFS_TRY_ASSIGN(const auto row, refs_.get(input_key(branch)));
   if (!row) return std::vector<RepoName>();
@@ -86,9 +111,9 @@ Result<std::optional<Versioned<CausedRecord>>> Ledger::caused(const RepoName& pi
   return std::optional(Versioned<CausedRecord>{std::move(record), row->version});
 }
 
-void Ledger::add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before,
-                         store::RefTxn& txn) const {
-  add_put_caused(job.pipeline, CausedRecord{job.caused_by_version, job.number + 1, job.inputs}, before, txn);
+void Ledger::add_new_job(const JobRecord& job, const std::vector<JobInput>& heads,
+                         const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const {
+  add_put_caused(job.pipeline, CausedRecord{job.caused_by_version, job.number + 1, heads}, before, txn);
   expect(txn, job_key(job.id), std::nullopt);
   txn.put.push_back({job_key(job.id), encode(job)});
   txn.put.push_back({jobs_key(job), job.id.hex()});
@@ -180,11 +205,7 @@ Result<std::vector<JobRecord>> Ledger::jobs(const RepoName& pipeline, std::size_
 }
 
 Result<std::vector<JobRecord>> Ledger::all_jobs() const {
-  struct Found {
-    std::string key;
-    JobRecord record;
-  };
-  std::vector<Found> found;
+  std::vector<JobRecord> records;
   std::optional<Error> damaged;
   PFS_TRY(refs_.scan("job/", {}, [&](std::string_view, const store::RefValue& row) {
     auto record = decode_job(row.value);
@@ -192,16 +213,17 @@ Result<std::vector<JobRecord>> Ledger::all_jobs() const {
       damaged = std::move(record).error();
       return false;
     }
-    std::string key = jobs_key(*record);
-    found.push_back({std::move(key), std::move(*record)});
+    records.push_back(*std::move(record));
     return true;
   }));
   if (damaged) return std::move(*damaged);
-  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.key < b.key; });
-  std::vector<JobRecord> records;
-  records.reserve(found.size());
-  for (Found& each : found) records.push_back(std::move(each.record));
   return records;
+}
+
+Result<std::optional<JobRecord>> Ledger::newest_of_version(const RepoName& pipeline, std::uint64_t version) const {
+  PFS_TRY_ASSIGN(auto newest, jobs_after_key(pipeline, jobs_of_version_key(pipeline, version), 1));
+  if (newest.empty() || newest.front().caused_by_version != version) return std::optional<JobRecord>();
+  return std::optional(std::move(newest.front()));
 }
 
 Result<std::vector<JobRecord>> Ledger::jobs_before(const JobRecord& job, std::size_t limit) const {
@@ -210,16 +232,21 @@ Result<std::vector<JobRecord>> Ledger::jobs_before(const JobRecord& job, std::si
   return records;
 }
 
-Result<std::optional<CommitId>> Ledger::head_after(const JobRecord& job) const {
-  if (job.output_commit) return job.output_commit;
+Result<std::optional<JobRecord>> Ledger::parent(const JobRecord& job) const {
   for (std::string key = jobs_key(job);;) {
-    PFS_TRY_ASSIGN(const auto earlier, jobs_after_key(job.pipeline, key, kJobsAtOnce));
-    if (earlier.empty()) return std::optional<CommitId>();
-    for (const JobRecord& one : earlier) {
-      if (one.output_commit) return one.output_commit;
+    PFS_TRY_ASSIGN(auto earlier, jobs_after_key(job.pipeline, key, kJobsAtOnce));
+    if (earlier.empty()) return std::optional<JobRecord>();
+    for (JobRecord& one : earlier) {
+      if (one.output_commit) return std::optional(std::move(one));
     }
     key = jobs_key(earlier.back());
   }
+}
+
+Result<std::optional<CommitId>> Ledger::head_after(const JobRecord& job) const {
+  if (job.output_commit) return job.output_commit;
+  PFS_TRY_ASSIGN(const auto parent, this->parent(job));
+  return parent ? parent->output_commit : std::nullopt;
 }
 
 Result<std::vector<JobRecord>> Ledger::jobs_after_key(const RepoName& pipeline, const std::string& key,

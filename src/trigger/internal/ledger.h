@@ -43,6 +43,10 @@ class Ledger {
   Result<std::optional<Versioned<PipelineRecord>>> pipeline(const RepoName& name) const;
   /// Newest first; those that cannot be read, too.
   Result<std::vector<PipelineRecord>> pipelines() const;
+  /// A pipeline's versions before one, newest first. A pipeline that was made by a pfs that kept none has fewer.
+  Result<std::vector<VersionRecord>> versions_before(const RepoName& pipeline, std::uint64_t version, std::size_t limit) const;
+  /// nullopt: not known (any more).
+  Result<std::optional<VersionRecord>> version(const RepoName& pipeline, std::uint64_t version) const;
   /// The pipelines that read a branch.
   Result<std::vector<RepoName>> readers(const BranchRef& branch) const;
   /// The same for a transaction, which is refused when they are others by then.
@@ -52,6 +56,7 @@ class Ledger {
   struct Change {
     PipelineRecord record;
     std::optional<Versioned<PipelineRecord>> old;  ///< what it was, whose inputs are read no longer
+    Timestamp when;  ///< that it is made
   };
   /// Adds pipelines that are made or changed to a transaction, which fails with kConflict where somebody else has changed
   /// one of them, or who reads their inputs.
@@ -64,8 +69,9 @@ class Ledger {
   Result<void> erase_jobs_of(std::span<const CommitId> commits, store::RefTxn& txn) const;
   /// What the newest job was caused with; nullopt where none has been, or by a version that kept no such record.
   Result<std::optional<Versioned<CausedRecord>>> caused(const RepoName& pipeline) const;
-  /// Adds a job, and what it was caused with, to a transaction; `before` is what was there of that.
-  void add_new_job(const JobRecord& job, const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const;
+  /// Adds a job, and what it was caused with, to a transaction; `before` is what was there of that. `heads`: what its branches
+  /// have, which a job by hand need not read.
+  void add_new_job(const JobRecord& job, const std::vector<JobInput>& heads, const std::optional<Versioned<CausedRecord>>& before, store::RefTxn& txn) const;
 
   /// Writes what the newest job was caused with, also as it is: transactions that cause one meanwhile begin again. `before` is
   /// what was there of that.
@@ -75,12 +81,16 @@ class Ledger {
   Result<std::optional<Versioned<JobRecord>>> job(const JobId& id) const;
   /// Newest first.
   Result<std::vector<JobRecord>> jobs(const RepoName& pipeline, std::size_t limit) const;
-  /// Of all pipelines, in the order of their names; of each newest first. One scan: a tenth of what looking up each costs.
+  /// Of all pipelines, in no order. One scan: a tenth of what looking up each costs.
   Result<std::vector<JobRecord>> all_jobs() const;
+  /// The newest that was caused with that version of the pipeline.
+  Result<std::optional<JobRecord>> newest_of_version(const RepoName& pipeline, std::uint64_t version) const;
   /// Those before a job, newest first, that have ended.
   Result<std::vector<JobRecord>> jobs_before(const JobRecord& job, std::size_t limit) const;
-  /// The commit that is HEAD of the output once a job has ended, before any later one has: what it has put out, or what the
-  /// newest before it that ended well has.
+  /// The newest before a job that has put something out.
+  Result<std::optional<JobRecord>> parent(const JobRecord& job) const;
+  /// The commit that is HEAD of the output once a job has ended, before any later one has: what it has put out, or what its
+  /// parent has.
   Result<std::optional<CommitId>> head_after(const JobRecord& job) const;
   /// The oldest job that has not ended.
   Result<std::optional<Versioned<JobRecord>>> next_job(const RepoName& pipeline) const;

@@ -91,10 +91,14 @@ Result<PipelineSpec> spec_of(const PipelineRecord& pipeline) {
 
 Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::RefTxn& txn) const {
   Readers readers(refs_, txn);
-  for (const auto& [record, old] : changes) {
+  for (const auto& [record, old, when] : changes) {
     const std::string key = pipeline_key(record.name);
     expect(txn, key, old ? std::optional(old->version) : std::nullopt);
     txn.put.push_back({key, encode(record)});
+    if (!old || old->record.version != record.version) {
+      txn.put.push_back({version_key(record.name, record.version),
+                         encode(VersionRecord{record.version, when, record.spec_json, record.salt})});
+    }
     if (old) PFS_TRY(readers.remove(old->record));
     PFS_TRY_ASSIGN(const auto inputs, inputs_of(record));
     PFS_TRY(readers.add(record.name, inputs));
@@ -118,10 +122,12 @@ Result<void> Ledger::add_erase_pipelines(std::span<const Versioned<PipelineRecor
       txn.erase.push_back("job/" + row.value);
       return true;
     }));
-    PFS_TRY(refs_.scan(queue_prefix(record.name), {}, [&](std::string_view key, const store::RefValue&) {
-      txn.erase.emplace_back(key);
-      return true;
-    }));
+    for (const std::string& prefix : {queue_prefix(record.name), versions_prefix(record.name)}) {
+      PFS_TRY(refs_.scan(prefix, {}, [&](std::string_view key, const store::RefValue&) {
+        txn.erase.emplace_back(key);
+        return true;
+      }));
+    }
   }
   readers.write();
   return {};

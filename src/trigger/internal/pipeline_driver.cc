@@ -21,6 +21,7 @@ constexpr std::chrono::milliseconds kShortestPause = 1s;
 constexpr std::chrono::milliseconds kLongestPause = 30s;
 constexpr std::chrono::milliseconds kTryContainerEvery = 5s;
 constexpr std::chrono::milliseconds kLongestContainerPause = 5min;
+constexpr std::chrono::milliseconds kLookAtContainersEvery = 5s;
 constexpr std::size_t kThreadNameBytes = 15;
 
 /// Whether a job was caused for the branches that the spec has; an update causes another.
@@ -246,7 +247,8 @@ Result<PipelineDriver::Rest> PipelineDriver::be_idle(const PipelineRecord& pipel
   if (stopped_version_ == pipeline.version) return Rest();
   if (idle < allowed) {
     PFS_TRY_ASSIGN(const Rest rest, prepare(spec));
-    return rest ? rest : Rest(allowed - idle);
+    // one that has ended meanwhile is replaced before the next job comes
+    return rest ? rest : Rest(std::min(allowed - idle, kLookAtContainersEvery));
   }
   workers_.stop();
   stopped_version_ = pipeline.version;

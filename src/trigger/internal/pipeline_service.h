@@ -36,6 +36,7 @@ class PipelineService final : public Pipelines {
   Result<std::vector<SpecPlan>> apply(std::span<const SpecText> specs, const ApplyOptions& options) override;
   Result<std::vector<PipelineInfo>> list() const override;
   Result<PipelineInfo> get(const RepoName& name) const override;
+  Result<std::vector<PipelineInfo>> earlier_versions(const RepoName& name, std::size_t limit) const override;
   using Pipelines::remove;
   Result<void> remove(std::span<const RepoName> names, const RemoveOptions& options) override;
   Result<void> set_stopped(const RepoName& name, bool stopped) override;
@@ -82,6 +83,7 @@ class PipelineService final : public Pipelines {
   // pipeline_service_remove.cc
   Result<std::vector<store::RefStep>> removal_of(std::span<const Versioned<PipelineRecord>> pipelines,
                                                  const RemoveOptions& options) const;
+  Result<std::vector<Versioned<PipelineRecord>>> erase(std::span<const RepoName> names, const RemoveOptions& options);
   void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
@@ -90,6 +92,7 @@ class PipelineService final : public Pipelines {
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
 
   struct JobDatums;
+  Result<PipelineRecord> as_it_ran(const JobRecord& job, PipelineRecord now) const;
   Result<std::unique_ptr<JobDatums>> datums_of(const JobId& id) const;
   Result<DatumInfo> datum_info(JobDatums& of, const Datum& datum) const;
   Result<bool> is_earlier(const JobId& maker, JobDatums& of) const;

@@ -131,6 +131,7 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
     one.plan.reprocess = old != nullptr && options.reprocess;
     one.plan.version = ++record.version;
     record.spec_json = one.plan.spec_json;
+    one.change.when = clock_.now();
     PFS_TRY_ASSIGN(record.salt, salt_for(one.spec, old, options.reprocess));
   }
   return planned;

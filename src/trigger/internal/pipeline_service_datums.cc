@@ -52,24 +52,35 @@ DatumState state_of(Miss miss, bool job_has_ended) {
 
 }  // namespace
 
-/// Errors: kNotFound (the job), kBusy (its inputs are not there yet), kInvalid (it is of another input than the pipeline has now).
+/// A pipeline as it was when a job ran, where that is known and what datums have put out is still kept by the same salt.
+Result<PipelineRecord> PipelineService::as_it_ran(const JobRecord& job, PipelineRecord now) const {
+  if (!job.shape || job.pipeline_version == now.version) return now;
+  PFS_TRY_ASSIGN(const auto then, ledger_.version(job.pipeline, job.pipeline_version));
+  if (!then || then->salt != now.salt) return now;
+  now.version = then->version;
+  now.spec_json = then->spec_json;
+  now.damage.clear();
+  return now;
+}
+
+/// Errors: kNotFound (the job), kBusy (its inputs are not there yet), kInvalid (the pipeline has another salt now).
 Result<std::unique_ptr<PipelineService::JobDatums>> PipelineService::datums_of(const JobId& id) const {
   PFS_TRY_ASSIGN(const auto found, ledger_.job(id));
   if (!found) return no_such_job(id);
   JobRecord job = found->record;
   PFS_TRY_ASSIGN(const auto pipeline, ledger_.pipeline(job.pipeline));
   if (!pipeline) return Error{Code::kNotFound, fmt::format("job {}: its pipeline was deleted", id.hex())};
-  PFS_TRY_ASSIGN(PipelineSpec spec, spec_of(pipeline->record));
+  PFS_TRY_ASSIGN(const PipelineRecord record, as_it_ran(job, pipeline->record));
+  PFS_TRY_ASSIGN(PipelineSpec spec, spec_of(record));
   PFS_TRY_ASSIGN(const InputsState inputs, settle_inputs(ledger_, job));
   if (inputs.what != InputsState::What::kReady) {
     return Error{Code::kBusy, fmt::format("job {}: has no datums: {}", id.hex(), inputs.why)};
   }
   auto datums = std::make_unique<JobDatums>(
-      JobDatums{job, pipeline->record, std::move(spec), {},
-                DatumTable(store_.local(), clock_, pipeline->record.name, pipeline->record.salt), {}});
+      JobDatums{job, record, std::move(spec), {}, DatumTable(store_.local(), clock_, record.name, record.salt), {}});
   const JobPlanner planner(store_, ledger_, datums->table, datums->pipeline, datums->spec);
   if (job.shape && job.shape != planner.shape()) {
-    return Error{Code::kInvalid, fmt::format("job {}: pipeline {} has had another input or salt since; its datums cannot be told any more",
+    return Error{Code::kInvalid, fmt::format("job {}: pipeline {} has had another salt since (--reprocess); its datums cannot be told any more",
                                              id.hex(), job.pipeline.str())};
   }
   PFS_TRY_ASSIGN(const LoadedInputs loaded, load_inputs(store_.catalog(), job.inputs));
@@ -99,11 +110,11 @@ Result<DatumInfo> PipelineService::datum_info(JobDatums& of, const Datum& datum)
   if (ours) {
     info.state = DatumState::kSuccess;
     info.output_bytes = record->output.totals.bytes;
-    info.read_bytes = record->read_bytes;
-    info.written_bytes = record->written_bytes;
+    info.stats = record->stats;
   } else if (miss) {
     // also where a later job has done it since
-    info.state = state_of(*miss, of.job.ended());
+    info.state = state_of(miss->what, of.job.ended());
+    info.stats = miss->stats;
   } else if (by_an_earlier && !of.spec.reprocess_every_job) {
     info.state = DatumState::kSkipped;
   } else if (record && of.job.state == JobState::kSuccess) {

@@ -21,7 +21,7 @@ Result<void> PipelineService::set_stopped(const RepoName& name, bool stopped) {
     PFS_TRY_ASSIGN(auto found, ledger_.pipeline(name));
     if (!found) return no_such_pipeline(name);
     if (found->record.stopped == stopped) return {};
-    Ledger::Change change{found->record, found};
+    Ledger::Change change{found->record, found, clock_.now()};
     change.record.stopped = stopped;
     const store::RefStep step =
         store::AddRecords{[&](store::RefTxn& txn) { return ledger_.add_put_pipelines({&change, 1}, txn); }};
@@ -52,11 +52,11 @@ Result<JobId> PipelineService::run(const RepoName& name, const std::map<BranchRe
   return job;
 }
 
-Result<void> PipelineService::remove(std::span<const RepoName> names, const RemoveOptions& options) {
+/// Halts pipelines and erases them; after an error they may be halted. Shape: what they were.
+Result<std::vector<Versioned<PipelineRecord>>> PipelineService::erase(std::span<const RepoName> names, const RemoveOptions& options) {
   Result<void> done = Error{Code::kConflict, "pipelines: others change them; try again"};
-  std::vector<Versioned<PipelineRecord>> gone;
-  for (int attempt = 0; attempt < kTries && !done && done.error().code == Code::kConflict; ++attempt) {
-    gone.clear();
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    std::vector<Versioned<PipelineRecord>> gone;
     for (const RepoName& name : names) {
       PFS_TRY_ASSIGN(auto found, ledger_.pipeline(name));
       if (!found) return no_such_pipeline(name);
@@ -65,12 +65,19 @@ Result<void> PipelineService::remove(std::span<const RepoName> names, const Remo
     PFS_TRY_ASSIGN(const auto steps, removal_of(gone, options));
     for (const RepoName& name : names) halt(name);
     done = carry_out(steps);
+    if (done) return gone;
+    if (done.error().code != Code::kConflict) break;
   }
-  if (!done) {
-    for (const RepoName& name : names) drive(name);
-    return done;
+  return std::move(done).error();
+}
+
+Result<void> PipelineService::remove(std::span<const RepoName> names, const RemoveOptions& options) {
+  const auto gone = erase(names, options);
+  if (!gone) {
+    for (const RepoName& name : names) drive(name);  // those that are there go on
+    return gone.error();
   }
-  for (const auto& [record, version] : gone) {
+  for (const auto& [record, version] : *gone) {
     // a HEAD that moved meanwhile may have called for another driver
     halt(record.name);
     PFS_TRY(DatumTable(store_.local(), clock_, record.name, record.salt).erase_all());

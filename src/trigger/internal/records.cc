@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::uint8_t kRecordVersion = 1;
 constexpr std::uint8_t kPipelineVersion = 2;  // 1: cannot have been stopped
-constexpr std::uint8_t kJobVersion = 3;       // 1: one input, no shape, no recovered datums; 2: not when it first ran
-constexpr std::uint8_t kDatumVersion = 2;     // 1: nobody has looked for empty directories, or at what was written
+constexpr std::uint8_t kJobVersion = 4;    // 1: one input, no shape, no recovered datums; 2: not when it first ran; 3: no times
+constexpr std::uint8_t kDatumVersion = 3;  // 1: nobody has looked for empty directories, or at what was written; 2: no times
+constexpr std::uint8_t kMissVersion = 2;   // 1: what became of the datum alone
 
 /// Shape: the record's version, from 1 to `newest`.
 std::uint8_t read_version(Decoder& in, std::uint8_t newest) {
@@ -51,6 +52,20 @@ Id read_id(Decoder& in) {
   return in.ok() ? Id::from_bytes(raw) : Id();
 }
 
+constexpr auto kTimes = {&ProcessStats::download_time, &ProcessStats::process_time, &ProcessStats::upload_time};
+
+void write_times(Encoder& out, const ProcessStats& stats) {
+  for (const auto time : kTimes) out.varint(static_cast<std::uint64_t>((stats.*time).count()));
+}
+void read_times(Decoder& in, ProcessStats& stats) {
+  constexpr std::uint64_t kMost = 1ULL << 56;  // two years: of a million datums there may be a sum
+  for (const auto time : kTimes) {
+    const std::uint64_t nanoseconds = in.varint();
+    if (nanoseconds > kMost) in.fail();
+    stats.*time = std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(nanoseconds, kMost)));
+  }
+}
+
 void write_time(Encoder& out, const Timestamp& time) { out.signed_varint(time.nanoseconds); }
 Timestamp read_time(Decoder& in) { return Timestamp{in.signed_varint()}; }
 
@@ -63,8 +78,8 @@ JobState read_state(Decoder& in) {
 /// The counters, in the order of their bytes.
 template <class Record>
 auto counters(Record& job) {
-  return std::array{&job.restarts, &job.processed,        &job.skipped,       &job.failed,
-                    &job.total,    &job.downloaded_bytes, &job.uploaded_bytes};
+  return std::array{&job.restarts, &job.processed,              &job.skipped,             &job.failed,
+                    &job.total,    &job.stats.downloaded_bytes, &job.stats.uploaded_bytes};
 }
 
 void write_branch(Encoder& out, const BranchRef& ref) { out.bytes(ref.repo.str()).bytes(ref.branch.str()); }
@@ -125,8 +140,7 @@ JobInfo JobRecord::info() const {
   info.recovered = recovered;
   info.total = total;
   info.restarts = restarts;
-  info.downloaded_bytes = downloaded_bytes;
-  info.uploaded_bytes = uploaded_bytes;
+  info.stats = stats;
   info.inputs = inputs;
   info.output_commit = output_commit;
   return info;
@@ -151,6 +165,25 @@ Result<PipelineRecord> decode_pipeline(std::string_view value) {
   record.created = read_time(in);
   if (version >= 2) record.stopped = in.u8() != 0;
   PFS_TRY(in.finish("a pipeline's record"));
+  return record;
+}
+
+std::string encode(const VersionRecord& record) {
+  Encoder out;
+  out.u8(kRecordVersion).varint(record.version);
+  write_time(out, record.made);
+  out.bytes(record.spec_json).bytes(record.salt);
+  return std::move(out).str();
+}
+
+Result<VersionRecord> decode_version(std::string_view value) {
+  Decoder in = open_record(value);
+  VersionRecord record;
+  record.version = in.varint();
+  record.made = read_time(in);
+  record.spec_json = in.bytes();
+  record.salt = in.bytes();
+  PFS_TRY(in.finish("a record of a pipeline's version"));
   return record;
 }
 
@@ -186,6 +219,7 @@ std::string encode(const JobRecord& record) {
   out.u8(record.separable ? 1 : 0).varint(record.recovered);
   out.u8(record.begun ? 1 : 0);
   if (record.begun) write_time(out, *record.begun);
+  write_times(out, record.stats);
   return std::move(out).str();
 }
 
@@ -218,6 +252,7 @@ Result<JobRecord> decode_job(std::string_view value) {
     record.recovered = in.varint();
   }
   if (version >= 3 && in.u8() != 0) record.begun = read_time(in);
+  if (version >= 4) read_times(in, record.stats);
   PFS_TRY(in.finish("a job's record"));
   return record;
 }
@@ -226,8 +261,9 @@ std::string encode(const DatumRecord& record) {
   Encoder out;
   out.u8(kDatumVersion).raw(record.output.root.bytes()).raw(record.output.data_digest.bytes());
   out.varint(record.output.totals.files).varint(record.output.totals.bytes).varint(record.output.totals.links);
-  out.raw(record.job.bytes()).varint(record.read_bytes).u8(record.has_empty_directories ? 1 : 0);
-  out.varint(record.written_bytes);
+  out.raw(record.job.bytes()).varint(record.stats.downloaded_bytes).u8(record.has_empty_directories ? 1 : 0);
+  out.varint(record.stats.uploaded_bytes);
+  write_times(out, record.stats);
   return std::move(out).str();
 }
 
@@ -241,28 +277,39 @@ Result<DatumRecord> decode_datum(std::string_view value) {
   record.output.totals.bytes = in.varint();
   record.output.totals.links = in.varint();
   record.job = read_id<JobId>(in);
-  record.read_bytes = in.varint();
-  record.written_bytes = record.output.totals.bytes;
+  record.stats.downloaded_bytes = in.varint();
+  record.stats.uploaded_bytes = record.output.totals.bytes;
   if (version >= 2) {
     record.has_empty_directories = in.u8() != 0;
-    record.written_bytes = in.varint();
+    record.stats.uploaded_bytes = in.varint();
   }
+  if (version >= 3) read_times(in, record.stats);
   PFS_TRY(in.finish("a datum's record"));
   return record;
 }
 
-std::string encode(Miss miss) {
+std::string encode(const MissRecord& record) {
   Encoder out;
-  out.u8(kRecordVersion).u8(static_cast<std::uint8_t>(miss));
+  out.u8(kMissVersion).u8(static_cast<std::uint8_t>(record.what));
+  out.varint(record.stats.downloaded_bytes).varint(record.stats.uploaded_bytes);
+  write_times(out, record.stats);
   return std::move(out).str();
 }
 
-Result<Miss> decode_miss(std::string_view value) {
-  Decoder in = open_record(value);
-  const std::uint8_t miss = in.u8();
-  if (miss > static_cast<std::uint8_t>(Miss::kCutOff)) in.fail();
+Result<MissRecord> decode_miss(std::string_view value) {
+  Decoder in(value);
+  const std::uint8_t version = read_version(in, kMissVersion);
+  MissRecord record;
+  const std::uint8_t what = in.u8();
+  if (what > static_cast<std::uint8_t>(Miss::kCutOff)) in.fail();
+  record.what = static_cast<Miss>(what);
+  if (version >= 2) {
+    record.stats.downloaded_bytes = in.varint();
+    record.stats.uploaded_bytes = in.varint();
+    read_times(in, record.stats);
+  }
   PFS_TRY(in.finish("the record of a datum without output"));
-  return static_cast<Miss>(miss);
+  return record;
 }
 
 std::string encode_names(const std::vector<RepoName>& names) {
@@ -281,6 +328,10 @@ Result<std::vector<RepoName>> decode_names(std::string_view value) {
 }
 
 std::string pipeline_key(const RepoName& name) { return "pipeline/" + name.str(); }
+std::string versions_prefix(const RepoName& pipeline) { return "version/" + pipeline.str() + "/"; }
+std::string version_key(const RepoName& pipeline, std::uint64_t version) {
+  return versions_prefix(pipeline) + fmt::format("{:016x}", ~version);
+}
 std::string input_key(const BranchRef& branch) { return "input/" + branch.str(); }
 std::string caused_key(const RepoName& pipeline) { return "caused/" + pipeline.str(); }
 std::string job_key(const JobId& id) { return "job/" + id.hex(); }
@@ -288,6 +339,9 @@ std::string jobs_prefix(const RepoName& pipeline) { return "jobs/" + pipeline.st
 std::string jobs_key(const JobRecord& job) {
   // all bits turned around: a scan meets the newest first
   return jobs_prefix(job.pipeline) + place(~job.caused_by_version, ~job.number);
+}
+std::string jobs_of_version_key(const RepoName& pipeline, std::uint64_t version) {
+  return jobs_prefix(pipeline) + place(~version, 0);
 }
 std::string queue_prefix(const RepoName& pipeline) { return "queue/" + pipeline.str() + "/"; }
 std::string queue_key(const JobRecord& job) {
