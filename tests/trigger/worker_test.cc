@@ -57,6 +57,16 @@ TEST_CASE("the worker runs one command after another", "[trigger]") {
   }
 }
 
+TEST_CASE("a worker that is frozen before it has taken the command holds nobody up", "[trigger]") {
+  Connected worker;
+  worker.child.pause();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  const auto end = worker.link.run({{"/bin/true"}, std::string(4 << 20, 'x'), {}, {}}, [](std::string_view) {},
+                                   [until] { return std::chrono::steady_clock::now() < until; });
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Code::kCancelled);
+}
+
 TEST_CASE("a command gets its input, environment and directory", "[trigger]") {
   Connected worker;
   CommandRequest request;
