@@ -36,6 +36,9 @@ TEST_CASE("only the engine's own words say that an image or a user is not there"
   podman.answer("pull", unknown);
   CHECK(refusal("r/image:1", "") == Code::kNotFound);
 
+  podman.answer("image", "echo 'Error: parsing reference \"Image:1\": invalid reference format: repository name must be lowercase' >&2; exit 125");
+  CHECK(refusal("Image:1", "") == Code::kNotFound);  // and never will be there
+
   podman.answer("image", "exit 0");
   podman.answer("whoami", "kill -9 $$");
   CHECK(refusal("image:1", "nobody") == Code::kUnavailable);
