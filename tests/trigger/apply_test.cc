@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <iterator>
 
+#include <boost/filesystem.hpp>
 #include <nlohmann/json.hpp>
 
 #include "support/pipeline_fixture.h"
@@ -349,6 +351,26 @@ TEST_CASE("a pipeline goes with its output repo, or without it, unless others re
   CHECK_FALSE(idle.has_repo("a"));
   CHECK_FALSE(idle.has_repo("b"));
   CHECK(idle.fixture.store().catalog().delete_branch(PipelineFixture::branch("text@master"), true));
+}
+
+TEST_CASE("a pipeline that is not there is not deleted, and nobody works for it afterwards", "[trigger]") {
+  Idle idle;
+  must(idle.apply({spec("a", "text")}));
+  idle.commit("f");
+  idle.fixture.newest_job("a");
+  const auto threads = [] {
+    using boost::filesystem::directory_iterator;
+    return std::distance(directory_iterator("/proc/self/task"), directory_iterator());
+  };
+  const auto before = threads();
+  for (int i = 0; i < 20; ++i) {
+    const auto refused = idle.pipelines().remove(PipelineFixture::repo("none" + std::to_string(i)));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::kNotFound);
+  }
+  CHECK(threads() < before + 20);
+  idle.commit("g");
+  CHECK(idle.fixture.newest_job("a").state == JobState::kSuccess);
 }
 
 TEST_CASE("a dry run counts the datums of the inputs as they are, and those that are done", "[trigger]") {

@@ -16,6 +16,33 @@ namespace {
 
 using States = std::vector<DatumState>;
 
+/// The disk has no room for what the pipeline `work` puts out, for as long as `full`.
+class FullDisk final : public store::PublishHook {
+ public:
+  explicit FullDisk(store::PublishHook& next) : next_(next) {}
+
+  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override {
+    for (const auto& move : moves) {
+      if (move.branch.repo.str() != "work" || !full) continue;
+      ++refused;
+      return Error{Code::kNoSpace, "full"};
+    }
+    return next_.on_moves(moves, branch, txn);
+  }
+  void after_moves(std::span<const store::HeadMove> moves) override { next_.after_moves(moves); }
+  void after_discard(const BranchRef& branch) override { next_.after_discard(branch); }
+  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override { return next_.on_delete(branch, what); }
+  Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override {
+    return next_.on_commits_deleted(commits, txn);
+  }
+
+  std::atomic<bool> full{true};
+  std::atomic<int> refused{0};
+
+ private:
+  store::PublishHook& next_;
+};
+
 /// Over a, b and c, of which b hangs for as long as `hangs`.
 struct HangingJob {
   HangingJob()
@@ -118,6 +145,26 @@ TEST_CASE("the time of job_timeout goes on while there is no pfsd", "[trigger]")
   CHECK(job.state == JobState::kKilled);
   CHECK(job.reason.find("job_timeout (700ms)") != std::string::npos);
   CHECK(of.runs == runs);
+}
+
+TEST_CASE("a job whose output cannot be published has not ended, and ends with it when it can", "[trigger]") {
+  JobFixture jobs([&jobs](const ProgramCall& call, const std::string& name) {
+    jobs.put_out(call, name, name);
+    return CommandEnd{};
+  });
+  jobs.create();
+  FullDisk disk(jobs.fixture.pipelines());
+  jobs.fixture.store().set_publish_hook(&disk);
+  jobs.commit({"a"});
+  REQUIRE(JobFixture::until([&] { return disk.refused > 1; }));  // it was tried, left and tried again
+  CHECK_FALSE(jobs.newest().finished);
+  CHECK_FALSE(jobs.newest().output_commit);
+  disk.full = false;
+  const JobInfo job = jobs.job();
+  CHECK(job.state == JobState::kSuccess);
+  CHECK(job.output_commit);
+  CHECK(jobs.fixture.read("work@master", "/a") == "a");
+  jobs.fixture.store().set_publish_hook(&jobs.fixture.pipelines());
 }
 
 TEST_CASE("how long datums took is told, one by one and added up, also of those that failed", "[trigger]") {

@@ -71,6 +71,8 @@ Result<void> JobRun::run() {
   }
   if (done) return done;
   if (goes_on_later(done.error().code)) {
+    // an end is recorded with its output or not at all
+    if (job_.record.ended()) return done;
     // how far it has come is shown until it goes on; somebody else may have ended it
     if (auto put = around_.ledger.put_job(job_); !put) spdlog::debug("job {}: {}", job_.record.id.hex(), put.error().message);
     return done;

@@ -21,6 +21,14 @@ bool is_listed_before(const JobRecord& a, const JobRecord& b) {
   return std::pair(a.caused_by_version, a.number) > std::pair(b.caused_by_version, b.number);
 }
 
+void tell(const PipelineSpec& spec, PipelineInfo& info) {
+  info.description = spec.description;
+  info.input = shorthand(spec.input);
+  info.reads = spec.inputs();
+  info.output = spec.output();
+  info.workers_wanted = spec.pods.workers();
+}
+
 }  // namespace
 
 Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
@@ -31,11 +39,7 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
   info.created = record.created;
   const auto spec = spec_of(record);
   if (spec) {
-    info.description = spec->description;
-    info.input = shorthand(spec->input);
-    info.reads = spec->inputs();
-    info.output = spec->output();
-    info.workers_wanted = spec->pods.workers();
+    tell(*spec, info);
   } else {
     PFS_TRY_ASSIGN(const auto outputs, outputs_of(record.name));
     info.output.repo = record.name;
@@ -76,11 +80,7 @@ Result<std::vector<PipelineInfo>> PipelineService::earlier_versions(const RepoNa
     info.created = version.made;
     info.state.reset();
     if (const auto spec = parse_spec(version.spec_json)) {
-      info.description = spec->description;
-      info.input = shorthand(spec->input);
-      info.reads = spec->inputs();
-      info.output = spec->output();
-      info.workers_wanted = spec->pods.workers();
+      tell(*spec, info);
     } else {
       info.reason = spec.error().message;
     }

@@ -74,7 +74,10 @@ Result<std::vector<Versioned<PipelineRecord>>> PipelineService::erase(std::span<
 Result<void> PipelineService::remove(std::span<const RepoName> names, const RemoveOptions& options) {
   const auto gone = erase(names, options);
   if (!gone) {
-    for (const RepoName& name : names) drive(name);  // those that are there go on
+    for (const RepoName& name : names) {
+      const auto stays = ledger_.pipeline(name);
+      if (!stays || *stays) drive(name);  // one that is not there is nobody's to drive
+    }
     return gone.error();
   }
   for (const auto& [record, version] : *gone) {
