@@ -13,6 +13,9 @@
 namespace pfs::api {
 namespace {
 
+/// How often all pipelines are listed to be deleted, when others delete some meanwhile.
+constexpr int kTries = 8;
+
 v1::PipelineState wire_pipeline_state(trigger::PipelineState state) {
   switch (state) {
     case trigger::PipelineState::kStarting: return v1::PIPELINE_STATE_STARTING;
@@ -191,19 +194,21 @@ Result<void> PipelineService::remove(const grpc::ServerContext& context,
                                      const v1::DeletePipelineRequest& request) {
   PFS_TRY(require(pipelines_));
   PFS_TRY(Transactions::refuse_part(context, "pipelines"));
-  std::vector<RepoName> names;
-  if (request.all()) {
-    if (!request.name().empty()) {
-      return Error{Code::kInvalid, "delete pipeline: a name, or all; not both"};
-    }
+  const trigger::RemoveOptions options{request.force(), !request.delete_repo()};
+  if (!request.all()) {
+    PFS_TRY_ASSIGN(const auto name, RepoName::parse(request.name()));
+    return pipelines_->remove({&name, 1}, options);
+  }
+  if (!request.name().empty()) return Error{Code::kInvalid, "delete pipeline: a name, or all; not both"};
+  for (int attempt = 1;; ++attempt) {
     PFS_TRY_ASSIGN(const auto pipelines, pipelines_->list());
+    std::vector<RepoName> names;
     for (const auto& pipeline : pipelines) names.push_back(pipeline.name);
     if (names.empty()) return {};
-  } else {
-    PFS_TRY_ASSIGN(auto name, RepoName::parse(request.name()));
-    names.push_back(std::move(name));
+    auto removed = pipelines_->remove(names, options);
+    // one that somebody else has deleted meanwhile keeps none of the others
+    if (removed || removed.error().code != Code::kNotFound || attempt == kTries) return removed;
   }
-  return pipelines_->remove(names, {request.force(), !request.delete_repo()});
 }
 
 Result<void> PipelineService::set_stopped(const grpc::ServerContext& context,

@@ -90,6 +90,7 @@ class GrpcServer final : public Server {
     builder.RegisterService(&transactions_);
     builder.RegisterService(&mounts_);
     builder.RegisterService(&admin_);
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("pfs-api").SetMaxThreads(kMaxThreads));
     if (tcp_.addresses.empty()) {
       builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);

@@ -95,7 +95,7 @@ int run(const std::string& program, std::vector<std::string> arguments) {
     return session.arguments_blamed() ? Grammar::kUsage : exit_status(error.code);
   }
   if (!printed) fmt::print(stderr, "{}: stdout: what was printed could not be written\n", program);
-  return printed ? 0 : kFailed;
+  return printed ? session.status() : kFailed;
 }
 
 }  // namespace pfs::cli

@@ -20,18 +20,14 @@ struct Arguments {
   std::vector<std::string> command{"/bin/sh"};
 };
 
-/// At our terminal; its status is told on stderr where it is not 0.
-Result<void> run_here(const std::vector<std::string>& words) {
+/// At our terminal. Shape: its exit status; 128 and the signal where that has ended it, as shells say it.
+Result<int> run_here(const std::vector<std::string>& words) {
   const auto ended = run_in_foreground(words);
   if (!ended) {
     return Error{Code::kUnavailable,
                  fmt::format("{}: cannot be started here; run this on pfsd's machine, as its user", words[0])};
   }
-  const int status = *ended;
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
-    fmt::print(stderr, "the command ended with status {}\n", WEXITSTATUS(status));
-  }
-  return {};
+  return WIFSIGNALED(*ended) ? 128 + WTERMSIG(*ended) : WEXITSTATUS(*ended);
 }
 
 Result<void> debug(Session& session, const Arguments& arguments) {
@@ -44,11 +40,13 @@ Result<void> debug(Session& session, const Arguments& arguments) {
   }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Jobs(*connection)
-      .debug_datum(arguments.job.id, arguments.datum, [&](std::vector<std::string> words) {
+      .debug_datum(arguments.job.id, arguments.datum, [&](std::vector<std::string> words) -> Result<void> {
         // without a terminal the engine must not ask for one
         if (::isatty(STDIN_FILENO) != 1) std::erase(words, "--tty");
         words.insert(words.end(), arguments.command.begin(), arguments.command.end());
-        return run_here(words);
+        PFS_TRY_ASSIGN(const int status, run_here(words));
+        session.end_with(status);
+        return {};
       });
 }
 
@@ -60,7 +58,7 @@ void add_debug_command(Grammar& grammar, Session& session) {
       grammar.command("debug", "datum", "A shell in a container that sees what a datum is given",
                       [&session, arguments] { return debug(session, *arguments); });
   add_parsed(command, "job", arguments->job, "The job's id")->required();
-  command.add_option("datum", arguments->datum, "The datum's path or hash")->required();
+  command.add_option("datum", arguments->datum, "The datum's hash, or the path of one of its files")->required();
   command.add_option("command", arguments->command, "What to run instead of /bin/sh");
 }
 

@@ -48,6 +48,21 @@ std::string format_ago(Timestamp time, Timestamp now) {
   return format_duration(passed) + " ago";
 }
 
+std::string cut_to_columns(const std::string& line, std::size_t columns) {
+  if (columns == 0) return line;
+  std::size_t kept = 0;  // bytes that leave a column for the mark
+  std::size_t wide = 0;
+  for (std::size_t i = 0; i < line.size();) {
+    const auto lead = static_cast<unsigned char>(line[i]);
+    const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    wide += length < 3 || i + length > line.size() ? 1 : 2;  // no wide character is shorter
+    if (wide > columns) return line.substr(0, kept) + "…";
+    i = std::min(i + length, line.size());
+    if (wide < columns) kept = i;
+  }
+  return line;
+}
+
 std::string format_time(Timestamp time) {
   const std::time_t seconds = time.seconds();
   std::tm parts{};

@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -324,7 +325,15 @@ Result<void> flush(Session& session, const Arguments& arguments) {
 std::string watched(const client::Job& job) {
   return fmt::format("{}  {}  {}  DL {}  UL {}  {}", job.id, job.pipeline, progress_of(job),
                      format_size(job.downloaded_bytes), format_size(job.uploaded_bytes),
-                     state_of(job));
+                     printable(state_of(job)));
+}
+
+/// What a line may have that is drawn anew: were it longer, its beginning would be on a line above. The last column stays free,
+/// as some terminals go to the next line once it is written. 0: nobody knows.
+std::size_t columns_of_stdout() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
+  return std::max<std::size_t>(size.ws_col - 1U, 1);
 }
 
 /// Draws the line anew on a terminal; elsewhere each change is a line.
@@ -338,8 +347,9 @@ Result<void> watch(Session& session, const Arguments& arguments) {
     PFS_TRY_ASSIGN(const auto job, jobs.inspect(arguments.id.id, false));
     const std::string line = watched(job);
     if (line != shown) {
-      fmt::print("{}{}{}", terminal ? "\r\x1b[K" : "", line,
-                 terminal && !job.finished ? "" : "\n");
+      const bool stays = !terminal || job.finished;
+      fmt::print("{}{}{}", terminal ? "\r\x1b[K" : "", stays ? line : cut_to_columns(line, columns_of_stdout()),
+                 stays ? "\n" : "");
       std::fflush(stdout);
       shown = line;
     }

@@ -1,7 +1,13 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,15 +22,46 @@
 namespace pfs::cli {
 namespace {
 
-/// How long ago, as an argument.
+/// How long ago, as an argument: as parse_duration() takes it, or as Go writes it (`1h30m`, `1.5h`).
+/// Source: time.ParseDuration of Go, which Pachyderm's --since is read by.
 struct Duration {
-  std::chrono::milliseconds value;
+  std::chrono::nanoseconds value;
 
-  static Result<Duration> parse(std::string_view text) {
-    PFS_TRY_ASSIGN(const auto value, parse_duration(text));
-    return Duration{value};
-  }
+  static Result<Duration> parse(std::string_view text);
 };
+
+constexpr std::array<std::pair<std::string_view, double>, 9> kUnits{{{"ns", 1},
+                                                                     {"us", 1e3},
+                                                                     {"µs", 1e3},
+                                                                     {"μs", 1e3},
+                                                                     {"ms", 1e6},
+                                                                     {"s", 1e9},
+                                                                     {"m", 60e9},
+                                                                     {"h", 3600e9},
+                                                                     {"d", 86'400e9}}};
+constexpr double kLongest = 3653.0 * 86'400e9;  // ten years
+
+Result<Duration> Duration::parse(std::string_view text) {
+  auto plain = parse_duration(text);
+  if (plain) return Duration{*plain};
+  if (text.empty()) return std::move(plain).error();
+  double total = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    double number = 0;
+    const auto [end, error] =
+        std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
+    if (error != std::errc{} || !std::isfinite(number) || number < 0) return std::move(plain).error();
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    const auto name = rest.substr(0, rest.find_first_of("0123456789."));
+    const auto unit = std::find_if(kUnits.begin(), kUnits.end(),
+                                   [&](const auto& known) { return known.first == name; });
+    if (unit == kUnits.end()) return std::move(plain).error();
+    total += number * unit->second;
+    rest.remove_prefix(name.size());
+  }
+  if (total > kLongest) return std::move(plain).error();
+  return Duration{std::chrono::nanoseconds(std::llround(total))};
+}
 
 struct Arguments {
   std::optional<RepoName> pipeline;
@@ -76,8 +113,7 @@ Result<void> logs(Session& session, const Arguments& arguments) {
   request.user_only = arguments.worker;
   request.tail = arguments.tail;
   if (arguments.since) {
-    const auto ago = std::chrono::nanoseconds(arguments.since->value);
-    request.since = Timestamp{SystemClock().now().nanoseconds - ago.count()};
+    request.since = Timestamp{SystemClock().now().nanoseconds - arguments.since->value.count()};
   }
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   return client::Jobs(*connection)
@@ -104,9 +140,9 @@ void add_logs_command(Grammar& grammar, Session& session) {
       ->check(trouble_with_datum);
   command.add_option("--inputs", arguments->inputs, "Of datums that have all of these files: paths or data digests, with commas")
       ->delimiter(',');
-  command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended");
+  command.add_flag("-f,--follow", arguments->follow, "Go on until the job has ended or the pipeline is deleted");
   add_number(command, "-t,--tail", arguments->tail, "The last so many lines of what is there");
-  add_parsed(command, "--since", arguments->since, "Lines of the last so long: 10m, 24h");
+  add_parsed(command, "--since", arguments->since, "Lines of the last so long: 10m, 1h30m");
   auto* master = command.add_flag("--master", arguments->master, "What pfs wrote, not what the command did");
   command.add_flag("--worker", arguments->worker, "What the command wrote, not what pfs did")->excludes(master);
   command.add_flag("--raw", arguments->raw, "Print JSON, one object a line");

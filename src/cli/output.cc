@@ -1,9 +1,11 @@
 #include "cli/output.h"
 
 #include <cstdio>
+#include <string_view>
 
 #include <fmt/format.h>
 
+#include "base/names.h"
 #include "cli/format.h"
 #include "cli/yaml.h"
 
@@ -16,6 +18,18 @@ std::string dumped(const Json& object) {
 }
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+/// Escape sequences are made visible; lines stay, and are none that begins with a label.
+std::string printable_lines(std::string_view text) {
+  std::string lines;
+  while (true) {
+    const auto line = text.substr(0, text.find('\n'));
+    lines += printable(line);
+    if (line.size() == text.size()) return lines;
+    text.remove_prefix(line.size() + 1);
+    lines += "\n  ";
+  }
+}
 
 }  // namespace
 
@@ -64,7 +78,7 @@ void Listing::show() {
 
 void print_labels(const std::vector<std::pair<std::string, std::string>>& lines) {
   for (const auto& [label, value] : lines) {
-    if (!value.empty()) print(fmt::format("{}: {}\n", label, value));
+    if (!value.empty()) print(fmt::format("{}: {}\n", label, printable_lines(value)));
   }
 }
 

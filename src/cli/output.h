@@ -58,6 +58,7 @@ class Listing {
 };
 
 /// Labelled lines, `Name: value`, of what `inspect` found; those with an empty value are left out.
+/// Shape: values are made printable here; one of several lines goes on below, two spaces in.
 void print_labels(const std::vector<std::pair<std::string, std::string>>& lines);
 /// Prints an object as JSON, or as the flags say.
 void print_json(const Json& object);

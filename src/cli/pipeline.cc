@@ -69,6 +69,16 @@ Json json_of(const client::Pipeline& pipeline) {
           {"spec", spec_of(pipeline)}};
 }
 
+/// Why the newest job that has ended failed; empty where it did not, and where none has ended.
+Result<std::string> recent_error(const client::Jobs& jobs, const RepoName& pipeline) {
+  std::string reason;
+  PFS_TRY(jobs.list({pipeline, {"success", "failure", "killed"}, 1}, [&reason](const client::Job& job) -> Result<void> {
+    if (job.state == "failure") reason = job.reason;
+    return {};
+  }));
+  return reason;
+}
+
 /// A pipeline, or one of its versions. Errors: kNotFound.
 Result<client::Pipeline> pipeline_of(const client::Pipelines& pipelines, const PipelineRef& ref) {
   if (ref.version.direction == Ancestry::Direction::kNone) return pipelines.inspect(ref.name);
@@ -118,8 +128,15 @@ Result<void> list(Session& session, const Arguments& arguments) {
 Result<void> inspect(Session& session, const Arguments& arguments) {
   PFS_TRY_ASSIGN(const auto* connection, session.connection());
   PFS_TRY_ASSIGN(const auto pipeline, pipeline_of(client::Pipelines(*connection), arguments.version));
+  const bool is_newest = !pipeline.state.empty();
+  std::string error;
+  if (is_newest) {
+    PFS_TRY_ASSIGN(error, recent_error(client::Jobs(*connection), arguments.version.name));
+  }
   if (arguments.output.json()) {
-    print_object(arguments.output, json_of(pipeline));
+    auto object = json_of(pipeline);
+    if (is_newest) object["recent_error"] = error;
+    print_object(arguments.output, object);
     return {};
   }
   const auto spec = spec_of(pipeline);
@@ -145,6 +162,7 @@ Result<void> inspect(Session& session, const Arguments& arguments) {
                 {"Output Branch", pipeline.output_repo + "@" + pipeline.output_branch},
                 {"Transform", spec_field(spec, "transform")},
                 {"Last Job", pipeline.last_job},
+                {"Recent Error", error},
                 {"Job Counts", counts},
                 {"Spec", pipeline.spec_json}});
   return {};

@@ -43,6 +43,10 @@ class Session {
   void blame_arguments() { arguments_blamed_ = true; }
   bool arguments_blamed() const { return arguments_blamed_; }
 
+  /// The status of a run that is done, where it is that of a program which was run on the way.
+  void end_with(int status) { status_ = status; }
+  int status() const { return status_; }
+
   Terminal terminal() const;
   bool verbose() const { return verbose_; }
 
@@ -54,6 +58,7 @@ class Session {
   bool no_color_ = false;
   bool no_pager_ = false;
   bool arguments_blamed_ = false;
+  int status_ = 0;
   std::unique_ptr<client::Connection> connection_;
 };
 

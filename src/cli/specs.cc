@@ -74,7 +74,7 @@ std::string datums_of(const client::SpecPlan::Datums& datums) {
 void print_plans(const std::vector<client::SpecPlan>& plans, bool dry_run) {
   for (const auto& plan : plans) {
     fmt::print("{}: {}\n", plan.name, sentence(plan, dry_run));
-    for (const auto& change : plan.changes) fmt::print("  {}\n", change);
+    for (const auto& change : plan.changes) fmt::print("  {}\n", printable(change));
     if (plan.datums) fmt::print("  {}\n", datums_of(*plan.datums));
   }
 }
@@ -85,7 +85,7 @@ void print_remarks(const std::vector<client::SpecPlan>& plans, bool unchanged_to
     if (unchanged_too && plan.outcome == "unchanged") {
       fmt::print(stderr, "{}: unchanged; no job is caused\n", plan.name);
     }
-    for (const auto& note : plan.notes) fmt::print(stderr, "{}: {}\n", plan.name, note);
+    for (const auto& note : plan.notes) fmt::print(stderr, "{}: {}\n", plan.name, printable(note));
   }
 }
 

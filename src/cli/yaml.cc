@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
 #include <cstdlib>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace pfs::cli {
 namespace {
@@ -26,10 +29,32 @@ bool is_plain(const std::string& text) {
   });
 }
 
+/// Characters that JSON has as they are, while YAML knows none of them or takes them for the end of a line.
+/// Source: YAML 1.2, "c-printable" and "b-char"; YAML 1.1 for U+2028 and U+2029.
+bool is_escaped(char32_t c) {
+  return (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
+}
+
+/// The text of a JSON string for YAML between quotes, where `\u0085` means the same.
+std::string with_escapes(const std::string& json) {
+  std::string text;
+  for (std::size_t i = 0; i < json.size();) {
+    const auto lead = static_cast<unsigned char>(json[i]);
+    const std::size_t length = std::min<std::size_t>(lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4, json.size() - i);
+    char32_t c = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+    for (std::size_t k = 1; k < length; ++k) c = c << 6U | (static_cast<unsigned char>(json[i + k]) & 0x3FU);
+    if (is_escaped(c)) text += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
+    else text.append(json, i, length);
+    i += length;
+  }
+  return text;
+}
+
 std::string scalar(const Json& value) {
   if (value.is_string() && is_plain(value.get_ref<const std::string&>()))
     return value.get<std::string>();
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.is_string() ? with_escapes(text) : text;
 }
 
 void add(const Json& value, std::size_t indent, std::string& out);

@@ -92,10 +92,18 @@ class Reader {
 
   Result<std::vector<Json>> documents() {
     std::vector<Json> all;
+    auto read = read_into(all);
+    if (read) return all;
+    // the first needs no number: it may be the only one
+    return all.empty() ? std::move(read).error() : std::move(read).error().within(fmt::format("document {}", all.size() + 1));
+  }
+
+ private:
+  Result<void> read_into(std::vector<Json>& all) {
     while (true) {
       Event event;
       PFS_TRY(next(event));
-      if (event->type == YAML_STREAM_END_EVENT) return all;
+      if (event->type == YAML_STREAM_END_EVENT) return {};
       if (event->type != YAML_DOCUMENT_START_EVENT) continue;  // the start of the stream, the end of a document
       anchors_.clear();
       Event root;
@@ -105,7 +113,6 @@ class Reader {
     }
   }
 
- private:
   Result<void> next(Event& event) {
     if (yaml_parser_parse(&parser_, event.get()) == 1) return {};
     const char* problem = parser_.problem != nullptr ? parser_.problem : "no YAML";

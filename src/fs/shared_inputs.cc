@@ -1,7 +1,6 @@
 #include "fs/shared_inputs.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -45,14 +44,13 @@ struct SharedInputs::Shared {
 };
 
 // Whether the view has wanted its own file, or does so now.
-bool SharedInputs::is_own(const Found& found, const std::string& content) {
-  if (std::any_of(own_.begin(), own_.end(),
-                  [&](const Own& own) { return own.node == found.node; })) {
-    return true;
-  }
+bool SharedInputs::is_own(const store::NodePtr& node, const std::string& content) {
+  // without a reference of ours, which might be the last: a node does not go under the lock
+  const auto is_it = [&](const auto& own) { return !own.owner_before(node) && !node.owner_before(own); };
+  if (std::any_of(own_.begin(), own_.end(), is_it)) return true;
   const auto wanted = wanted_.find(content);
   if (wanted == wanted_.end() || wanted->second < clock_.steady()) return false;
-  own_.push_back({found.context, found.node});
+  own_.push_back(node);
   return true;
 }
 
@@ -65,7 +63,7 @@ Result<Found> SharedInputs::shown(Found own) {
   std::shared_ptr<Shared> shared;
   {
     Lock lock(mutex_);
-    if (is_own(own, content)) return own;
+    if (is_own(own.node, content)) return own;
     if (const auto known = shared_.find(key); known != shared_.end()) shared = known->second.lock();
   }
   if (!shared) {
@@ -127,19 +125,13 @@ void SharedInputs::remove(const Shared& shared) {
 }
 
 void SharedInputs::want_own(const store::NodePtr& shared) {
-  std::vector<Own> ended;  // their last references go after the lock
   Lock lock(mutex_);
   const auto content = contents_.find(shared.get());
   if (content == contents_.end()) return;
   const auto now = clock_.steady();
   std::erase_if(wanted_, [&](const auto& each) { return each.second < now; });
   wanted_[content->second] = now + kWantsOwn;
-  const auto gone = std::partition(own_.begin(), own_.end(), [](const Own& own) {
-    const auto view = own.view.lock();
-    return view && !view->replaced;
-  });
-  std::move(gone, own_.end(), std::back_inserter(ended));
-  own_.erase(gone, own_.end());
+  std::erase_if(own_, [](const auto& own) { return own.expired(); });
 }
 
 }  // namespace pfs::fs

@@ -34,12 +34,7 @@ class SharedInputs {
 
  private:
   struct Shared;
-  /// A file that its view may change.
-  struct Own {
-    std::weak_ptr<TreeContext> view;
-    store::NodePtr node;
-  };
-  bool is_own(const Found& found, const std::string& content) PFS_REQUIRES(mutex_);
+  bool is_own(const store::NodePtr& node, const std::string& content) PFS_REQUIRES(mutex_);
   Result<store::TreePtr> tree() PFS_EXCLUDES(mutex_);
   Result<std::shared_ptr<Shared>> share(const std::string& key, const std::string& content,
                                         const store::Entry& entry, const TreeContext& view)
@@ -56,7 +51,9 @@ class SharedInputs {
   /// Until when views are given their own files of a content: by content and not by path, as a view
   /// may have renamed what it was shown.
   std::unordered_map<std::string, std::chrono::steady_clock::time_point> wanted_ PFS_GUARDED_BY(mutex_);
-  std::vector<Own> own_ PFS_GUARDED_BY(mutex_);
+  /// Files that their views may change, for as long as somebody holds them: what was written to one stays on the disk as long as
+  /// its node does. One that is forgotten unchanged is shared again.
+  std::vector<std::weak_ptr<store::LiveNode>> own_ PFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace pfs::fs

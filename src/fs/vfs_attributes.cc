@@ -29,6 +29,13 @@ std::uint32_t without_set_id(std::uint32_t mode) {
 // A drop can wait for a directory that somebody holds.
 constexpr std::chrono::seconds kLongestDrop{2};
 
+// Who sets by a descriptor what is there already (a mode that was copied, times that reading has not changed, an owner) is not to
+// be sent to look again: a descriptor has no name.
+bool changes_nothing(const store::AttributeChange& change, const store::Attributes& now) {
+  return !change.size && change.uid.value_or(now.uid) == now.uid && change.gid.value_or(now.gid) == now.gid &&
+         change.mode.value_or(now.mode) == now.mode && change.mtime.value_or(now.mtime) == now.mtime;
+}
+
 Error no_xattr(std::string_view name) {
   return Error{Code::kNoData, fmt::format("no extended attribute {}", printable(name))};
 }
@@ -154,7 +161,8 @@ Result<NodeStat> Vfs::set_attributes(const Caller& caller, NodeId node,
     return Error{Code::kNotPermitted, where(*inode) + ": has no attributes to set"};
   if (!handle && is_orphan(*inode))
     return Error{Code::kStale, "a node of a branch that points elsewhere now"};
-  PFS_TRY(check_changeable(*inode));
+  const bool is_shared = inode->what.context->shared_input;
+  if (!is_shared) PFS_TRY(check_changeable(*inode));
 
   store::AttributeChange change = asked;
   if (inode->what.context->ownership)
@@ -162,6 +170,11 @@ Result<NodeStat> Vfs::set_attributes(const Caller& caller, NodeId node,
   // of a mount that shows one owner for all there is nothing to see of another
   if (appearance_.uid) change.uid = std::nullopt;
   if (appearance_.gid) change.gid = std::nullopt;
+  if (is_shared) {
+    PFS_TRY_ASSIGN(auto shown, stat_of(*inode));
+    if (changes_nothing(change, shown.stat.attributes)) return shown;
+    PFS_TRY(check_changeable(*inode));
+  }
   if (change.uid || change.gid) {
     PFS_TRY_ASSIGN(auto before, trees_.stat(inode->what.node));
     if (before.attributes.kind == store::Kind::kFile) {

@@ -32,8 +32,9 @@ class PublishHook {
   virtual void after_moves(std::span<const HeadMove> moves) = 0;
   /// A commit that was opened by hand has been dropped: nothing waits for it any more. No locks held.
   virtual void after_discard(const BranchRef& branch) = 0;
-  /// A refusal to delete or rename the branch (kBusy: a pipeline reads it; of the branch alone, also: writes it).
-  virtual Result<void> on_delete(const BranchRef& branch, DeletionOf what) = 0;
+  /// A refusal to delete or rename the branch (kBusy: a pipeline reads it once the transaction is through; of the branch alone,
+  /// also: writes it). The transaction is to expect what that was seen from.
+  virtual Result<void> on_delete(const BranchRef& branch, DeletionOf what, RefTxn& txn) = 0;
   /// Adds to a transaction that deletes commits what is to go with them (jobs). Errors: kBusy (a job works on one).
   virtual Result<void> on_commits_deleted(std::span<const CommitId> commits, RefTxn& txn) = 0;
 };
@@ -151,6 +152,10 @@ struct RenameBranch {
 struct EraseRecord {
   std::string key;
 };
+/// The branch is there when the steps are through; it is not waited for what others do with it. Errors: kNotFound.
+struct RequireBranch {
+  BranchRef ref;
+};
 /// A branch is written by one pipeline alone, or (an empty name) by anybody again. Errors: kNotFound, kBusy (it is another
 /// pipeline's; a commit of it was opened by hand).
 struct SetOutput {
@@ -164,7 +169,7 @@ struct AddRecords {
 };
 using RefStep =
     std::variant<CreateRepo, UpdateRepo, DeleteRepo, CreateBranch, RelateBranch, MoveHead, StartCommit, ChangeFiles, FinishCommit, DiscardCommit, PublishTree,
-                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord, SetOutput, AddRecords>;
+                 DeleteBranch, RenameBranch, DeleteCommit, EraseRecord, RequireBranch, SetOutput, AddRecords>;
 
 struct StepResult {
   CommitId commit;       ///< the branch's HEAD after the step; of StartCommit, and of ChangeFiles in it, the id of the open commit

@@ -119,6 +119,9 @@ class LiveTrees {
   virtual Result<TreePtr> scratch() = 0;
   /// The same, beginning with what `base` has.
   virtual Result<TreePtr> scratch_over(const FinishedTree& base) = 0;
+  /// An empty one of which only what is below the root's name `published` is to be committed: nothing else of it is put into packs
+  /// while it is written.
+  virtual Result<TreePtr> scratch_view(std::string_view published) = 0;
 
   virtual NodePtr root(const TreePtr& tree) = 0;
   /// The branch whose live tree the node is in; nullopt for commits and scratch trees.

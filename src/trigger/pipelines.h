@@ -175,7 +175,7 @@ struct LogFilter {
   bool user_only = false;           ///< lines that are
   std::optional<Timestamp> since;   ///< lines from then on
   std::optional<std::size_t> tail;  ///< the last so many of those that are there
-  /// Not empty: what is written later is told, too, as it is written, until the job has ended (of a pipeline: for ever) or
+  /// Not empty: what is written later is told, too, as it is written, until the job has ended (of a pipeline: it is gone) or
   /// this says no. Asked every 100 ms or so.
   std::function<bool()> follow_while;
 };
@@ -253,7 +253,8 @@ class Pipelines : public store::PublishHook {
   /// Makes a container of a job's pipeline that sees what one of the job's datums (a path or a hash) is given, with what user
   /// code is told in its environment, and removes it when `keep` says no (asked every 100 ms or so). `ready` is told the
   /// words before a command that run it in there, on this machine and as our user; false ends it, too.
-  /// Errors: kNotFound (no such job, or datum in its input), kBusy and kInvalid as datums(), those of starting a container.
+  /// Errors: kNotFound (no such job, or datum in its input), kBusy and kInvalid as datums(), kInvalid (the name fits several),
+  /// kUnsupported (a path of it is not UTF-8), those of starting a container.
   virtual Result<void> debug_datum(const JobId& id, const std::string& datum,
                                    const std::function<bool(const std::vector<std::string>& words)>& ready,
                                    const std::function<bool()>& keep) = 0;

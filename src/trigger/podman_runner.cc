@@ -359,15 +359,15 @@ Result<std::vector<std::string>> PodmanRunner::command_within(const PodId& pod,
 
 Result<void> PodmanRunner::stop(const PodId& pod) {
   PFS_TRY_ASSIGN(const Setting how, setting());
-  PFS_TRY(remove(how, pod.value));
+  PFS_TRY(has_monitor(pod.value) ? remove(how, pod.value) : remove_half_made(how, pod.value));
   settle(pod.value);
   return {};
 }
 
 Result<void> PodmanRunner::remove(const Setting& setting, const std::string& container) const {
   std::string why;
-  // Of a container whose monitor was killed nobody can say how it ended: podman kills it, fails for that, and removes it the
-  // next time.
+  // Of a container whose monitor was killed nobody can say how it ended: podman kills it, or finds that the runtime does not know
+  // it any more, fails for that, and removes it the next time.
   for (int attempt = 0; attempt < kRemoveTries; ++attempt) {
     PFS_TRY_ASSIGN(const ProcessResult removed,
                    run_process(command(setting.global, options_.engine.remove(container))));
@@ -384,11 +384,14 @@ Result<void> PodmanRunner::end_unknown(const Setting& setting, const std::string
                                                       "{{.Id}} {{.State.Status}} {{.OCIRuntime}}", "--", container})));
   std::optional<RuntimeRecord> known;
   if (told.succeeded()) {
-    constexpr std::string_view kCreated = " created ";
-    const std::string text = trimmed(told.output);
-    const auto state = text.find(kCreated);
-    if (state == std::string::npos) return {};  // podman knows that it runs, or has run
-    known = RuntimeRecord{text.substr(0, state), text.substr(state + kCreated.size())};
+    std::istringstream text(trimmed(told.output));
+    RuntimeRecord record;
+    std::string state;
+    text >> record.id >> state >> std::ws;
+    std::getline(text, record.runtime);
+    // podman knows that it runs, or has run, and by its monitor all that there is
+    if (state != "created" && has_monitor(container)) return {};
+    known = std::move(record);
   } else if (!says_any(told, {"no such container", "No such container"})) {
     return Error{Code::kUnavailable, fmt::format("inspect container {}: {}", container, told.last_error_line())};
   }

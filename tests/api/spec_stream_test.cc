@@ -31,5 +31,17 @@ TEST_CASE("a text that is no row of objects is refused", "[api][spec_stream]") {
   CHECK(split("pipeline:\n  name: edges\n") == std::vector<std::string>{"error"});
 }
 
+TEST_CASE("where a text of several breaks off, the document is said", "[api][spec_stream]") {
+  const auto refusal = [](const std::string& text) {
+    const auto specs = split_specs(text);
+    REQUIRE_FALSE(specs);
+    CHECK(specs.error().code == Code::kInvalid);
+    return specs.error().message;
+  };
+  CHECK(refusal("{} {\"a\": {}} {\"b\": {}").starts_with("document 3: pipeline spec: "));
+  CHECK(refusal("[{}, x]").starts_with("document 2: pipeline spec: "));
+  CHECK(refusal("{\"a\": 1").starts_with("pipeline spec: "));
+}
+
 }  // namespace
 }  // namespace pfs::api

@@ -47,5 +47,19 @@ TEST_CASE("a time in full is RFC 3339 in UTC", "[cli][format]") {
   CHECK(format_time(seconds_after_epoch(1769851800)) == "2026-01-31T09:30:00Z");
 }
 
+TEST_CASE("a line is cut to what has room, and says that it goes on", "[cli][format]") {
+  CHECK(cut_to_columns("abcdef", 6) == "abcdef");
+  CHECK(cut_to_columns("abcdef", 5) == "abcd…");
+  CHECK(cut_to_columns("abcdef", 1) == "…");
+  CHECK(cut_to_columns("abcdef", 0) == "abcdef");
+  CHECK(cut_to_columns("äöüäöü", 6) == "äöüäöü");
+  CHECK(cut_to_columns("äöüäöü", 3) == "äö…");
+  CHECK(cut_to_columns("日本語", 6) == "日本語");
+  CHECK(cut_to_columns("日本語", 5) == "日本…");
+  CHECK(cut_to_columns("日本語", 4) == "日…");
+  CHECK(cut_to_columns("a\xe2", 2) == "a\xe2");
+  CHECK(cut_to_columns("", 3).empty());
+}
+
 }  // namespace
 }  // namespace pfs::cli

@@ -8,7 +8,7 @@
 namespace pfs::test {
 
 /// Pipelines and jobs as a test has written them down; nothing runs.
-class RecordedPipelines final : public trigger::Pipelines {
+class RecordedPipelines : public trigger::Pipelines {
  public:
   std::vector<trigger::PipelineInfo> pipelines;
   std::vector<trigger::PipelineInfo> earlier;  ///< versions
@@ -22,12 +22,13 @@ class RecordedPipelines final : public trigger::Pipelines {
   std::vector<trigger::DatumInfo> recorded_datums;  ///< of every job and spec
   std::vector<std::string> done;     ///< to jobs, in a word and what it was done to
   std::vector<trigger::WorkerInfo> recorded_workers;
+  std::vector<std::string> within{"echo"};  ///< what runs a command in a datum's place, before the datum
   mutable trigger::LogFilter asked;  ///< by logs(), the last time
 
   Result<void> on_moves(std::span<const store::HeadMove>, const store::BranchAfter&, store::RefTxn&) override { return {}; }
   void after_moves(std::span<const store::HeadMove>) override {}
   void after_discard(const BranchRef&) override {}
-  Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
+  Result<void> on_delete(const BranchRef&, store::DeletionOf, store::RefTxn&) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 
   Result<void> start() override { return {}; }
@@ -147,7 +148,9 @@ class RecordedPipelines final : public trigger::Pipelines {
                            const std::function<bool(const std::vector<std::string>&)>& ready,
                            const std::function<bool()>&) override {
     PFS_TRY(job(id));
-    ready({"echo", datum});
+    std::vector<std::string> words = within;
+    words.push_back(datum);
+    ready(words);
     return {};
   }
   Result<std::vector<trigger::WorkerInfo>> workers(const RepoName&) const override {

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -101,6 +103,36 @@ TEST_CASE("apply takes a directory of specs and prints what was done, or would b
         std::vector<std::string>{"{\"a\":1} update", "{\"b\": 1} update", "{\"b\": 1} update dry run"});
 }
 
+TEST_CASE("a text of several specs that breaks off is refused with the document", "[cli][session]") {
+  RecordedPipelines pipelines;
+  PfsSession session(&pipelines);
+  const auto json = session.pfs({"create", "pipeline", "-f", "-"}, "{} {} {\"a\": {}");
+  CHECK(json.status == 1);
+  CHECK(json.err.find("stdin: document 3: pipeline spec: ") != std::string::npos);
+  const auto yaml = session.pfs({"create", "pipeline", "-f", "-"}, "a: 1\n---\nb: 2\n---\nc: [\n");
+  CHECK(yaml.status == 1);
+  CHECK(yaml.err.find("stdin: document 3: line ") != std::string::npos);
+  CHECK(pipelines.created.empty());
+}
+
+TEST_CASE("a directory may hold 64 MiB of specs, and the answer more", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.plan.name = *RepoName::parse("edges");
+  pipelines.plan.spec_json = std::string(1 << 20, 'x');
+  PfsSession session(&pipelines);
+  REQUIRE(::mkdir(session.path("dag").c_str(), 0700) == 0);
+  const auto spec = "{\"description\": \"" + std::string(1 << 20, 'x') + "\"}";
+  for (int i = 0; i < 6; ++i) make_file(session.path(fmt::format("dag/{}.json", i)), spec);
+  session.ok({"apply", "-f", session.path("dag")});
+  CHECK(pipelines.created.size() == 6);
+
+  make_file(session.path("dag/large.json"), "{\"description\": \"" + std::string(64 << 20, 'x') + "\"}");
+  const auto refused = session.pfs({"apply", "-f", session.path("dag")});
+  CHECK(refused.status == 1);
+  CHECK(refused.err.find("specs: 71 MiB in all, and one call takes 64") != std::string::npos);
+  CHECK(pipelines.created.size() == 6);
+}
+
 TEST_CASE("a spec is changed in an editor, and what is refused is not lost", "[cli][session]") {
   RecordedPipelines pipelines;
   pipelines.pipelines.push_back(edges());
@@ -177,6 +209,34 @@ TEST_CASE("pipelines are listed, shown and deleted", "[cli][session]") {
         std::string::npos);
   session.ok({"delete", "pipeline", "edges"});
   CHECK(session.pfs({"delete", "pipeline", "edges"}).status == 1);
+}
+
+TEST_CASE("a pipeline is shown with why its newest job failed, until one ends well", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  auto running = job(std::string(32, '2'), trigger::JobState::kRunning);
+  running.finished.reset();
+  auto failed = job(kFailedJob, trigger::JobState::kFailure);
+  failed.reason = "datum /a failed:\x1b[2J exit status 2";
+  auto other = failed;
+  other.id = *JobId::from_hex(std::string(32, '3'));
+  other.pipeline = *RepoName::parse("other");
+  const auto done = job(kJob, trigger::JobState::kSuccess);
+  {
+    pipelines.recorded_jobs = {other, running, failed, done};
+    PfsSession session(&pipelines);
+    CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Recent Error: datum /a failed:\\x1b[2J exit status 2\n") !=
+          std::string::npos);
+    CHECK(session.ok({"inspect", "pipeline", "edges", "--raw"}).find("\"recent_error\": \"datum /a failed:") != std::string::npos);
+  }
+  auto killed = failed;
+  killed.state = trigger::JobState::kKilled;
+  for (const auto& newest : {done, killed}) {
+    pipelines.recorded_jobs = {running, newest, failed};
+    PfsSession session(&pipelines);
+    CHECK(session.ok({"inspect", "pipeline", "edges"}).find("Recent Error") == std::string::npos);
+    CHECK(session.ok({"inspect", "pipeline", "edges", "--raw"}).find("\"recent_error\": \"\"") != std::string::npos);
+  }
 }
 
 TEST_CASE("earlier versions of a pipeline are listed, and shown by their place", "[cli][session]") {
@@ -403,6 +463,23 @@ TEST_CASE("a job that runs is shown with what its workers do", "[cli][session]")
   CHECK(session.ok({"list", "job"}).find("1 + 4 + 2 / 5") != std::string::npos);
 }
 
+TEST_CASE("a shell in a datum's place is run here, and its status is that of pfs", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  PfsSession session(&pipelines);
+  CHECK(session.ok({"debug", "datum", kJob, "/f", "--", "cat", "x"}) == "/f cat x\n");
+  pipelines.within = {"/bin/sh", "-c", "exit 7"};
+  const auto said = session.pfs({"debug", "datum", kJob, "/f"});
+  CHECK(said.status == 7);
+  CHECK(said.err.empty());
+  pipelines.within = {"/bin/sh", "-c", "kill -9 $$"};
+  CHECK(session.pfs({"debug", "datum", kJob, "/f"}).status == 128 + 9);
+  pipelines.within = {"/no such program"};
+  const auto none = session.pfs({"debug", "datum", kJob, "/f"});
+  CHECK(none.status == 1);
+  CHECK(none.err.find("cannot be started here") != std::string::npos);
+}
+
 TEST_CASE("logs are asked for by time, number and writer", "[cli][session]") {
   RecordedPipelines pipelines;
   pipelines.pipelines = {edges()};
@@ -419,6 +496,27 @@ TEST_CASE("logs are asked for by time, number and writer", "[cli][session]") {
   CHECK(session.pfs({"logs", "-j", kJob, "--worker", "--master"}).status == 2);
   CHECK(pipelines.asked.follow_while);
   CHECK_FALSE(pipelines.asked.since);
+}
+
+TEST_CASE("logs are asked for of the last so long, as Go writes it", "[cli][session]") {
+  RecordedPipelines pipelines;
+  pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+  PfsSession session(&pipelines);
+  const std::map<std::string, double> seconds{{"1h30m", 5400}, {"1.5h", 5400}, {"1m0.5s", 60.5}, {"90", 90}, {"2m", 120},
+                                              {"1d12h", 129'600}, {"250ms", 0.25}, {"0", 0}};
+  for (const auto& [text, ago] : seconds) {
+    INFO(text);
+    const auto before = SystemClock().now().nanoseconds;
+    session.ok({"logs", "-j", kJob, "--since", text});
+    REQUIRE(pipelines.asked.since);
+    const auto since = pipelines.asked.since->nanoseconds + static_cast<std::int64_t>(ago * 1e9);
+    CHECK(since >= before);
+    CHECK(since <= SystemClock().now().nanoseconds);
+  }
+  for (const auto* text : {"1h30", "h", "1x", "1h-30m", "1h 30m", "inf", "nan", "1e3s", "87672h1h"}) {
+    INFO(text);
+    CHECK(session.pfs({"logs", "-j", kJob, "--since", text}).status == 2);
+  }
 }
 
 }  // namespace

@@ -3,16 +3,19 @@
 #include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include <catch2/catch.hpp>
 
 #include "base/file.h"
 #include "cli/pfs_session.h"
+#include "cli/recorded_jobs.h"
 
 namespace pfs::test {
 namespace {
@@ -23,15 +26,18 @@ struct Shown {
 };
 
 /// Runs `pfs` on a terminal of its own, which controls nobody, with what was `typed` there before. `error_path`: stderr.
+/// `columns`: how wide it is; 0: it does not tell.
 Shown shown_on_terminal(const PfsSession& session, std::vector<std::string> arguments,
                         std::vector<std::string> variables, const std::string& typed,
-                        const std::string& error_path) {
+                        const std::string& error_path, unsigned short columns = 0) {
   const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
   REQUIRE(::grantpt(master.get()) == 0);
   REQUIRE(::unlockpt(master.get()) == 0);
   std::array<char, 64> name{};
   REQUIRE(::ptsname_r(master.get(), name.data(), name.size()) == 0);
   UniqueFd slave(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const winsize size{24, columns, 0, 0};
+  if (columns != 0) REQUIRE(::ioctl(slave.get(), TIOCSWINSZ, &size) == 0);
   REQUIRE(::write(master.get(), typed.data(), typed.size()) == static_cast<ssize_t>(typed.size()));
 
   arguments.insert(arguments.begin(), PFS_BINARY);
@@ -143,6 +149,67 @@ TEST_CASE("what get file shows on a terminal is the file's bytes alone", "[cli][
   const auto screen = on_terminal(session, {"get", "file", "data@m:/n", "-o", session.path("n")});
   CHECK((screen.empty() || screen.find("get  ") != screen.npos));
   CHECK(text_of_file(session.path("n")) == "no newline");
+}
+
+TEST_CASE("what people have written does not reach the terminal as its commands", "[cli][session][terminal]") {
+  RecordedPipelines pipelines;
+  pipelines.pipelines = {edges()};
+  const std::string odd = "a\x1b[31m\x7f\nb";
+  const std::string shown = "a\\x1b[31m\\x7f";
+  pipelines.pipelines.front().description = odd;
+  pipelines.plan.name = *RepoName::parse("edges");
+  pipelines.plan.changes = {odd};
+  pipelines.plan.notes = {odd};
+  PfsSession session(&pipelines);
+  session.ok({"create", "repo", "data", "-d", odd});
+  session.ok({"start", "commit", "data@master", "-m", odd});
+  session.ok({"put", "file", "data@master:/a"}, "1");
+  session.ok({"finish", "commit", "data@master"});
+  const std::vector<std::vector<std::string>> commands{{"inspect", "repo", "data"}, {"list", "repo"}, {"inspect", "commit", "data@master"},
+                                                       {"list", "commit", "data@master"}, {"inspect", "pipeline", "edges"},
+                                                       {"list", "pipeline"}};
+  for (const auto& command : commands) {
+    const auto said = session.ok(command);
+    CAPTURE(command, said);
+    CHECK(said.find(shown) != std::string::npos);
+    CHECK(said.find_first_of("\x1b\x7f") == std::string::npos);
+  }
+  CHECK(session.ok({"inspect", "repo", "data"}).find("Description: " + shown + "\n  b\n") != std::string::npos);
+  CHECK(session.ok({"list", "repo"}).find(shown + "\\x0ab\n") != std::string::npos);
+  const auto applied = session.pfs({"apply", "-f", "-"}, "{}");
+  CHECK(applied.out.find("  " + shown + "\\x0ab\n") != std::string::npos);
+  CHECK(applied.err.find("edges: " + shown + "\\x0ab\n") != std::string::npos);
+}
+
+/// Its jobs run when they are looked at first, and have ended when they are looked at again.
+class EndingJobs final : public RecordedPipelines {
+ public:
+  Result<trigger::JobInfo> job(const JobId& id) const override {
+    auto found = RecordedPipelines::job(id);
+    if (found && looks_++ == 0) {
+      found->state = trigger::JobState::kRunning;
+      found->finished.reset();
+    }
+    return found;
+  }
+
+ private:
+  mutable std::atomic<int> looks_{0};
+};
+
+TEST_CASE("a line that is drawn anew is no longer than the terminal is wide", "[cli][session][terminal]") {
+  const auto watched = [](unsigned short columns) {
+    EndingJobs pipelines;
+    pipelines.recorded_jobs = {job(kJob, trigger::JobState::kSuccess)};
+    const PfsSession session(&pipelines);
+    return shown_on_terminal(session, {"watch", "job", kJob}, {}, "", "", columns).screen;
+  };
+  const std::string wipe = "\x1b[K";
+  const std::string counts = kJob + "  edges  1 + 4 / 5  DL 57.27KiB  UL 1KiB  ";
+  // the last one is not drawn anew, so it may be longer
+  CHECK(watched(40) == wipe + counts.substr(0, 38) + "…" + wipe + counts + "success\n");
+  CHECK(watched(200) == wipe + counts + "running" + wipe + counts + "success\n");
+  CHECK(watched(0) == wipe + counts + "running" + wipe + counts + "success\n");
 }
 
 }  // namespace

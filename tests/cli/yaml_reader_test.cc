@@ -46,6 +46,18 @@ TEST_CASE("what is written as YAML is read as it was", "[cli][yaml]") {
   CHECK(one(yaml_of(object)) == object);
 }
 
+TEST_CASE("what YAML knows no character for is read as it was, too", "[cli][yaml]") {
+  std::string odd;
+  for (char c = 1; c < 0x20; ++c) odd += c;
+  odd += "\x7f|\u0080|\u0085|\u009b|\u009f|\u00a0|\u2028|\u2029|\ufeff|\ufffe|\uffff|\ud7ff|\U0001f600";
+  odd += '\0';
+  const Json object = {{"description", odd}, {odd, {odd}}};
+  const auto text = yaml_of(object);
+  CHECK(one(text) == object);
+  CHECK(text.find('\x7f') == std::string::npos);
+  CHECK(text.find("\u0085") == std::string::npos);
+}
+
 TEST_CASE("bad YAML is refused with its place", "[cli][yaml]") {
   CHECK(refusal("a: 1\na: 2\n") == "line 2, column 1: 'a' is there twice");
   CHECK(refusal("a: [1\nb: 2\n").find("line 2") == 0);
@@ -53,6 +65,7 @@ TEST_CASE("bad YAML is refused with its place", "[cli][yaml]") {
   CHECK(refusal("? [a]\n: 1\n").find("expected a name") != std::string::npos);
   CHECK(refusal("a: !mine 1\n").find("tag !mine") != std::string::npos);
   CHECK(refusal("a: \xff\n").find("byte") == 0);
+  CHECK(refusal("a: 1\n---\nb: 2\n---\nc: [\n").find("document 3: line ") == 0);
 }
 
 TEST_CASE("aliases of aliases end somewhere", "[cli][yaml]") {

@@ -62,6 +62,11 @@ class World {
   NodeId at(NodeId directory, const std::string& name) {
     return must(vfs_->lookup(kJob, directory, name)).node;
   }
+  /// The view's own file, also where the mount shows the shared one in its place.
+  std::weak_ptr<store::LiveNode> own(int view, const std::string& name) {
+    const auto top = views_[static_cast<std::size_t>(view)]->shown().root;
+    return must(trees().lookup(must(trees().lookup(top, "data")), name));
+  }
   bool has_had_no_room(int view) const { return views_[static_cast<std::size_t>(view)]->traffic()->no_room; }
   Code code_of_open(NodeId node) {
     const auto opened = vfs_->open(kJob, node, {true, true, false});
@@ -123,6 +128,37 @@ TEST_CASE("who opens a shared input to change it is sent to look again, and chan
   CHECK(must(world.vfs().stat(own, std::nullopt)).stat.size == 7);
   CHECK(must(world.vfs().stat(shared, std::nullopt)).stat.size == 100 * 1024);
   CHECK(world.at(world.data(0), "big") == own);
+}
+
+TEST_CASE("what changes nothing of a shared input is done, also by a descriptor, which has no name to look up again", "[fs]") {
+  World world;
+  const auto shared = world.at(world.data(0), "big");
+  const auto before = must(world.vfs().stat(shared, std::nullopt)).stat.attributes;
+  store::AttributeChange change;
+  SECTION("times of access alone") {}
+  SECTION("the mode that it has") { change.mode = before.mode; }
+  SECTION("the times that it has") { change.mtime = before.mtime; }
+  SECTION("an owner, which in a view is its job always") { change.uid = change.gid = 7; }
+  CHECK(world.vfs().set_attributes(kJob, shared, std::nullopt, change));
+  CHECK(world.at(world.data(0), "big") == shared);
+  change.mode = before.mode ^ 0100U;
+  const auto refused = world.vfs().set_attributes(kJob, shared, std::nullopt, change);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kStale);
+  const auto own = world.at(world.data(0), "big");
+  REQUIRE(own != shared);
+  CHECK(must(world.vfs().set_attributes(kJob, own, std::nullopt, change)).stat.attributes.mode == *change.mode);
+  CHECK(must(world.vfs().stat(shared, std::nullopt)).stat.attributes.mode == before.mode);
+}
+
+TEST_CASE("a file that a view has made its own is held no longer than the kernel knows it", "[fs]") {
+  World world;
+  REQUIRE(world.code_of_open(world.at(world.data(0), "big")) == Code::kStale);
+  const auto own = world.at(world.data(0), "big");
+  const auto node = world.own(0, "big");
+  REQUIRE_FALSE(node.expired());
+  world.vfs().forget(own, 1);
+  CHECK(node.expired());
 }
 
 TEST_CASE("a view that has renamed a shared input can change it", "[fs]") {

@@ -23,7 +23,7 @@ class Gate : public PublishHook {
   Result<void> on_moves(std::span<const HeadMove>, const BranchAfter&, RefTxn&) override { return {}; }
   void after_moves(std::span<const HeadMove>) override {}
   void after_discard(const BranchRef&) override {}
-  Result<void> on_delete(const BranchRef&, DeletionOf) override { return {}; }
+  Result<void> on_delete(const BranchRef&, DeletionOf, RefTxn&) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, RefTxn&) override {
     if (passed_.exchange(true)) return {};
     reached.set_value();

@@ -46,7 +46,7 @@ class Gate : public store::PublishHook {
   }
   void after_moves(std::span<const store::HeadMove> moves) override { told += static_cast<int>(moves.size()); }
   void after_discard(const BranchRef&) override {}
-  Result<void> on_delete(const BranchRef&, store::DeletionOf) override { return {}; }
+  Result<void> on_delete(const BranchRef&, store::DeletionOf, store::RefTxn&) override { return {}; }
   Result<void> on_commits_deleted(std::span<const CommitId>, store::RefTxn&) override { return {}; }
 
   std::optional<BranchRef> refused;

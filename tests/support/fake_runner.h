@@ -42,7 +42,15 @@ class FakeRunner final : public trigger::Runner {
       : program_(std::move(program)), images_(std::move(images)) {}
   ~FakeRunner() override { (void)stop_all({}); }
 
-  Result<void> probe() override { return {}; }
+  Result<void> probe() override PFS_EXCLUDES(mutex_) {
+    std::function<void()> call;
+    {
+      Lock lock(mutex_);
+      call.swap(at_probe_);
+    }
+    if (call) call();
+    return {};
+  }
   std::string report() const override { return "threads of a test"; }
 
   Result<trigger::PodUser> user_of(const trigger::ImageRequest& request, const trigger::KeepGoing&) override {
@@ -127,6 +135,11 @@ class FakeRunner final : public trigger::Runner {
     return {};
   }
 
+  /// Called once, when it is asked whether there is a runtime: specs are planned then, and not yet carried out.
+  void at_next_probe(std::function<void()> call) PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    at_probe_ = std::move(call);
+  }
   /// The next so many do not start.
   void refuse(int times) PFS_EXCLUDES(mutex_) {
     Lock lock(mutex_);
@@ -205,6 +218,7 @@ class FakeRunner final : public trigger::Runner {
   mutable Mutex mutex_{LockRank::kLeaf};
   std::map<std::string, std::shared_ptr<Pod>> pods_ PFS_GUARDED_BY(mutex_);
   int started_ PFS_GUARDED_BY(mutex_) = 0;
+  std::function<void()> at_probe_ PFS_GUARDED_BY(mutex_);
   int refused_ PFS_GUARDED_BY(mutex_) = 0;
   int unstoppable_ PFS_GUARDED_BY(mutex_) = 0;
 };

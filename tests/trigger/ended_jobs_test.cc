@@ -31,7 +31,9 @@ class FullDisk final : public store::PublishHook {
   }
   void after_moves(std::span<const store::HeadMove> moves) override { next_.after_moves(moves); }
   void after_discard(const BranchRef& branch) override { next_.after_discard(branch); }
-  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override { return next_.on_delete(branch, what); }
+  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what, store::RefTxn& txn) override {
+    return next_.on_delete(branch, what, txn);
+  }
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override {
     return next_.on_commits_deleted(commits, txn);
   }

@@ -88,7 +88,7 @@ TEST_CASE("an input that cannot be is refused with the field's name", "[trigger]
   };
   const auto bad = GENERATE(values<Case>({
       {R"j({})j", Code::kInvalid, "input.pfs: is required"},
-      {R"j({"cross": []})j", Code::kInvalid, "input.pfs: is required"},
+      {R"j({"cross": []})j", Code::kInvalid, "input.cross: is empty"},
       {R"j({"cross": {"a": 1}})j", Code::kInvalid, "input.cross: expected a list"},
       {R"j({"cross": [7]})j", Code::kInvalid, "input.cross[0]: expected an object"},
       {R"j({"crosss": [{}]})j", Code::kInvalid, "input.crosss: no such field"},

@@ -167,6 +167,18 @@ TEST_CASE("nothing is left of a container whose podman is killed at any moment",
   }
 }
 
+TEST_CASE("nothing is left of a container whose monitor is killed while it runs", "[trigger][container]") {
+  CutPodman podman;
+  const PodId pod = must(podman.start());
+  for (const ContainerMonitor& monitor : container_monitors()) {
+    if (monitor.container == pod.value) kill_process(monitor.process);
+  }
+  REQUIRE(JobFixture::until([&] { return !has_monitor(pod.value); }));
+  SECTION("it is stopped") { must(podman.runner->stop(pod)); }
+  SECTION("leftovers are removed") { must(podman.runner->stop_all({{"pfs.test", podman.name}})); }
+  CHECK(podman.left() == "");
+}
+
 TEST_CASE("the next start removes what a killed podman and its pfsd have left", "[trigger][container]") {
   CutPodman podman;
   podman.write("broken", "");

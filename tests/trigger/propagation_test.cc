@@ -1,13 +1,9 @@
 #include <catch2/catch.hpp>
 
-#include <atomic>
-#include <functional>
-#include <future>
 #include <map>
+#include <thread>
 
-#include "base/sync.h"
-#include "support/pipeline_fixture.h"
-#include "support/temporary_directory.h"
+#include "trigger/pipes.h"
 
 using namespace pfs;
 using namespace pfs::test;
@@ -15,106 +11,6 @@ using namespace pfs::trigger;
 using nlohmann::json;
 using worker::CommandEnd;
 using worker::End;
-
-namespace {
-
-json pfs_input(const std::string& repo, const std::string& glob = "/*") {
-  return {{"pfs", {{"repo", repo}, {"glob", glob}}}};
-}
-
-std::string spec(const std::string& name, const json& input) {
-  return json{{"pipeline", {{"name", name}}}, {"transform", {{"image", "image"}, {"cmd", {name}}}}, {"input", input}}.dump();
-}
-
-/// Pipelines whose commands put out, for each file of each input, `<input>.<file>` with the same content.
-struct Pipes {
-  Pipes() : fixture(directory.path(), [this](const ProgramCall& call) { return run(call); }) { fixture.open(); }
-
-  CommandEnd run(const ProgramCall& call) {
-    const std::string& name = call.request.arguments.front();
-    std::function<CommandEnd()> behaviour;
-    {
-      Lock lock(mutex);
-      ++runs[name];
-      last_environment[name] = call.request.environment;
-      behaviour = behaviours[name];
-    }
-    if (behaviour) {
-      const CommandEnd end = behaviour();
-      if (end.how != End::kExited || end.code != 0) return end;
-    }
-    copy(call);
-    return {};
-  }
-
-  void copy(const ProgramCall& call) {
-    auto& trees = fixture.store().trees();
-    const auto view = fixture.view(call);
-    const auto out = must(trees.lookup(view, "out"));
-    for (const auto& input : names(view)) {
-      if (input == "out") continue;
-      const auto from = must(trees.lookup(view, input));
-      for (const auto& name : names(from)) {
-        fixture.write_file(out, input + "." + name, fixture.read_node(must(trees.lookup(from, name))));
-      }
-    }
-  }
-
-  std::vector<std::string> names(const store::NodePtr& node) {
-    std::vector<std::string> found;
-    must(fixture.store().trees().list(node, {}, [&](const store::ListedEntry& entry) {
-      found.push_back(entry.name);
-      return true;
-    }));
-    return found;
-  }
-
-  void make(const std::string& name, const json& input) { must(fixture.pipelines().create(spec(name, input), false, false)); }
-  CommitId commit(const std::string& ref, const std::string& path, const std::string& text) {
-    fixture.write(ref, path, text);
-    return fixture.finish(ref);
-  }
-  std::size_t job_count(const std::string& pipeline) {
-    return must(fixture.pipelines().jobs(PipelineFixture::repo(pipeline), 100)).size();
-  }
-  store::Commit head(const std::string& ref) {
-    return must(fixture.store().catalog().resolve(must(CommitRef::parse(ref))));
-  }
-  /// The commits that a commit was made from, by their branches.
-  std::map<std::string, CommitId> made_from(const std::string& ref) {
-    std::map<std::string, CommitId> causes;
-    for (const auto& cause : head(ref).provenance) causes[cause.branch.str()] = cause.commit;
-    CHECK(causes.size() == head(ref).provenance.size());
-    return causes;
-  }
-  std::string progress(const JobInfo& job) {
-    return std::to_string(job.processed) + "+" + std::to_string(job.skipped) + "/" + std::to_string(job.total);
-  }
-  void set_behaviour(const std::string& name, std::function<CommandEnd()> behaviour) {
-    Lock lock(mutex);
-    behaviours[name] = std::move(behaviour);
-  }
-
-  TemporaryDirectory directory;
-  Mutex mutex{LockRank::kLeaf};
-  std::map<std::string, int> runs;
-  std::map<std::string, std::vector<std::string>> last_environment;
-  std::map<std::string, std::function<CommandEnd()>> behaviours;
-  PipelineFixture fixture;
-};
-
-/// a -> b, c -> d
-struct Diamond : Pipes {
-  explicit Diamond(bool mounted = true) {
-    fixture.views().set_mounted(mounted);  // first: a pipeline that is there may have its container at once
-    fixture.make_branch("a@master");
-    make("b", pfs_input("a"));
-    make("c", pfs_input("a"));
-    make("d", {{"cross", {pfs_input("b", "/"), pfs_input("c", "/")}}});
-  }
-};
-
-}  // namespace
 
 TEST_CASE("a commit to one input causes one job, with the other inputs as they are", "[trigger]") {
   Pipes pipes;
@@ -280,68 +176,6 @@ TEST_CASE("no job comes of the commit that HEAD goes back to by a deletion, also
   CHECK(diamond.job_count("d") == 2);
 }
 
-namespace {
-
-/// In front of the pipelines: a transaction that looks at one of the branches is overtaken by another, once.
-class OvertakingHook final : public store::PublishHook {
- public:
-  /// `overtake` is called after the look and before what was found is told.
-  void put_before(store::PublishHook& next, const BranchRef& branch, std::function<void()> overtake) {
-    next_ = &next;
-    branch_ = branch;
-    overtake_ = std::move(overtake);
-  }
-
-  Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override {
-    const auto look = [&](const BranchRef& ref) {
-      auto found = branch(ref);
-      if (ref == branch_ && !overtaken_.exchange(true)) overtake_();
-      return found;
-    };
-    return next_->on_moves(moves, look, txn);
-  }
-  void after_moves(std::span<const store::HeadMove> moves) override { next_->after_moves(moves); }
-  void after_discard(const BranchRef& branch) override { next_->after_discard(branch); }
-  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override { return next_->on_delete(branch, what); }
-  Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override {
-    return next_->on_commits_deleted(commits, txn);
-  }
-  bool overtaken() const { return overtaken_; }
-
- private:
-  store::PublishHook* next_ = nullptr;
-  BranchRef branch_;
-  std::function<void()> overtake_;
-  std::atomic<bool> overtaken_{false};
-};
-
-}  // namespace
-
-TEST_CASE("of two inputs that are committed to at once, the newest job has both", "[trigger]") {
-  OvertakingHook hook;  // outlives the pipelines' threads, which call it
-  Pipes pipes;
-  pipes.fixture.make_branch("left@master");
-  pipes.fixture.make_branch("right@master");
-  pipes.make("both", {{"cross", {pfs_input("left", "/"), pfs_input("right", "/")}}});
-  pipes.commit("left@master", "x", "1");
-  pipes.commit("right@master", "y", "1");
-  REQUIRE(pipes.fixture.newest_job("both").state == JobState::kSuccess);
-
-  pipes.fixture.write("left@master", "x", "2");
-  pipes.fixture.write("right@master", "y", "2");
-  hook.put_before(pipes.fixture.pipelines(), PipelineFixture::branch("right@master"), [&] {
-    std::async(std::launch::async, [&] { pipes.fixture.finish("right@master"); }).get();
-  });
-  pipes.fixture.store().set_publish_hook(&hook);
-  pipes.fixture.finish("left@master");
-  REQUIRE(hook.overtaken());
-  const JobInfo job = pipes.fixture.newest_job("both");
-  CHECK(job.state == JobState::kSuccess);
-  CHECK(job.inputs ==
-        std::vector<JobInput>{{PipelineFixture::branch("left@master"), pipes.head("left@master").id, std::nullopt},
-                              {PipelineFixture::branch("right@master"), pipes.head("right@master").id, std::nullopt}});
-}
-
 TEST_CASE("a commit that changes nothing causes no job", "[trigger]") {
   Diamond diamond;
   auto& catalog = diamond.fixture.store().catalog();
@@ -354,49 +188,11 @@ TEST_CASE("a commit that changes nothing causes no job", "[trigger]") {
   for (const char* pipeline : {"b", "c", "d"}) CHECK(diamond.job_count(pipeline) == 1);
 }
 
-TEST_CASE("a commit that is opened by hand holds the job up until it is finished, or dropped", "[trigger]") {
-  Pipes pipes;
-  auto& catalog = pipes.fixture.store().catalog();
-  pipes.fixture.make_branch("left@master");
-  pipes.fixture.make_branch("right@master");
-  pipes.commit("left@master", "x", "1");
-  pipes.commit("right@master", "y", "2");
-  pipes.make("both", {{"cross", {pfs_input("left", "/"), pfs_input("right", "/")}}});
-  CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
-  must(catalog.create_branch(PipelineFixture::branch("left@old"), pipes.head("left@master").id, false));
-
-  SECTION("finished: one job, of both") {
-    // the commit is opened and the other branch moved in one transaction
-    pipes.fixture.make_branch("left@next");
-    pipes.commit("left@next", "x", "3");
-    const std::vector<store::RefStep> steps{
-        store::StartCommit{PipelineFixture::branch("right@master"), ""},
-        store::MoveHead{PipelineFixture::branch("left@master"), must(CommitRef::parse("left@next")), {}}};
-    must(catalog.transact(steps));
-    pipes.fixture.write("right@master", "y", "4");
-    CHECK(pipes.job_count("both") == 1);
-    pipes.fixture.finish("right@master");
-    CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
-    CHECK(pipes.job_count("both") == 2);
-    CHECK(pipes.fixture.read("both@master", "left.x") == "3");
-    CHECK(pipes.fixture.read("both@master", "right.y") == "4");
-  }
-  SECTION("dropped: the job comes then") {
-    must(catalog.start_commit(PipelineFixture::branch("right@master"), ""));
-    pipes.commit("left@master", "x", "5");
-    CHECK(pipes.job_count("both") == 1);
-    must(catalog.discard(PipelineFixture::branch("right@master")));
-    CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
-    CHECK(pipes.job_count("both") == 2);
-    CHECK(pipes.fixture.read("both@master", "left.x") == "5");
-  }
-}
-
 TEST_CASE("a pipeline's update causes jobs of what reads its output", "[trigger]") {
   Diamond diamond;
   diamond.commit("a@master", "f", "1");
   CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
-  must(diamond.fixture.pipelines().create(spec("b", pfs_input("a", "/")), true, false));
+  must(diamond.fixture.pipelines().create(spec_reading("b", pfs_input("a", "/")), true, false));
   CHECK(diamond.fixture.newest_job("b").state == JobState::kSuccess);
   CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
   CHECK(diamond.job_count("b") == 2);
@@ -465,16 +261,16 @@ TEST_CASE("a job's datums say what became of them, a spec's what they would be",
   CHECK(service.datum(first.id, *of_second.back().id).error().code == Code::kNotFound);
 
   std::size_t planned = 0;
-  must(service.planned_datums(spec("new", input), [&](const DatumInfo& datum) {
+  must(service.planned_datums(spec_reading("new", input), [&](const DatumInfo& datum) {
     CHECK_FALSE(datum.id);
     CHECK_FALSE(datum.state);
     return ++planned < 10;
   }));
   CHECK(planned == 2);
-  CHECK(service.planned_datums(spec("new", pfs_input("nowhere")), nullptr).error().code == Code::kNotFound);
+  CHECK(service.planned_datums(spec_reading("new", pfs_input("nowhere")), nullptr).error().code == Code::kNotFound);
 
   must(service.job(first.id));
-  must(pipes.fixture.pipelines().create(spec("both", input["cross"][0]), true, true));
+  must(pipes.fixture.pipelines().create(spec_reading("both", input["cross"][0]), true, true));
   CHECK(service.datums(first.id, nullptr).error().code == Code::kInvalid);
 }
 
@@ -489,7 +285,7 @@ TEST_CASE("a job that waits while its pipeline is given other branches is not ru
   const JobId first = must(pipes.fixture.pipelines().jobs(PipelineFixture::repo("one"), 1)).front().id;
   pipes.fixture.close();  // so that nobody is at it
   pipes.fixture.open(/*start=*/false);
-  must(pipes.fixture.pipelines().create(spec("one", pfs_input("right")), true, false));
+  must(pipes.fixture.pipelines().create(spec_reading("one", pfs_input("right")), true, false));
   pipes.fixture.views().set_mounted(true);
   must(pipes.fixture.pipelines().start());
   CHECK(pipes.fixture.newest_job("one").state == JobState::kSuccess);
@@ -515,7 +311,7 @@ struct Redirected : Pipes {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (one_is_queued) commit("in@master", "g", "2");
-    auto other = json::parse(spec("a", pfs_input("in")));
+    auto other = json::parse(spec_reading("a", pfs_input("in")));
     other["output_branch"] = "dev";
     must(pipelines.create(other.dump(), true, false));
   }

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "trigger/internal/spec_plan.h"
+
 using namespace pfs;
 using namespace pfs::trigger;
 
@@ -16,6 +18,15 @@ nlohmann::json edges() {
     "transform": {"image": "localhost/pfs-edges", "cmd": ["/edges"]},
     "input": {"pfs": {"repo": "images", "glob": "/*"}}
   })");
+}
+
+/// Why no pipeline is made of the spec; empty where one is.
+std::string refusal_of_new(const nlohmann::json& spec) {
+  const std::vector<SpecText> texts{{"", spec.dump()}};
+  const auto read = read_specs(texts);
+  if (read) return {};
+  CHECK(read.error().code == Code::kInvalid);
+  return read.error().message;
 }
 
 }  // namespace
@@ -124,7 +135,14 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/transform/secrets", nlohmann::json::array({{{"name", "s"}, {"env_var", "S"}}}), Code::kInvalid, "transform.secrets[0]"},
       {"/transform/secrets", nlohmann::json::array({{{"nam", "s"}}}), Code::kInvalid, "transform.secrets[0].nam"},
       {"/transform/image_pull_secrets", {"a/b"}, Code::kInvalid, "transform.image_pull_secrets"},
-      {"/transform/accept_return_code", {4294967296}, Code::kInvalid, "transform.accept_return_code"},
+      {"/transform/cmd", {"sh", 1}, Code::kInvalid, "transform.cmd[1]: expected a string"},
+      {"/transform/env", {{"A", "1"}, {"B\x1b", 1}}, Code::kInvalid, "transform.env.B\\x1b: expected a string"},
+      {"/transform/env", {{"A", std::string("1\0002", 3)}}, Code::kInvalid, "transform.env.A: a NUL byte"},
+      {"/transform/secrets", nlohmann::json::array({nlohmann::json::object(), 1}), Code::kInvalid, "transform.secrets[1]: expected an object"},
+      {"/transform/accept_return_code", nlohmann::json::array({4294967296}), Code::kInvalid, "transform.accept_return_code[0]: 4294967296 is no exit status"},
+      {"/transform/accept_return_code", nlohmann::json::array({1, 18446744073709551615U}), Code::kInvalid,
+       "transform.accept_return_code[1]: 18446744073709551615 is no exit status"},
+      {"/transform/accept_return_code", nlohmann::json::array({-1}), Code::kInvalid, "transform.accept_return_code[0]: expected a whole number"},
       {"/transform/working_dir", "tmp", Code::kInvalid, "transform.working_dir"},
       {"/pipeline", nullptr, Code::kInvalid, "pipeline.name"},
       {"/input", nullptr, Code::kInvalid, "input.pfs"},
@@ -147,6 +165,14 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/resource_limits", {{"cpus", 1}}, Code::kInvalid, "resource_limits.cpus"},
       {"/resource_limits", {{"gpu", {{"number", 1}}}}, Code::kInvalid, "resource_limits.gpu.type"},
       {"/resource_requests", {{"memory", true}}, Code::kInvalid, "resource_requests.memory"},
+      // without effect, and not anything for that
+      {"/cache_size", "lots", Code::kInvalid, "cache_size: 'lots'"},
+      {"/cache_size", -1, Code::kInvalid, "cache_size: '-1'"},
+      {"/sidecar_resource_limits", {{"memory", "64Q"}}, Code::kInvalid, "sidecar_resource_limits.memory: '64Q'"},
+      {"/sidecar_resource_limits", {{"cpu", "many"}}, Code::kInvalid, "sidecar_resource_limits.cpu: 'many'"},
+      {"/hashtree_spec", {{"constant", "18446744073709551616"}}, Code::kInvalid, "hashtree_spec.constant: expected a whole number"},
+      {"/spec_commit", {{"id", 1}}, Code::kInvalid, "spec_commit.id: expected a string"},
+      {"/spec_commit", {{"repo", {{"nam", "r"}}}}, Code::kInvalid, "spec_commit.repo.nam: no such field"},
       {"/datum_timeout", "soon", Code::kInvalid, "datum_timeout"},
       {"/job_timeout", 30, Code::kInvalid, "job_timeout"},
       {"/pod_patch", "{}", Code::kInvalid, "pod_patch"},
@@ -172,6 +198,7 @@ TEST_CASE("a bad spec is refused with the field's name", "[trigger]") {
       {"/input/git", nlohmann::json::object(), Code::kUnsupported, "input.git: not supported yet; leave it out"},
       {"/input/corn", nlohmann::json::object(), Code::kInvalid, "input.corn: no such field"},
       {"/input/corn", nlohmann::json::array(), Code::kInvalid, "input.corn: no such field"},
+      {"/input", {{"cross", nlohmann::json::array()}}, Code::kInvalid, "input.cross: is empty"},
   }));
   auto json = edges();
   json[nlohmann::json::json_pointer(bad.pointer)] = bad.value;
@@ -244,6 +271,93 @@ TEST_CASE("an image whose name may come to mean another is told of, one with a v
   }
 }
 
+TEST_CASE("a pipeline is made of what can be an image's name, and of nothing else", "[trigger]") {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const auto refusal = [](const std::string& image) {
+    auto json = edges();
+    json["transform"]["image"] = image;
+    return refusal_of_new(json);
+  };
+  const std::vector<std::string> good{"python", "python:3.12", "localhost/pfs-edges:1", "localhost:5000/edges", "Registry.example.org:5000/a/b_c/d__e-f---g.h:V1_2.3-x",
+                                      "127.0.0.1/x", "[::1]:5000/x", "python@" + digest, "team/python:latest@" + digest, digest, digest.substr(7),
+                                      "3f57d9401f8d", std::string(255, 'a'), "a:" + std::string(128, 'T')};
+  for (const std::string& image : good) {
+    INFO(image);
+    CHECK(refusal(image).empty());
+  }
+  const std::vector<std::pair<std::string, std::string>> bad{
+      {"my image", "between '/'"}, {" python", "between '/'"}, {"python\n", "between '/'"}, {"a//b", "between '/'"}, {"a/", "between '/'"},
+      {"/a", "between '/'"}, {"a..b", "between '/'"}, {"a___b", "between '/'"}, {"a-", "between '/'"}, {"ü", "between '/'"}, {"@" + digest, "between '/'"},
+      {"Edges", "'Edges' has capital letters; write 'edges'"}, {"localhost/Team/edges:1", "'Team/edges' has capital letters"}, {"Team/edges", "capital letters"},
+      {"edges:", "a tag is"}, {"edges:.1", "a tag is"}, {"edges:a b", "a tag is"}, {"a:" + std::string(129, 't'), "a tag is"},
+      {"edges@sha256:12", "what follows '@'"}, {"edges@", "what follows '@'"}, {"edges@sha256:" + std::string(64, 'A'), "what follows '@'"},
+      {"localhost:/x", "'localhost:' is no registry"}, {"-a.b/x", "transform.image"}, {"a_b.c/x", "'a_b.c' is no registry"}, {"a.:1/x", "no registry"},
+      {"[::1/x", "no registry"}, {"docker://python", "no registry"}, {std::string(256, 'a'), "longer than 255"}};
+  for (const auto& [image, why] : bad) {
+    const std::string said = refusal(image);
+    INFO(image << ": " << said);
+    CHECK(said.starts_with("pipeline spec: transform.image: "));
+    CHECK(said.find(why) != std::string::npos);
+  }
+}
+
+TEST_CASE("an input is not called as a variable that commands need", "[trigger]") {
+  for (const char* name : {"PATH", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_", "PACH_JOB_ID", "PPS_PIPELINE_NAME"}) {
+    auto json = edges();
+    json["input"]["pfs"]["name"] = name;
+    CHECK(refusal_of_new(json).find(std::string("input.pfs.name: '") + name + "'") != std::string::npos);
+    CHECK(parse_spec(json.dump()));  // of a pipeline that is there
+  }
+  auto json = edges();
+  json["input"] = nlohmann::json::parse(R"({"cross": [{"pfs": {"repo": "images", "glob": "/*"}}, {"pfs": {"repo": "HOME", "glob": "/*"}}]})");
+  CHECK(refusal_of_new(json).find("input.cross[1].pfs.name: 'HOME'") != std::string::npos);
+  json["input"]["cross"][1]["pfs"]["name"] = "home";
+  CHECK(refusal_of_new(json).empty());
+  json["input"]["cross"][1]["pfs"]["name"] = "LD";
+  CHECK(refusal_of_new(json).empty());
+}
+
+TEST_CASE("labels and annotations have names that an engine keeps", "[trigger]") {
+  struct Case {
+    const char* spec;
+    const char* said;
+  };
+  const auto bad = GENERATE(values<Case>({
+      {R"({"metadata": {"labels": {"": "x"}}})", "metadata.labels: a name is empty"},
+      {R"({"metadata": {"annotations": {"": ""}}})", "metadata.annotations: a name is empty"},
+      {R"({"metadata": {"labels": {"a=b": "c"}}})", "metadata.labels: 'a=b'"},
+      {R"({"metadata": {"annotations": {"a": "b\u0000c"}}})", "metadata.annotations: 'a': a NUL byte"},
+      {R"({"scheduling_spec": {"node_selector": {"": "x"}}})", "scheduling_spec.node_selector: a name is empty"},
+  }));
+  auto json = edges();
+  json.merge_patch(nlohmann::json::parse(bad.spec));
+  const std::string said = refusal_of_new(json);
+  INFO(said);
+  CHECK(said.find(bad.said) != std::string::npos);
+  CHECK(parse_spec(json.dump()));  // of a pipeline that is there
+}
+
+TEST_CASE("exit codes may be written as protobuf writes numbers", "[trigger]") {
+  auto json = edges();
+  json["transform"]["accept_return_code"] = {"3", 255};
+  const auto spec = parse_spec(json.dump());
+  REQUIRE(spec);
+  CHECK(spec->transform.accept_return_code == std::vector<int>{3, 255});
+}
+
+TEST_CASE("a number that no type holds is refused with its place", "[trigger]") {
+  const auto said = [](const char* text) {
+    const auto spec = parse_spec(text);
+    REQUIRE_FALSE(spec);
+    CHECK(spec.error().code == Code::kInvalid);
+    return spec.error().message;
+  };
+  CHECK(said(R"({"pipeline": {"name": "a"}, "datum_tries": 1e400})").starts_with("pipeline spec: datum_tries: "));
+  CHECK(said(R"({"transform": {"cmd": ["sh"], "accept_return_code": [1, [], 1e400]}})")
+            .starts_with("pipeline spec: transform.accept_return_code[2]: "));
+  CHECK(said("1e400").starts_with("pipeline spec: "));
+}
+
 TEST_CASE("what is not JSON is refused", "[trigger]") {
   for (const char* text : {"", "{", "[]", "7", "{\"pipeline\": 1}"}) {
     const auto spec = parse_spec(text);
@@ -255,5 +369,8 @@ TEST_CASE("what is not JSON is refused", "[trigger]") {
 TEST_CASE("a member that is there twice is refused, for the last would win silently", "[trigger]") {
   const auto spec = parse_spec(R"({"pipeline": {"name": "a", "name": "b"}})");
   REQUIRE_FALSE(spec);
-  CHECK(spec.error().message.find("name: is there twice") != std::string::npos);
+  CHECK(spec.error().message.find("pipeline spec: pipeline.name: is there twice") != std::string::npos);
+  const auto deep = parse_spec(R"({"transform": {"secrets": [{"name": "a"}, {"key": "k", "name": "b", "key": "l"}]}, "salt": "s"})");
+  REQUIRE_FALSE(deep);
+  CHECK(deep.error().message.find("pipeline spec: transform.secrets[1].key: is there twice") != std::string::npos);
 }

@@ -13,6 +13,8 @@
 #include "support/killed_child.h"
 #include "support/must.h"
 #include "support/temporary_directory.h"
+#include "trigger/fake_podman.h"
+#include "trigger/podman_runner.h"
 
 using namespace pfs;
 using namespace pfs::test;
@@ -119,4 +121,30 @@ TEST_CASE("of a container whose monitor was killed too, the runtime that podman 
   const auto refused = end_half_made("pfs-stray-two", RuntimeRecord{"1d4", machine.directory / "runtime"}, {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::kUnavailable);
+}
+
+TEST_CASE("what the runtime has of a container is removed with it where its monitor was killed, else left to podman", "[trigger]") {
+  const Machine machine;
+  const FakePodman podman(machine.directory.path());
+  podman.answer("container", "echo '1d5 running " + machine.directory / "runtime" + "'");
+  PodmanRunner runner({"/worker", machine.directory.path(), must(ContainerEngine::parse(podman.program()))});
+  std::ofstream(machine.directory / "containers/pfs-stray-three") << "pfs.test=three\n";
+  const bool all_with_label = GENERATE(false, true);
+  const auto stop = [&] {
+    must(all_with_label ? runner.stop_all({{"pfs.test", "three"}}) : runner.stop({"pfs-stray-three"}));
+    CHECK(podman.containers().empty());
+  };
+  SECTION("it was killed") {
+    CHECK_FALSE(has_monitor("pfs-stray-three"));
+    stop();
+    CHECK(machine.calls() == "delete --force 1d5\n");
+  }
+  SECTION("it runs") {
+    KilledChild monitor = machine.monitor("pfs-stray-three", "1d5");
+    REQUIRE(monitor.read_line() == "up");
+    CHECK(has_monitor("pfs-stray-three"));
+    stop();
+    CHECK(machine.calls().empty());
+    CHECK(machine.runs("pfs-stray-three"));
+  }
 }

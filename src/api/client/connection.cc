@@ -66,8 +66,15 @@ std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors(
   return all;
 }
 
-grpc::ChannelArguments arguments_of_tls() {
+grpc::ChannelArguments arguments_of_all() {
   grpc::ChannelArguments arguments;
+  // an answer tells what was done, and one about specs is longer than they are: no limit
+  arguments.SetMaxReceiveMessageSize(-1);
+  return arguments;
+}
+
+grpc::ChannelArguments arguments_of_tls() {
+  auto arguments = arguments_of_all();
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit
@@ -75,7 +82,7 @@ grpc::ChannelArguments arguments_of_tls() {
 }
 
 grpc::ChannelArguments arguments_on_this_machine() {
-  grpc::ChannelArguments arguments;
+  auto arguments = arguments_of_all();
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, api::kWindowBytes);
   return arguments;
@@ -114,7 +121,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
   } else {
     PFS_TRY(expect_greeting(fd, endpoint, patience));
     const auto arguments =
-        endpoint.socket_path.empty() ? grpc::ChannelArguments() : arguments_on_this_machine();
+        endpoint.socket_path.empty() ? arguments_of_all() : arguments_on_this_machine();
     wire->channel = grpc::experimental::CreateCustomInsecureChannelWithInterceptorsFromFd(
         "pfsd", fd.release(), arguments, interceptors(wire->request_id));
   }

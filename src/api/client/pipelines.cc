@@ -1,7 +1,10 @@
 #include "api/client/pipelines.h"
 
+#include <fmt/format.h>
+
 #include "api/client/internal/states.h"
 #include "api/client/internal/wire.h"
+#include "api/wire/flow.h"
 #include "api/wire/time.h"
 #include "pfs/v1/pipeline.grpc.pb.h"
 
@@ -76,6 +79,10 @@ Result<std::vector<SpecPlan>> Pipelines::create(const std::vector<SpecText>& spe
   request.set_update(options.update);
   request.set_reprocess(options.reprocess);
   request.set_dry_run(options.dry_run);
+  if (request.ByteSizeLong() > api::kMaxMessageBytes) {
+    return Error{Code::kTooLarge, fmt::format("specs: {} MiB in all, and one call takes {}; give them to several, those that read one "
+                                              "another to the same", (request.ByteSizeLong() >> 20) + 1, api::kMaxMessageBytes >> 20)};
+  }
   v1::CreatePipelinesResponse response;
   grpc::ClientContext context;
   const auto stub = v1::PipelineService::NewStub(connection_.wire().channel);

@@ -1,5 +1,8 @@
 #include "api/internal/spec_stream.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/names.h"
@@ -27,6 +30,11 @@ Result<std::size_t> object_length(std::string_view text) {
                "pipeline spec: the text ends inside an object; a '}' or a '\"' is missing"};
 }
 
+/// Which of several is meant.
+Error in_document(Error error, std::size_t before) {
+  return before == 0 ? std::move(error) : std::move(error).within(fmt::format("document {}", before + 1));
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> split_specs(std::string_view text) {
@@ -37,14 +45,16 @@ Result<std::vector<std::string>> split_specs(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of(kBetween), text.size()));
     if (text.empty()) break;
     if (text.front() != '{') {
-      return Error{
-          Code::kInvalid,
-          fmt::format("pipeline spec: '{}' where an object should begin; specs are JSON objects",
-                      printable(text.substr(0, 20)))};
+      return in_document(
+          {Code::kInvalid,
+           fmt::format("pipeline spec: '{}' where an object should begin; specs are JSON objects",
+                       printable(text.substr(0, 20)))},
+          specs.size());
     }
-    PFS_TRY_ASSIGN(const auto length, object_length(text));
-    specs.emplace_back(text.substr(0, length));
-    text.remove_prefix(length);
+    auto length = object_length(text);
+    if (!length) return in_document(std::move(length).error(), specs.size());
+    specs.emplace_back(text.substr(0, *length));
+    text.remove_prefix(*length);
   }
   if (specs.empty())
     return Error{Code::kInvalid,

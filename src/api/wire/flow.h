@@ -9,4 +9,8 @@ namespace pfs::api {
 /// Source: GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES and GRPC_ARG_HTTP2_BDP_PROBE in grpc_types.h.
 inline constexpr int kWindowBytes = 2 << 20;
 
+/// The longest message that a daemon takes: the specs of a whole directory are one, and gRPC's own limit of 4 MiB is little for
+/// those. Each call may hold one in memory.
+inline constexpr int kMaxMessageBytes = 64 << 20;
+
 }  // namespace pfs::api

@@ -62,6 +62,7 @@ void AutoCommit::run() {
     for (const auto& ref : closed) commit(ref, Due::kClosed);
     if (clock_.steady() < next_look) continue;
     commit_due_branches();
+    trees_.clear_when_quiet();  // what goes without a commit
     next_look = clock_.steady() + step;
   }
 }

@@ -58,8 +58,12 @@ struct CutAhead::Session {
   std::uint64_t served = 0;
 };
 
-CutAhead::CutAhead(Objects& objects, const ContentReader& contents, StagingLog& staging)
-    : objects_(objects), contents_(contents), staging_(staging), step_bytes_(staging.limits().cut_ahead_bytes) {}
+CutAhead::CutAhead(Objects& objects, const ContentReader& contents, StagingLog& staging, MayBeCommitted may_be_committed)
+    : objects_(objects),
+      contents_(contents),
+      staging_(staging),
+      may_be_committed_(std::move(may_be_committed)),
+      step_bytes_(staging.limits().cut_ahead_bytes) {}
 
 CutAhead::~CutAhead() {
   std::thread thread;
@@ -203,6 +207,12 @@ void CutAhead::step(const FilePtr& file) {
   if (!node || !staging_.has_plenty()) {
     Lock lock(mutex_);
     file->closed = true;
+    return;
+  }
+  if (!may_be_committed_(*node)) {
+    auto unwanted = file;
+    Lock lock(mutex_);
+    drop(unwanted);  // it takes no place of another's
     return;
   }
   {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -29,7 +30,10 @@ class CutAhead {
   class File;
   using FilePtr = std::shared_ptr<File>;
 
-  CutAhead(Objects& objects, const ContentReader& contents, StagingLog& staging);
+  /// Whether a file, where it is now, may come to be committed. Called by the thread with nothing held.
+  using MayBeCommitted = std::function<bool(const LiveNode&)>;
+
+  CutAhead(Objects& objects, const ContentReader& contents, StagingLog& staging, MayBeCommitted may_be_committed);
   /// Ends the thread. Nobody writes any more.
   ~CutAhead();
   CutAhead(const CutAhead&) = delete;
@@ -75,6 +79,7 @@ class CutAhead {
   Objects& objects_;
   const ContentReader& contents_;
   StagingLog& staging_;
+  const MayBeCommitted may_be_committed_;
   const std::uint64_t step_bytes_;
   std::string piece_;  // the thread's
 

@@ -150,7 +150,8 @@ Result<void> DeltaTrees::load() {
     staging_->remove(gone);
   }
   row_syncer_ = std::make_unique<RowSyncer>(local);
-  cut_ahead_ = std::make_unique<CutAhead>(*parts_.objects, *parts_.contents, *staging_);
+  cut_ahead_ = std::make_unique<CutAhead>(*parts_.objects, *parts_.contents, *staging_,
+                                          [this](const LiveNode& file) { return may_be_committed(file); });
   return {};
 }
 
@@ -435,12 +436,28 @@ Result<TreePtr> DeltaTrees::scratch_over(const FinishedTree& base) {
   return tree;
 }
 
+Result<TreePtr> DeltaTrees::scratch_view(std::string_view published) {
+  PFS_TRY_ASSIGN(auto tree, scratch());
+  Lock lock(mutex_);
+  tree->root->info->published = published;
+  return tree;
+}
+
 NodePtr DeltaTrees::root(const TreePtr& tree) { return tree->root; }
 
 LiveNode& DeltaTrees::root_of(LiveNode& node) {
   LiveNode* at = &node;
   while (at->parent) at = at->parent.get();
   return *at;
+}
+
+// By its name at the top, not by the node that was made there: whoever works in a view may put another in its place.
+bool DeltaTrees::may_be_committed(const LiveNode& file) const {
+  Lock lock(mutex_);
+  const LiveNode* top = &file;
+  const LiveNode* root = &file;
+  for (; root->parent; root = root->parent.get()) top = root;
+  return root->info->published.empty() || top->name == root->info->published;
 }
 
 std::optional<BranchRef> DeltaTrees::branch_of(const NodePtr& node) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -72,6 +73,7 @@ class DeltaTrees final : public LiveTrees {
   Result<TreePtr> commit(const Commit& commit) override;
   Result<TreePtr> scratch() override { return scratch_over({}); }
   Result<TreePtr> scratch_over(const FinishedTree& base) override;
+  Result<TreePtr> scratch_view(std::string_view published) override;
   NodePtr root(const TreePtr& tree) override;
   std::optional<BranchRef> branch_of(const NodePtr& node) override;
   NodeState state(const NodePtr& node) override;
@@ -190,6 +192,9 @@ class DeltaTrees final : public LiveTrees {
   StagingLog& staging() { return *staging_; }
   /// Deletes segments and spools that nothing refers to any more; moves on what little lives in others.
   Result<void> release_staging();
+  /// Does so where spools that nothing refers to are left and no more come: a view that goes is followed by no commit. Called now
+  /// and then.
+  void clear_when_quiet() PFS_EXCLUDES(mutex_);
 
  private:
   // A change of rows on its way: the batch, and the directories that it marked. Unless it is applied they are what they were
@@ -260,6 +265,8 @@ class DeltaTrees final : public LiveTrees {
   Result<std::uint64_t> new_id(TreeInfo& info) PFS_REQUIRES(mutex_);
   Result<NodePtr> branch_root_locked(const BranchRef& ref) PFS_REQUIRES(mutex_);
   static LiveNode& root_of(LiveNode& node);
+  /// Not what is scratch in a view, as long as it is where it is.
+  bool may_be_committed(const LiveNode& file) const PFS_EXCLUDES(mutex_);
   NodeState state_locked(LiveNode& node) const PFS_REQUIRES(mutex_);
   std::string path_locked(const LiveNode& node) const PFS_REQUIRES(mutex_);
   Result<void> check_changeable(LiveNode& directory) const PFS_REQUIRES(mutex_);
@@ -537,6 +544,8 @@ class DeltaTrees final : public LiveTrees {
   std::unordered_set<NodePtr> stale_ PFS_GUARDED_BY(leaf_);  // files whose rows lag behind
   std::vector<NodePtr> dropped_trees_ PFS_GUARDED_BY(leaf_);
   std::vector<Leftover> leftovers_ PFS_GUARDED_BY(leaf_);
+  std::vector<std::uint64_t> dead_spools_ PFS_GUARDED_BY(leaf_);  // as clear_when_quiet() has seen them last
+  std::chrono::steady_clock::time_point dead_since_ PFS_GUARDED_BY(leaf_);
 };
 
 }  // namespace pfs::store

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 #include <span>
@@ -19,6 +20,9 @@ namespace {
 // What is copied before it is synced and taken over: a sync for so much.
 constexpr std::uint64_t kMovedBytesAtOnce = std::uint64_t{8} << 20U;
 constexpr std::size_t kMovedRunsAtOnce = 4096;
+
+constexpr std::chrono::seconds kQuietFor{1};
+constexpr std::chrono::seconds kQuietAgain{10};  // what readers keep, or what could not be synced
 
 }  // namespace
 
@@ -110,6 +114,24 @@ Result<void> DeltaTrees::release_staging() {
 
 void DeltaTrees::clear_if_wanted() {
   if (!staging_->wants_clearing()) return;
+  if (auto cleared = release_staging(); !cleared) spdlog::warn("staging: not cleared up: {}", cleared.error().message);
+}
+
+// Not at once: a commit, or more that goes, is mostly about to come, and one sync is enough for all of it.
+void DeltaTrees::clear_when_quiet() {
+  reap();
+  auto dead = staging_->spools().unclaimed();
+  const auto now = parts_.clock->steady();
+  {
+    Lock lock(leaf_);
+    if (dead != dead_spools_) {
+      dead_spools_ = std::move(dead);
+      dead_since_ = now;
+      return;
+    }
+    if (dead.empty() || now - dead_since_ < kQuietFor) return;
+    dead_since_ = now + kQuietAgain;
+  }
   if (auto cleared = release_staging(); !cleared) spdlog::warn("staging: not cleared up: {}", cleared.error().message);
 }
 
@@ -365,6 +387,7 @@ Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
     }
     if (parsed->number == last) return true;
     last = parsed->number;
+    cut_ahead_->forget(FileId(last));
     const auto unnamed = unnamed_.find(FileId(last));
     if (NodePtr loaded = files_.find(FileId(last))) {
       held.push_back(std::move(loaded));
@@ -377,6 +400,9 @@ Result<void> DeltaTrees::release_rows(FileId begin, FileId end) {
     Lock lock(node->mutex);
     unnamed_.emplace(node->file, false);
     if (node->link == NodeState::kLinked) node->link = NodeState::kOrphaned;
+    node->stale_row = false;
+    Lock leaf(leaf_);
+    stale_.erase(node);
   }
   return outcome;
 }

@@ -75,6 +75,7 @@ struct TreeInfo {
   CommitId open;               ///< kBranch: the id that its next commit will have
   std::uint64_t first_id = 0;  ///< kScratch: its directories' and files' numbers begin here
   std::uint64_t next_id = 0;
+  std::string published;       ///< kScratch: the root's only name below which anything is to be committed; empty: everything is
   bool output = false;         ///< kBranch: a pipeline alone writes it
   bool changed = false;        ///< kBranch: it has rows
   bool held = false;           ///< kBranch: who would change it waits, see DeltaTrees::Hold

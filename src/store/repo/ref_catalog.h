@@ -107,6 +107,7 @@ class RefCatalog final : public Catalog {
   Result<bool> look_up_branches(std::vector<RefStep>& steps) const;
   Result<void> settle(std::vector<RefStep>& steps) const;
   Result<RefSteps::FrozenBranches> plan(std::span<const RefStep> steps) const;
+  Result<void> refuse_deletions(std::span<const RefStep> steps, RefTxn& txn) const;
   Result<void> plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const;
   Result<void> hold_still(Still& still) const;
   Result<std::vector<StepResult>> publish(std::span<const RefStep> steps, const RefSteps::Extend& extend,

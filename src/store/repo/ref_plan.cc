@@ -45,6 +45,7 @@ std::set<BranchRef> branches_of(std::span<const RefStep> steps) {
                           [](const UpdateRepo&) {},
                           [](const EraseRecord&) {},
                           [](const AddRecords&) {},
+                          [](const RequireBranch&) {},
                           [&](const CreateBranch& creation) {
                             refs.insert(creation.ref);
                             // what is not committed there is meant, too
@@ -176,6 +177,13 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
     PFS_TRY_ASSIGN(auto branch, decode_branch(*row));
     return std::optional(std::move(branch));
   };
+  // before anything is frozen; where the steps change records with it, what those say is seen with the transaction
+  const bool with_records = std::any_of(steps.begin(), steps.end(), [](const RefStep& step) { return std::holds_alternative<AddRecords>(step); });
+  const auto refuse_early = [&](const BranchRef& ref, DeletionOf what) -> Result<void> {
+    PublishHook* hook = hook_;
+    RefTxn unused;
+    return hook == nullptr || with_records ? Result<void>() : hook->on_delete(ref, what, unused);
+  };
   for (const auto& step : steps) {
     if (const auto* start = std::get_if<StartCommit>(&step)) {
       PFS_TRY_ASSIGN(const auto branch, find(start->ref));
@@ -231,21 +239,21 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
     } else if (const auto* rename = std::get_if<RenameBranch>(&step)) {
       PFS_TRY(load_branch(read, rename->ref));
       for (const auto& ref : branches_of({&step, 1})) {
-        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref, DeletionOf::kBranch));
+        PFS_TRY(refuse_early(ref, DeletionOf::kBranch));
       }
     } else if (const auto* deletion = std::get_if<DeleteBranch>(&step)) {
       PFS_TRY_ASSIGN(const auto branch, find(deletion->ref));
       if (!branch) continue;
       deleted.insert(deletion->ref);
       if (!deletion->even_with_content) PFS_TRY(refuse_by_hand(*branch));
-      if (PublishHook* hook = hook_; hook != nullptr && !deletion->force) PFS_TRY(hook->on_delete(deletion->ref, DeletionOf::kBranch));
+      if (!deletion->force) PFS_TRY(refuse_early(deletion->ref, DeletionOf::kBranch));
       PFS_TRY_ASSIGN(const bool empty, parts_.trees->is_empty(deletion->ref));
       if (!empty && !deletion->even_with_content) {
         return Error{Code::kNotEmpty, fmt::format("branch {}: it is not empty; remove its files first", deletion->ref.str())};
       }
     } else if (const auto* repo = std::get_if<DeleteRepo>(&step); repo != nullptr && !repo->force) {
       for (const auto& ref : repo->branches) {
-        if (PublishHook* hook = hook_) PFS_TRY(hook->on_delete(ref, DeletionOf::kRepo));
+        PFS_TRY(refuse_early(ref, DeletionOf::kRepo));
       }
     } else if (const auto* commit = std::get_if<DeleteCommit>(&step)) {
       FinishOptions automatic;
@@ -260,6 +268,23 @@ Result<RefSteps::FrozenBranches> RefCatalog::plan(std::span<const RefStep> steps
     }
   }
   return frozen;
+}
+
+// What pipelines have to say against deletions, of the transaction as it will be committed.
+Result<void> RefCatalog::refuse_deletions(std::span<const RefStep> steps, RefTxn& txn) const {
+  PublishHook* hook = hook_;
+  if (hook == nullptr) return {};
+  for (const auto& step : steps) {
+    if (std::holds_alternative<RenameBranch>(step)) {
+      for (const auto& ref : branches_of({&step, 1})) PFS_TRY(hook->on_delete(ref, DeletionOf::kBranch, txn));
+    } else if (const auto* branch = std::get_if<DeleteBranch>(&step)) {
+      if (!branch->force) PFS_TRY(hook->on_delete(branch->ref, DeletionOf::kBranch, txn));
+    } else if (const auto* repo = std::get_if<DeleteRepo>(&step)) {
+      if (repo->force) continue;
+      for (const auto& ref : repo->branches) PFS_TRY(hook->on_delete(ref, DeletionOf::kRepo, txn));
+    }
+  }
+  return {};
 }
 
 Result<void> RefCatalog::plan_finish(const Branch& branch, const FinishOptions& options, bool started, RefSteps::FrozenBranches& frozen) const {

@@ -238,6 +238,7 @@ Result<RefCatalog::Committed> RefCatalog::commit_steps(std::span<const RefStep> 
     done.effects = run.effects();
     RefTxn txn = run.take(new_commit_id().hex());
     for (const auto& records : done.effects.records) PFS_TRY(records.add(txn));
+    PFS_TRY(refuse_deletions(steps, txn));
     if (txn.put.empty() && txn.erase.empty()) return done;
     if (PublishHook* hook = hook_; hook != nullptr && !done.effects.moves.empty()) {
       PFS_TRY(hook->on_moves(done.effects.moves, [&](const BranchRef& ref) { return branch_after(*parts_.refs, txn, ref); }, txn));

@@ -118,6 +118,7 @@ class RefSteps {
   Result<StepResult> apply_one(const DeleteRepo& step);
   Result<StepResult> apply_one(const DeleteCommit& step);
   Result<StepResult> apply_one(const EraseRecord& step);
+  Result<StepResult> apply_one(const RequireBranch& step);
   Result<StepResult> apply_one(const SetOutput& step);
   Result<StepResult> apply_one(const AddRecords& step);
   /// A refusal where a branch that stays is said to be made from one of these, whose records have been read before.

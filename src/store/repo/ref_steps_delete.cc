@@ -285,6 +285,11 @@ Result<StepResult> RefSteps::apply_one(const EraseRecord& step) {
   return StepResult{};
 }
 
+Result<StepResult> RefSteps::apply_one(const RequireBranch& step) {
+  PFS_TRY_ASSIGN(const auto branch, load_branch(edit_.reader(), step.ref));
+  return StepResult{branch.head.value_or(CommitId{}), false};
+}
+
 Result<StepResult> RefSteps::apply_one(const SetOutput& step) {
   PFS_TRY_ASSIGN(auto branch, load_branch(edit_.reader(), step.ref));
   if (branch.output_of == step.pipeline) return StepResult{branch.head.value_or(CommitId{}), false};

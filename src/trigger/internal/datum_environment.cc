@@ -6,12 +6,12 @@
 
 namespace pfs::trigger {
 
-std::vector<std::string> datum_environment(const Datum& datum, const JobRecord& job, const CommitId& output) {
+std::vector<std::string> datum_environment(const Datum& datum, const JobRecord& job, const std::optional<CommitId>& output) {
   std::map<std::string, std::string> variables{
       {"PACH_JOB_ID", job.id.hex()},
       {"PACH_DATUM_ID", datum.id.hex()},
-      {"PACH_OUTPUT_COMMIT_ID", output.hex()},
   };
+  if (output) variables["PACH_OUTPUT_COMMIT_ID"] = output->hex();
   for (const auto& file : datum.files) {
     const std::string& name = file->input->name.str();
     variables[name] = "/pfs/" + name + (file->path.is_root() ? "" : file->path.str());

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
 #include "base/duration.h"
@@ -11,6 +12,18 @@
 namespace pfs::trigger {
 
 namespace {
+
+/// How often err_cmd is run where the container dies under it.
+constexpr int kRecoverTries = 3;
+
+/// Whether a path leads to what the datum alone is given, and not to the image.
+bool is_in_view(const std::string& path) {
+  const std::string normal = boost::filesystem::path(path).lexically_normal().string();
+  return normal == "/pfs" || normal.starts_with("/pfs/");
+}
+
+/// Whether it was its directory for which a command did not start. Source: trigger/worker/command.cc, explain().
+bool lacks_directory(const worker::CommandEnd& end) { return end.why.starts_with("working directory "); }
 
 /// The last line that a command printed, which mostly says why it failed.
 class LastLine {
@@ -62,7 +75,24 @@ std::string shown(std::chrono::nanoseconds time) {
 
 Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, const DatumPlace& datum,
                                                     const Command& command, const KeepGoing& keep_going) const {
+  PFS_TRY_ASSIGN(Outcome outcome, run_once(container, datum, command, keep_going));
+  const bool may_be_damage = outcome.missing == Missing::kOwnProgram || outcome.missing == Missing::kOfImage;
+  if (!may_be_damage || !container.used()) return outcome;
+  log_.system(datum.id, fmt::format("datum {}: {}; it is tried in a fresh container, as a command that ran in this one before "
+                                    "may have done that", datum.path, outcome.failure));
+  container.stop();
+  return run_once(container, datum, command, keep_going);
+}
+
+Result<DatumExecution::Outcome> DatumExecution::run_once(WorkerContainer& container, const DatumPlace& datum,
+                                                         const Command& command, const KeepGoing& keep_going) const {
   Outcome outcome;
+  if (auto ready = container.ensure(spec_, keep_going); !ready) {
+    if (ready.error().code == Code::kCancelled) return std::move(ready).error();
+    outcome.failure = std::move(ready).error().message;
+    outcome.begun = false;
+    return outcome;
+  }
   StopWatch watch;
   PFS_TRY_ASSIGN(outcome.view, datum.view());
   container.show(outcome.view.tree);
@@ -94,7 +124,7 @@ Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, 
   outcome.no_room = traffic.no_room;
   if (!end) {
     const Error error = std::move(end).error();
-    outcome.lost = true;
+    outcome.lost = error.code == Code::kUnavailable;
     outcome.begun = container.begun() || error.code != Code::kUnavailable;
     if (error.code == Code::kCancelled && timed_out()) {
       outcome.failure = fmt::format("the command was killed: datum_timeout ({}) has passed", shown(*spec_.pods.datum_timeout));
@@ -105,16 +135,16 @@ Result<DatumExecution::Outcome> DatumExecution::run(WorkerContainer& container, 
     }
     return outcome;
   }
-  outcome.end = *std::move(end);
-  outcome.failure = failure_of(outcome.end);
-  if (outcome.failure.empty() || outcome.end.how == worker::End::kNotStarted) return outcome;
+  outcome.missing = missing_of(*end, command);
+  outcome.failure = failure_of(*end, command);
+  if (outcome.failure.empty() || outcome.missing != Missing::kNothing) return outcome;
   if (const std::string said = last_line.text(); !said.empty()) outcome.failure += ": " + said;
   return outcome;
 }
 
 Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container, const DatumPlace& datum,
                                                       std::uint64_t number, const KeepGoing& keep_going) const {
-  const Command command{spec_.transform.cmd, spec_.transform.stdin_lines};
+  const Command command{"transform.cmd", spec_.transform.cmd, spec_.transform.stdin_lines};
   PFS_TRY_ASSIGN(Outcome outcome, run(container, datum, command, keep_going));
   Ended ended;
   if (!outcome.begun) {
@@ -128,7 +158,7 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
     const std::string end = outcome.failure.empty() ? "the command ended well all the same" : outcome.failure;
     outcome.failure = "the disk of the store had no room for what the command wrote; make room on it: " + end;
   }
-  if (!outcome.lost && outcome.end.how == worker::End::kNotStarted) {
+  if (outcome.missing == Missing::kOfImage) {
     log_.system(datum.id, outcome.failure);
     ended.attempt = {AttemptHow::kCannotStart, std::move(outcome.failure)};
     return ended;
@@ -151,32 +181,43 @@ Result<DatumExecution::Ended> DatumExecution::attempt(WorkerContainer& container
     ended.attempt = {AttemptHow::kAgain, why};
     return ended;
   }
-  PFS_TRY_ASSIGN(const bool recovered, recover(container, datum, keep_going, ended.stats));
-  ended.attempt = {recovered ? AttemptHow::kRecovered : AttemptHow::kFailed, why};
+  PFS_TRY_ASSIGN(ended.attempt, recover(container, datum, why, keep_going, ended.stats));
   return ended;
 }
 
-Result<bool> DatumExecution::recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going,
-                                     ProcessStats& stats) const {
-  if (spec_.transform.err_cmd.empty()) return false;
-  // the failed command may have ended its container
-  if (auto ready = container.ensure(spec_, keep_going); !ready) {
-    if (ready.error().code == Code::kCancelled) return std::move(ready).error();
-    log_.system(datum.id, fmt::format("datum {}: err_cmd: {}", datum.path, ready.error().message));
-    return false;
+Result<PoolWork::Attempt> DatumExecution::recover(WorkerContainer& container, const DatumPlace& datum, const std::string& why,
+                                                  const KeepGoing& keep_going, ProcessStats& stats) const {
+  if (spec_.transform.err_cmd.empty()) return PoolWork::Attempt{AttemptHow::kFailed, why};
+  const Command command{"transform.err_cmd", spec_.transform.err_cmd, spec_.transform.err_stdin_lines};
+  bool lost = true;
+  // one under which the container dies again and again may be the reason for that
+  for (int tries = 0; lost && tries < kRecoverTries; ++tries) {
+    PFS_TRY_ASSIGN(Outcome outcome, run(container, datum, command, keep_going));
+    if (!outcome.begun) {
+      log_.system(datum.id, fmt::format("datum {}: {} before err_cmd ran; the attempt is made again", datum.path, outcome.failure));
+      return PoolWork::Attempt{AttemptHow::kNotBegun, std::move(outcome.failure)};
+    }
+    stats += outcome.stats;
+    if (outcome.failure.empty()) {
+      log_.system(datum.id, fmt::format("datum {}: recovered: err_cmd ended well", datum.path));
+      return PoolWork::Attempt{AttemptHow::kRecovered, why};
+    }
+    log_.system(datum.id, fmt::format("datum {}: err_cmd: {}", datum.path, outcome.failure));
+    lost = outcome.lost;
   }
-  PFS_TRY_ASSIGN(const Outcome outcome,
-                 run(container, datum, {spec_.transform.err_cmd, spec_.transform.err_stdin_lines}, keep_going));
-  stats += outcome.stats;
-  if (outcome.failure.empty()) {
-    log_.system(datum.id, fmt::format("datum {}: recovered: err_cmd ended well", datum.path));
-    return true;
-  }
-  log_.system(datum.id, fmt::format("datum {}: err_cmd: {}", datum.path, outcome.failure));
-  return false;
+  return PoolWork::Attempt{AttemptHow::kFailed, why};
 }
 
-std::string DatumExecution::failure_of(const worker::CommandEnd& end) const {
+DatumExecution::Missing DatumExecution::missing_of(const worker::CommandEnd& end, const Command& command) const {
+  if (end.how != worker::End::kNotStarted) return Missing::kNothing;
+  const std::string& directory = spec_.transform.working_dir;
+  if (lacks_directory(end)) return is_in_view(directory) ? Missing::kOwnDirectory : Missing::kOfImage;
+  const std::string& program = command.arguments.front();
+  if (program.find('/') == std::string::npos) return Missing::kOfImage;  // PATH's
+  return is_in_view(program.front() == '/' ? program : directory + "/" + program) ? Missing::kOwnProgram : Missing::kOfImage;
+}
+
+std::string DatumExecution::failure_of(const worker::CommandEnd& end, const Command& command) const {
   switch (end.how) {
     case worker::End::kExited: {
       const auto& accepted = spec_.transform.accept_return_code;
@@ -188,9 +229,13 @@ std::string DatumExecution::failure_of(const worker::CommandEnd& end) const {
     case worker::End::kSignalled:
       if (!end.why.empty()) return fmt::format("the command was killed by signal {} ({})", end.code, end.why);
       return fmt::format("the command was killed by signal {}", end.code);
-    case worker::End::kNotStarted:
-      return fmt::format("transform.cmd: {} in image {}; update the pipeline or the image", end.why,
-                         spec_.transform.image);
+    case worker::End::kNotStarted: {
+      const char* field = lacks_directory(end) ? "transform.working_dir" : command.field;
+      if (missing_of(end, command) != Missing::kOfImage) {
+        return fmt::format("{}: {}, with what this datum has at /pfs", field, end.why);
+      }
+      return fmt::format("{}: {} in image {}; update the pipeline or the image", field, end.why, spec_.transform.image);
+    }
   }
   return "the command ended in no known way";
 }

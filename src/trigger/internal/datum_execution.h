@@ -35,31 +35,44 @@ class DatumExecution {
     DatumOutput output;  ///< kDone
     ProcessStats stats;  ///< with that of err_cmd
   };
-  /// The `number`th attempt. The last one that fails is followed by `err_cmd`, where there is one.
+  /// The `number`th attempt. The last one that fails is followed by `err_cmd`, where there is one. A container in which an earlier
+  /// command has left nothing that could be started is replaced.
   /// Errors: kCancelled, kIo, …: nothing is known of the datum.
   Result<Ended> attempt(WorkerContainer& container, const DatumPlace& datum, std::uint64_t number,
                         const KeepGoing& keep_going) const;
 
  private:
   struct Command {
+    const char* field;  ///< of the spec
     const std::vector<std::string>& arguments;
     const std::vector<std::string>& input;
   };
+  /// What a command that did not start had not.
+  enum class Missing {
+    kNothing,       ///< it started
+    kOwnDirectory,  ///< in the datum's view
+    kOwnProgram,    ///< likewise, or what that needs of the image
+    kOfImage,
+  };
   struct Outcome {
-    worker::CommandEnd end;
     std::string failure;  ///< empty: it ended well
     DatumTree view;
-    bool lost = false;   ///< the container is gone
-    bool begun = true;   ///< unless it was gone before the command ran
+    Missing missing = Missing::kNothing;
+    bool lost = false;   ///< the container has died
+    bool begun = true;   ///< unless there was none before the command ran
     bool no_room = false;  ///< the disk of the store is full, and the command was told so
     ProcessStats stats;
   };
+  /// In a container that runs; where that cannot start the command, and it may be an earlier one's doing, in a fresh one.
   Result<Outcome> run(WorkerContainer& container, const DatumPlace& datum, const Command& command,
                       const KeepGoing& keep_going) const;
-  std::string failure_of(const worker::CommandEnd& end) const;
-  /// Whether `err_cmd` has ended well.
-  Result<bool> recover(WorkerContainer& container, const DatumPlace& datum, const KeepGoing& keep_going,
-                       ProcessStats& stats) const;
+  Result<Outcome> run_once(WorkerContainer& container, const DatumPlace& datum, const Command& command,
+                           const KeepGoing& keep_going) const;
+  Missing missing_of(const worker::CommandEnd& end, const Command& command) const;
+  std::string failure_of(const worker::CommandEnd& end, const Command& command) const;
+  /// What becomes of a datum whose last attempt has failed, as `why` says. `stats`: err_cmd's are added.
+  Result<PoolWork::Attempt> recover(WorkerContainer& container, const DatumPlace& datum, const std::string& why,
+                                    const KeepGoing& keep_going, ProcessStats& stats) const;
 
   LogWriter& log_;
   const PipelineSpec& spec_;

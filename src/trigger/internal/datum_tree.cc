@@ -16,6 +16,8 @@ using store::LiveTrees;
 using store::NodePtr;
 
 constexpr int kMaxHops = 40;  // as the kernel's own limit, path_resolution(7)
+/// Entries of committed directories that are looked at for empty ones, in all that the links of a datum bring.
+constexpr std::size_t kMostLookedAt = 1 << 16;
 
 Result<NodePtr> make_directory(LiveTrees& trees, const NodePtr& parent, const std::string& name) {
   store::MakeRequest request;
@@ -165,11 +167,38 @@ Error no_output(const std::string& what) {
   return Error{Code::kInvalid, what + ": a named pipe, socket or device cannot be an output"};
 }
 
+/// Looks for empty directories in what was committed, which has no end that anybody knows: as far as a budget goes.
+class EmptyDirectories {
+ public:
+  explicit EmptyDirectories(const store::TreeReader& reader) : reader_(reader) {}
+
+  /// Whether the directory is empty, or one below it, or it cannot be told.
+  Result<bool> may_have(const store::Subtree& directory) {
+    // its own total has those below it, so that a directory without files is or has an empty one
+    if (directory.totals.files == 0) return true;
+    std::vector<store::Subtree> below;
+    PFS_TRY(reader_.scan(directory.root, {}, [&](const store::Entry& entry) {
+      if (entry.is_directory()) below.push_back(entry.subtree);
+      return left_ > 0 && --left_ > 0;
+    }));
+    if (left_ == 0) return true;
+    for (const store::Subtree& one : below) {
+      PFS_TRY_ASSIGN(const bool found, may_have(one));
+      if (found) return true;
+    }
+    return false;
+  }
+
+ private:
+  const store::TreeReader& reader_;
+  std::size_t left_ = kMostLookedAt;
+};
+
 /// Walks `out`, turning links into what they name.
 class OutputWalk {
  public:
   OutputWalk(LiveTrees& trees, const store::TreeReader& reader, const Datum& datum, const NodePtr& root)
-      : trees_(trees), reader_(reader), datum_(datum), resolver_(trees, root) {}
+      : trees_(trees), reader_(reader), datum_(datum), resolver_(trees, root), empty_directories_(reader) {}
 
   Result<void> directory(const NodePtr& node, Parts& path) {
     // what is listed is changed below: take the names first
@@ -200,25 +229,33 @@ class OutputWalk {
     return {};
   }
 
-  /// Looks for what cannot be an output in what a link brings, where that is not as it was committed. A commit's directories
-  /// are not walked: they may be huge.
+  /// Looks for what cannot be an output in what a link brings, where that is not as it was committed, and for empty directories.
   Result<void> check_source(const NodePtr& node, Parts& path, const std::string& from) {
     if (!can_be_output(trees_.kind(node))) return no_output(fmt::format("{} leads to {}", from, shown(path)));
     if (trees_.kind(node) != Kind::kDirectory) return {};
     PFS_TRY_ASSIGN(const auto unchanged, trees_.finished_entry(node));
-    if (unchanged) return {};
+    if (unchanged) return look_into(*unchanged);
     std::vector<std::string> others;
+    bool empty = true;
     PFS_TRY(trees_.list(node, {}, [&](const store::ListedEntry& entry) {
       const Kind kind = entry.stat.attributes.kind;
+      empty = false;
       if (kind != Kind::kFile && kind != Kind::kSymlink) others.push_back(entry.name);
       return true;
     }));
+    has_empty_directories_ = has_empty_directories_ || empty;
     for (const std::string& name : others) {
       PFS_TRY_ASSIGN(const NodePtr below, trees_.lookup(node, name));
       path.push_back(name);
       PFS_TRY(check_source(below, path, from));
       path.pop_back();
     }
+    return {};
+  }
+
+  Result<void> look_into(const store::Entry& entry) {
+    if (has_empty_directories_ || !entry.is_directory()) return {};
+    PFS_TRY_ASSIGN(has_empty_directories_, empty_directories_.may_have(entry.subtree));
     return {};
   }
 
@@ -231,7 +268,11 @@ class OutputWalk {
     if (whole && !can_be_output(whole->attributes.kind)) {
       return no_output(fmt::format("{}/{} leads to {}", shown(path), printable(name), shown(source->path)));
     }
-    if (!whole) PFS_TRY(check_source(source->node, source->path, shown(path) + "/" + printable(name)));
+    if (whole) {
+      PFS_TRY(look_into(*whole));
+    } else {
+      PFS_TRY(check_source(source->node, source->path, shown(path) + "/" + printable(name)));
+    }
     PFS_TRY(trees_.remove(parent, name, /*is_directory=*/false));
     if (whole) {
       whole->name = name;
@@ -239,8 +280,6 @@ class OutputWalk {
     } else {
       PFS_TRY(trees_.copy_entry(source->node, parent, name));
     }
-    // what it brings may hold empty directories; nobody has looked
-    has_empty_directories_ = has_empty_directories_ || trees_.kind(source->node) == Kind::kDirectory;
     return {};
   }
 
@@ -248,6 +287,7 @@ class OutputWalk {
   const store::TreeReader& reader_;
   const Datum& datum_;
   Resolver resolver_;
+  EmptyDirectories empty_directories_;
   bool has_empty_directories_ = false;
 };
 
@@ -318,7 +358,7 @@ class ViewBuilder {
 
 Result<DatumTree> make_datum_tree(LiveTrees& trees, const store::TreeReader& reader, const Datum& datum) {
   DatumTree view;
-  PFS_TRY_ASSIGN(view.tree, trees.scratch());
+  PFS_TRY_ASSIGN(view.tree, trees.scratch_view("out"));
   const NodePtr root = trees.root(view.tree);
   ViewBuilder builder(trees, reader);
   for (const auto& file : datum.files) PFS_TRY(builder.add(root, *file));

@@ -21,7 +21,7 @@ Result<DatumTree> make_datum_tree(store::LiveTrees& trees, const store::TreeRead
 /// What a datum has put out.
 struct DatumOutput {
   store::Subtree tree;
-  bool has_empty_directories = false;  ///< a directory below it holds nothing
+  bool has_empty_directories = false;  ///< a directory below it holds nothing, or may: what a link brings may be too much to look at
 };
 
 /// The content of the directory `/out` as a finished tree, after a symbolic link to something in an input has become that thing, by

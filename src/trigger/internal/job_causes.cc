@@ -15,6 +15,9 @@ namespace pfs::trigger {
 
 namespace {
 
+/// Those that nobody has opened have begun when they were finished.
+bool was_opened_by_hand(const store::Commit& commit) { return commit.started != commit.finished; }
+
 struct Reader {
   PipelineRecord record;
   PipelineSpec spec;
@@ -80,6 +83,9 @@ class Causing {
   }
   /// Looks at the pipeline even if none of its branches has moved.
   void look_at(const RepoName& pipeline) { looked_at_.insert(pipeline); }
+  /// A commit that was opened by hand has ended: who waited for it is looked at. A transaction that is at it to let one wait
+  /// for that commit must begin again, so what was caused is written again also where nothing comes of it.
+  void settle() { settling_ = true; }
 
   /// What that pipeline is to read of some branches, whatever they are.
   void pin(const RepoName& pipeline, const std::map<BranchRef, CommitId>& commits) {
@@ -97,7 +103,7 @@ class Causing {
     std::size_t added = 0;
     for (const Reader& reader : readers) {
       const std::vector<BranchRef> branches = branches_of(reader.spec.input);
-      const bool is_new = looked_at_.contains(reader.record.name);
+      const bool is_new = settling_ || looked_at_.contains(reader.record.name);
       if (!is_new && std::none_of(branches.begin(), branches.end(), [&](const auto& ref) { return changed_.contains(ref); })) {
         continue;
       }
@@ -106,13 +112,12 @@ class Causing {
       PFS_TRY_ASSIGN(auto inputs, future_of(branches));
       if (!inputs) {
         // the transaction that finishes what is awaited may have looked at our branches before we moved them: it must look again
-        around_.ledger.add_put_caused(reader.record.name,
-                                      before.record.value_or(CausedRecord{reader.record.version, before.next_number, {}}),
-                                      before.row, around_.txn);
+        put_as_it_was(reader.record, before);
         continue;
       }
       if (!(is_new && even_unchanged)) {
         PFS_TRY_ASSIGN(const bool known, is_known(reader.record, before.record, *inputs));
+        if (known && settling_) put_as_it_was(reader.record, before);
         if (known) continue;
       }
       add_job(reader, *inputs, before);
@@ -128,6 +133,11 @@ class Causing {
     std::uint64_t next_number = 1;
   };
 
+  void put_as_it_was(const PipelineRecord& pipeline, const Before& before) {
+    around_.ledger.add_put_caused(pipeline.name, before.record.value_or(CausedRecord{pipeline.version, before.next_number, {}}),
+                                  before.row, around_.txn);
+  }
+
   std::vector<JobInput> with_pins(std::vector<JobInput> inputs) const {
     for (JobInput& input : inputs) {
       const auto pin = pins_.find(input.branch);
@@ -137,7 +147,7 @@ class Causing {
   }
 
   /// What the branches will be; nullopt when no job can be made of that, or not yet.
-  Result<std::optional<std::vector<JobInput>>> future_of(const std::vector<BranchRef>& branches) const {
+  Result<std::optional<std::vector<JobInput>>> future_of(const std::vector<BranchRef>& branches) {
     std::vector<JobInput> inputs;
     bool any = false;
     for (const BranchRef& ref : branches) {
@@ -150,14 +160,16 @@ class Causing {
     return std::optional(std::move(inputs));
   }
 
-  /// nullopt: a commit is open that somebody has opened by hand.
-  Result<std::optional<JobInput>> future_of(const BranchRef& ref) const {
+  /// nullopt: it waits for a commit that somebody has opened by hand.
+  Result<std::optional<JobInput>> future_of(const BranchRef& ref) {
     JobInput input;
     input.branch = ref;
     if (const auto caused = caused_.find(ref); caused != caused_.end()) {
       input.from = caused->second;
       return std::optional(input);
     }
+    PFS_TRY_ASSIGN(const bool held, is_held(ref));
+    if (held) return std::optional<JobInput>();
     PFS_TRY_ASSIGN(auto branch, around_.branch(ref));
     if (branch && !branch->output_of.empty()) {
       PFS_TRY_ASSIGN(const RepoName writer, RepoName::parse(branch->output_of));
@@ -167,9 +179,39 @@ class Causing {
       PFS_TRY_ASSIGN(branch, around_.branch(ref));
     }
     if (!branch) return std::optional(input);
-    if (branch->opened_by_hand) return std::optional<JobInput>();
     input.commit = branch->head;
     return std::optional(input);
+  }
+
+  /// Whether a commit that is open by hand is in the branch, or in what the branch is made from: of what has moved meanwhile,
+  /// its HEAD may have nothing yet.
+  Result<bool> is_held(const BranchRef& ref) {
+    const auto [known, is_new] = held_.emplace(ref, false);
+    if (!is_new) return known->second;
+    PFS_TRY_ASSIGN(const auto branch, around_.branch(ref));
+    if (!branch) return false;
+    bool held = branch->opened_by_hand;
+    if (!branch->output_of.empty()) {
+      PFS_TRY_ASSIGN(const RepoName writer, RepoName::parse(branch->output_of));
+      PFS_TRY_ASSIGN(held, reads_held(writer));
+    }
+    known->second = held;
+    return held;
+  }
+
+  Result<bool> reads_held(const RepoName& writer) {
+    PFS_TRY_ASSIGN(const auto found, around_.ledger.pipeline(writer));
+    if (!found || found->record.stopped) return false;  // nothing will come of it
+    const auto spec = spec_of(found->record);
+    if (!spec) return false;
+    for (const BranchRef& input : spec->inputs()) {
+      PFS_TRY_ASSIGN(const bool held, is_held(input));
+      if (!held) continue;
+      // were it stopped meanwhile, nobody would wait for it
+      expect(around_.txn, pipeline_key(writer), found->version);
+      return true;
+    }
+    return false;
   }
 
   Result<Before> before_of(const RepoName& pipeline) const {
@@ -242,6 +284,8 @@ class Causing {
   const Around around_;
   std::set<BranchRef> changed_;
   std::set<RepoName> looked_at_;
+  bool settling_ = false;
+  std::map<BranchRef, bool> held_;  ///< as far as it was looked
   std::map<CommitId, Digest> new_commits_;  ///< of this transaction: what they hold
   std::optional<RepoName> pinned_;
   std::map<BranchRef, CommitId> pins_;
@@ -260,6 +304,7 @@ Result<void> JobCauses::add_jobs(std::span<const store::HeadMove> moves, const s
     if (moved && !moved->output_of.empty()) continue;
     PFS_TRY(graph.add_below(move.branch));
     causing.moved(move);
+    if (was_opened_by_hand(move.new_head)) causing.settle();
   }
   PFS_TRY(causing.add(std::move(graph).upstream_first(), /*even_unchanged=*/false));
   return {};
@@ -307,7 +352,14 @@ Result<JobId> JobCauses::cause_by_hand(const RepoName& name, const std::map<Bran
   }
 }
 
-Result<void> JobCauses::cause_due(std::span<const RepoName> pipelines, bool even_unchanged) {
+Result<void> JobCauses::cause_due(std::span<const RepoName> pipelines) { return cause_all(pipelines, /*settle=*/false); }
+
+Result<void> JobCauses::cause_held(const BranchRef& branch) {
+  PFS_TRY_ASSIGN(const auto names, downstream(branch));
+  return cause_all(names, /*settle=*/true);
+}
+
+Result<void> JobCauses::cause_all(std::span<const RepoName> pipelines, bool settle) {
   const store::BranchAfter branch = branches_now();
   for (int attempt = 1;; ++attempt) {
     store::RefTxn txn = begin_transaction();
@@ -317,8 +369,9 @@ Result<void> JobCauses::cause_due(std::span<const RepoName> pipelines, bool even
       PFS_TRY(graph.add(name));
       causing.look_at(name);
     }
-    PFS_TRY_ASSIGN(const std::size_t added, causing.add(std::move(graph).upstream_first(), even_unchanged));
-    if (added == 0) return {};
+    if (settle) causing.settle();
+    PFS_TRY_ASSIGN(const std::size_t added, causing.add(std::move(graph).upstream_first(), /*even_unchanged=*/false));
+    if (added == 0 && !(settle && !txn.put.empty())) return {};
     auto committed = refs_.commit(std::move(txn));
     if (committed) return {};
     if (committed.error().code != Code::kConflict || attempt == kTries) return std::move(committed).error();

@@ -17,7 +17,7 @@ namespace pfs::trigger {
 /// reaches on two ways gets one job, which waits for both.
 ///
 /// No job comes of content that is what the pipeline's newest job was caused with, nor while a commit that was opened by
-/// hand is open on one of its branches: the end of that commit causes it. A job that has put out nothing leaves its branch
+/// hand is open on one of its branches, or on one that those are made from: the end of that commit causes it. A job that has put out nothing leaves its branch
 /// as it was, so who was to read its output gets no job of the other half of the change.
 ///
 /// Thread-safe; holds no state of its own. Source: Pachyderm 1.13 "Provenance"; docs/pipelines.md "Jobs".
@@ -29,9 +29,10 @@ class JobCauses {
   /// Adds the jobs to the transaction that moves the HEADs.
   Result<void> add_jobs(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) const;
 
-  /// Causes the jobs that these pipelines lack for their branches as they are, and those that come of them. `even_unchanged`:
-  /// each gets one, whatever its newest was caused with.
-  Result<void> cause_due(std::span<const RepoName> pipelines, bool even_unchanged = false);
+  /// Causes the jobs that these pipelines lack for their branches as they are, and those that come of them.
+  Result<void> cause_due(std::span<const RepoName> pipelines);
+  /// Causes what has waited for a branch that waits for no commit any more.
+  Result<void> cause_held(const BranchRef& branch);
 
   /// Causes a job of a pipeline's inputs as they are, whatever its newest was caused with; of some, `commits` instead. What
   /// reads its output gets its jobs with it.
@@ -43,6 +44,7 @@ class JobCauses {
 
  private:
   store::BranchAfter branches_now() const;
+  Result<void> cause_all(std::span<const RepoName> pipelines, bool settle);
 
   store::RefDb& refs_;
   const Ledger& ledger_;

@@ -104,6 +104,15 @@ Result<std::vector<RepoName>> Ledger::readers_expected(const BranchRef& branch, 
   return decode_names(row->value);
 }
 
+Result<std::vector<RepoName>> Ledger::readers_after(const BranchRef& branch, store::RefTxn& txn) const {
+  const std::string key = input_key(branch);
+  for (const auto& put : txn.put) {
+    if (put.key == key) return decode_names(put.value);
+  }
+  if (std::find(txn.erase.begin(), txn.erase.end(), key) != txn.erase.end()) return std::vector<RepoName>();
+  return readers_expected(branch, txn);
+}
+
 Result<std::optional<Versioned<CausedRecord>>> Ledger::caused(const RepoName& pipeline) const {
   PFS_TRY_ASSIGN(const auto row, refs_.get(caused_key(pipeline)));
   if (!row) return std::optional<Versioned<CausedRecord>>();

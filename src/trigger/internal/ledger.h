@@ -51,8 +51,14 @@ class Ledger {
   Result<std::vector<RepoName>> readers(const BranchRef& branch) const;
   /// The same for a transaction, which is refused when they are others by then.
   Result<std::vector<RepoName>> readers_expected(const BranchRef& branch, store::RefTxn& txn) const;
+  /// Those that it will have once that transaction is through, which is refused when others come meanwhile.
+  Result<std::vector<RepoName>> readers_after(const BranchRef& branch, store::RefTxn& txn) const;
 
   // ledger_pipelines.cc
+  /// The last transaction that made or changed pipelines: what is planned from all of them is carried out with add_planned().
+  Result<std::optional<store::Seq>> last_change() const;
+  /// Errors: kConflict (pipelines were made or changed since); also of the transaction.
+  Result<void> add_planned(std::optional<store::Seq> planned_at, store::RefTxn& txn) const;
   struct Change {
     PipelineRecord record;
     std::optional<Versioned<PipelineRecord>> old;  ///< what it was, whose inputs are read no longer

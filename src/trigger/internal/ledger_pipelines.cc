@@ -10,6 +10,9 @@ namespace pfs::trigger {
 
 namespace {
 
+/// Holds nothing; written with every pipeline that is made or changed.
+constexpr const char* kChangeKey = "pipelines";
+
 Result<std::vector<BranchRef>> inputs_of(const PipelineRecord& pipeline) {
   PFS_TRY_ASSIGN(const PipelineSpec spec, spec_of(pipeline));
   return spec.inputs();
@@ -87,6 +90,19 @@ Result<PipelineSpec> spec_of(const PipelineRecord& pipeline) {
   PFS_TRY_ASSIGN(PipelineSpec spec, parse_spec(pipeline.spec_json));
   spec.version = pipeline.version;
   return spec;
+}
+
+Result<std::optional<store::Seq>> Ledger::last_change() const {
+  PFS_TRY_ASSIGN(const auto row, refs_.get(kChangeKey));
+  return row ? std::optional(row->version) : std::nullopt;
+}
+
+Result<void> Ledger::add_planned(std::optional<store::Seq> planned_at, store::RefTxn& txn) const {
+  PFS_TRY_ASSIGN(const auto last, last_change());
+  if (last != planned_at) return Error{Code::kConflict, "pipelines: others change them; try again"};
+  expect(txn, kChangeKey, planned_at);
+  txn.put.push_back({kChangeKey, ""});
+  return {};
 }
 
 Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::RefTxn& txn) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,17 +15,21 @@
 
 namespace pfs::trigger {
 
-/// How much of what user code prints is kept.
+/// How much of what user code prints is kept. Units: bytes as they are stored, of which a line takes some 180 beside its text.
 struct LogLimits {
   std::uint64_t datum_bytes = 16u << 20;  ///< of an attempt, from its beginning on
   std::uint64_t job_bytes = 1u << 30;     ///< when a job's log is so long, attempts that begin have nothing but their end kept
-  std::size_t end_bytes = 64u << 10;      ///< of an attempt that printed more: its end
+  std::size_t end_bytes = 64u << 10;      ///< of an attempt that printed more: its end, or its last line alone
 };
 
-/// Told when lines were written. Thread-safe.
+/// Told when lines were written, and knows whether there may be more. Thread-safe.
 class LogBell {
  public:
   void ring() PFS_EXCLUDES(mutex_);
+  /// Somebody writes that file from here on, until he leaves it, which rings.
+  void enter(const std::string& path) PFS_EXCLUDES(mutex_);
+  void leave(const std::string& path) PFS_EXCLUDES(mutex_);
+  bool is_written(const std::string& path) const PFS_EXCLUDES(mutex_);
   /// How often it rang.
   std::uint64_t rung() const PFS_EXCLUDES(mutex_);
   /// Waits until it has rung more than `seen` times, or for so long.
@@ -34,6 +39,7 @@ class LogBell {
   mutable Mutex mutex_{LockRank::kLeaf};
   mutable Condition changed_;
   std::uint64_t rung_ PFS_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::size_t> writers_ PFS_GUARDED_BY(mutex_);  ///< by path, how many
 };
 
 /// Lines of one job, or of a pipeline itself, appended to a file: JSON objects, one a line, which are read again by
@@ -45,6 +51,9 @@ class LogWriter {
  public:
   static Result<std::unique_ptr<LogWriter>> open(const std::string& path, std::string pipeline, std::string job,
                                                  const Clock& clock, const LogLimits& limits, LogBell& bell);
+  LogWriter(const LogWriter&) = delete;
+  LogWriter& operator=(const LogWriter&) = delete;
+  ~LogWriter() { bell_.leave(file_.path()); }
 
   /// A line of ours.
   void system(std::string_view datum, std::string_view text) PFS_EXCLUDES(mutex_);
@@ -54,7 +63,9 @@ class LogWriter {
   LogWriter(File file, std::uint64_t end, std::string pipeline, std::string job, const Clock& clock,
             const LogLimits& limits, LogBell& bell)
       : file_(std::move(file)), pipeline_(std::move(pipeline)), job_(std::move(job)), clock_(clock), limits_(limits),
-        bell_(bell), end_(end) {}
+        bell_(bell), end_(end) {
+    bell_.enter(file_.path());
+  }
   void append(std::string_view datum, std::string_view text, bool user, std::string& out) const;
   void write(std::string_view lines) PFS_EXCLUDES(mutex_);
   bool is_full() const PFS_EXCLUDES(mutex_);
@@ -86,14 +97,17 @@ class PrintedOutput {
   void finish();
 
  private:
-  void add_lines(std::string_view piece);
+  /// Writes the lines of `rest_` that there is room for; `at_end`: the unfinished one, too.
+  void keep_lines(bool at_end);
+  void drop_rest();
+  void keep_end();
 
   LogWriter& log_;
   const std::string datum_;
-  std::uint64_t allowed_;
+  std::uint64_t allowed_;        ///< bytes that may still be stored; 0 for good after the first line that was too much
   std::string rest_;             ///< the line that is not whole yet
   std::string last_;             ///< of what was not kept
-  std::uint64_t dropped_ = 0;    ///< `last_` included
+  std::uint64_t dropped_ = 0;    ///< bytes as they were printed, `last_` included
 };
 
 /// Reads a log from where it was read to the last time.
@@ -106,6 +120,10 @@ class LogReader {
   /// The whole lines that are there beyond those that were read. A log that was never begun is empty.
   /// Returns false when the callback stopped it.
   Result<bool> read(const std::function<bool(const LogLine&)>& visit);
+
+  /// Lets read() go on with the last lines that are there, so many of which are wanted: with the first line of all where there
+  /// are fewer. Reads nothing before them. Returns how many there are.
+  Result<std::size_t> skip_to_last(std::size_t count, const std::function<bool(const LogLine&)>& is_wanted);
 
  private:
   const std::string path_;
@@ -133,7 +151,9 @@ class LogBook {
                     const std::function<bool(const LogLine&)>& visit) const {
     return reader(pipeline, job).read(visit);
   }
-  /// Rings for a line in any of the logs.
+  /// Whether there may be more lines of a job that has ended: who works at it may not have left it yet.
+  bool is_written(const RepoName& pipeline, const JobId& job) const { return bell_.is_written(path(pipeline, job.hex())); }
+  /// Rings for a line in any of the logs, and when somebody has written his last one.
   LogBell& bell() const { return bell_; }
 
  private:

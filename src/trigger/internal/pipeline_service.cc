@@ -174,11 +174,12 @@ void PipelineService::after_moves(std::span<const store::HeadMove> moves) {
   for (const store::HeadMove& move : moves) drive_downstream(move.branch);
 }
 
-/// What a commit has held up that was opened by hand. A crash before this is made good at the next start.
-void PipelineService::after_discard(const BranchRef& branch) {
-  const auto readers = ledger_.readers(branch);
-  auto caused = readers ? causes_.cause_due(*readers) : Result<void>(readers.error());
-  if (!caused) spdlog::error("branch {}: {}", branch.str(), caused.error().message);
+void PipelineService::after_discard(const BranchRef& branch) { release(branch); }
+
+/// What has waited for a branch that waits for nothing any more: the commit that was opened by hand is dropped, or the pipeline
+/// that would have written it is gone. A crash before this is made good at the next start.
+void PipelineService::release(const BranchRef& branch) {
+  if (auto caused = causes_.cause_held(branch); !caused) spdlog::error("branch {}: {}", branch.str(), caused.error().message);
   drive_downstream(branch);
 }
 
@@ -204,8 +205,8 @@ void PipelineService::job_ended() {
   for (const DriverPtr& driver : drivers) driver->wake_if_waiting();
 }
 
-Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what) {
-  PFS_TRY_ASSIGN(const auto readers, ledger_.readers(branch));
+Result<void> PipelineService::on_delete(const BranchRef& branch, store::DeletionOf what, store::RefTxn& txn) {
+  PFS_TRY_ASSIGN(const auto readers, ledger_.readers_after(branch, txn));
   if (!readers.empty()) {
     return Error{Code::kBusy, fmt::format("branch {}: read by pipeline {}; delete the pipeline first", branch.str(),
                                           readers.front().str())};

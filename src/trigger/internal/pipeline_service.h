@@ -63,7 +63,7 @@ class PipelineService final : public Pipelines {
   Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override;
   void after_moves(std::span<const store::HeadMove> moves) override;
   void after_discard(const BranchRef& branch) override;
-  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what) override;
+  Result<void> on_delete(const BranchRef& branch, store::DeletionOf what, store::RefTxn& txn) override;
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override;
 
  private:
@@ -76,7 +76,9 @@ class PipelineService final : public Pipelines {
   Result<std::vector<BranchRef>> outputs_of(const RepoName& pipeline) const;
   // pipeline_service_apply.cc
   Result<PlannedSpecs> plan(std::span<const SpecText> specs, const ApplyOptions& options) const;
-  Result<std::vector<store::RefStep>> steps_of(const PlannedSpecs& planned, const std::optional<store::DirectoryOwner>& owner) const;
+  Result<void> refuse_missing_inputs(const PlannedSpec& planned, const std::set<RepoName>& made) const;
+  Result<std::vector<store::RefStep>> steps_of(const PlannedSpecs& planned, std::optional<store::Seq> planned_at,
+                                               const std::optional<store::DirectoryOwner>& owner) const;
   Result<DatumPreview> preview(const PlannedSpec& planned) const;
   Result<void> carry_out(std::span<const store::RefStep> steps);
   Result<void> follow(const PlannedSpecs& planned);
@@ -87,6 +89,7 @@ class PipelineService final : public Pipelines {
   void halt(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive(const RepoName& name) PFS_EXCLUDES(mutex_);
   void drive_downstream(const BranchRef& branch) PFS_EXCLUDES(mutex_);
+  void release(const BranchRef& branch) PFS_EXCLUDES(mutex_);
   void job_ended() PFS_EXCLUDES(mutex_);
   DriverPtr driver(const RepoName& name) const PFS_EXCLUDES(mutex_);
   DriverPtr take_driver(const RepoName& name) PFS_EXCLUDES(mutex_);
@@ -100,13 +103,11 @@ class PipelineService final : public Pipelines {
   Result<bool> kill_job(const JobId& id, const std::string& reason);
   Result<PipelineInfo> info(const PipelineRecord& record) const;
   JobInfo info(const JobRecord& record) const;
-  using DatumsWith = std::function<std::set<std::string>(const std::string& job)>;
   /// The ids in hex of a job's datums that have all of some files: paths (or what lies below a datum's), or data digests.
   Result<std::set<std::string>> datums_with_inputs(const std::string& job, const std::vector<std::string>& inputs) const;
-  Result<void> sifted_logs(const LogFilter& filter, LogSieve& sieve, const DatumsWith& datums_with) const;
+  Result<void> sifted_logs(const LogFilter& filter, LogSieve& sieve) const;
   Result<void> job_logs(const JobRecord& job, const LogFilter& filter, LogSieve& sieve) const;
-  Result<void> pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve,
-                             const DatumsWith& datums_with) const;
+  Result<void> pipeline_logs(const RepoName& pipeline, const LogFilter& filter, LogSieve& sieve) const;
 
   store::Store& store_;
   const std::unique_ptr<Runner> runner_;

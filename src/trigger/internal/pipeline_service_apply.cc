@@ -1,6 +1,9 @@
 // Specs become pipelines: what they come to is planned, then carried out in one transaction.
 
+#include <chrono>
+#include <random>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -16,6 +19,18 @@ namespace pfs::trigger {
 namespace {
 
 constexpr std::size_t kShownDatums = 5;
+
+/// How often specs are planned anew because others have changed pipelines meanwhile: one of all who do is through each time.
+constexpr int kPlans = 100;
+
+std::chrono::microseconds pause_before(int attempt) {
+  thread_local std::mt19937 engine{std::random_device{}()};
+  return std::chrono::microseconds(std::uniform_int_distribution<int>(100, 1000 * attempt)(engine));
+}
+
+bool is_overtaken(const Error& error) {
+  return error.code == Code::kConflict || error.code == Code::kExists || error.code == Code::kNotFound;
+}
 
 /// The salt that an update goes on with: the old one, unless it reprocesses or its author has written another.
 Result<std::string> salt_for(const PipelineSpec& spec, const PipelineRecord* old, bool reprocess) {
@@ -62,7 +77,9 @@ Result<bool> is_there(const store::Catalog& catalog, const RepoName& repo) {
 
 Result<std::vector<SpecPlan>> PipelineService::apply(std::span<const SpecText> specs, const ApplyOptions& options) {
   Result<void> done = Error{Code::kConflict, "pipelines: others change them; try again"};
-  for (int attempt = 0; attempt < kTries; ++attempt) {
+  for (int attempt = 0; attempt < kPlans; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(pause_before(attempt));
+    PFS_TRY_ASSIGN(const auto planned_at, ledger_.last_change());
     PFS_TRY_ASSIGN(const PlannedSpecs planned, plan(specs, options));
     std::vector<SpecPlan> plans;
     for (const PlannedSpec& one : planned) {
@@ -72,16 +89,28 @@ Result<std::vector<SpecPlan>> PipelineService::apply(std::span<const SpecText> s
     }
     if (options.dry_run) return plans;
     PFS_TRY(runner_->probe());
-    PFS_TRY_ASSIGN(const auto steps, steps_of(planned, options.owner));
+    PFS_TRY_ASSIGN(const auto steps, steps_of(planned, planned_at, options.owner));
     if (steps.empty()) return plans;
     done = carry_out(steps);
-    // a pipeline, or a repo or branch that one needs, may have come or changed meanwhile
-    if (!done && (done.error().code == Code::kConflict || done.error().code == Code::kExists)) continue;
+    // a pipeline, or a repo or branch that one needs, may have come, gone or changed meanwhile
+    if (!done && is_overtaken(done.error())) continue;
     PFS_TRY(done);
     PFS_TRY(follow(planned));
     return plans;
   }
   return std::move(done).error();
+}
+
+/// `made`: what the transaction makes.
+Result<void> PipelineService::refuse_missing_inputs(const PlannedSpec& planned, const std::set<RepoName>& made) const {
+  for (const BranchRef& input : planned.spec.inputs()) {
+    PFS_TRY_ASSIGN(const bool there, is_there(store_.catalog(), input.repo));
+    if (there || made.contains(input.repo)) continue;
+    return planned.refused(Error{
+        Code::kNotFound, fmt::format("pipeline spec: {0}: no such repo '{1}'; make it with `pfs create repo {1}`",
+                                     repo_field(planned.spec.input, input.repo), input.repo.str())});
+  }
+  return {};
 }
 
 /// What the specs come to; nothing is changed. What they read is there, and what they write is free.
@@ -93,13 +122,7 @@ Result<PlannedSpecs> PipelineService::plan(std::span<const SpecText> specs, cons
   for (const PlannedSpec& one : planned) made.insert(one.spec.name);
   for (PlannedSpec& one : planned) {
     const std::string& name = one.spec.name.str();
-    for (const BranchRef& input : one.spec.inputs()) {
-      PFS_TRY_ASSIGN(const bool there, is_there(store_.catalog(), input.repo));
-      if (there || made.contains(input.repo)) continue;
-      return one.refused(Error{
-          Code::kNotFound, fmt::format("pipeline spec: {0}: no such repo '{1}'; make it with `pfs create repo {1}`",
-                                       repo_field(one.spec.input, input.repo), input.repo.str())});
-    }
+    PFS_TRY(refuse_missing_inputs(one, made));
     const auto output = store_.catalog().branch(one.spec.output());
     if (output && !output->output_of.empty() && output->output_of != name) {
       return one.refused(Error{Code::kBusy, fmt::format("pipeline spec: output_branch: {} is written by pipeline {}",
@@ -160,8 +183,8 @@ Result<DatumPreview> PipelineService::preview(const PlannedSpec& planned) const 
 }
 
 /// Repos and branches that are not there yet come first, so that the specs' order does not count.
-Result<std::vector<store::RefStep>> PipelineService::steps_of(
-    const PlannedSpecs& planned, const std::optional<store::DirectoryOwner>& owner) const {
+Result<std::vector<store::RefStep>> PipelineService::steps_of(const PlannedSpecs& planned, std::optional<store::Seq> planned_at,
+                                                              const std::optional<store::DirectoryOwner>& owner) const {
   std::vector<store::RefStep> steps;
   std::vector<Ledger::Change> changes;
   for (const PlannedSpec& one : planned) {
@@ -179,7 +202,8 @@ Result<std::vector<store::RefStep>> PipelineService::steps_of(
     branches.insert(one.spec.output());
   }
   for (const BranchRef& branch : branches) {
-    if (!store_.catalog().branch(branch)) steps.emplace_back(store::CreateBranch{branch, std::nullopt, false, {}, false, owner});
+    if (store_.catalog().branch(branch)) steps.emplace_back(store::RequireBranch{branch});
+    else steps.emplace_back(store::CreateBranch{branch, std::nullopt, false, {}, false, owner});
   }
   for (const PlannedSpec& one : planned) {
     if (!one.changes()) continue;
@@ -191,8 +215,10 @@ Result<std::vector<store::RefStep>> PipelineService::steps_of(
     }
     steps.emplace_back(store::SetOutput{one.spec.output(), one.spec.name.str()});
   }
-  steps.emplace_back(store::AddRecords{
-      [this, changes = std::move(changes)](store::RefTxn& txn) { return ledger_.add_put_pipelines(changes, txn); }});
+  steps.emplace_back(store::AddRecords{[this, planned_at, changes = std::move(changes)](store::RefTxn& txn) -> Result<void> {
+    PFS_TRY(ledger_.add_planned(planned_at, txn));
+    return ledger_.add_put_pipelines(changes, txn);
+  }});
   return steps;
 }
 
@@ -222,7 +248,7 @@ Result<void> PipelineService::follow(const PlannedSpecs& planned) {
     if (!one.change.old) continue;
     // who reads the branch that it wrote before waits for no job of it any more
     const auto before = spec_of(one.change.old->record);
-    if (before && before->output() != one.spec.output()) drive_downstream(before->output());
+    if (before && before->output() != one.spec.output()) release(before->output());
   }
   return {};
 }

@@ -25,10 +25,12 @@ Result<bool> PipelineService::kill_job(const JobId& id, const std::string& reaso
     found->record.state = JobState::kKilled;
     found->record.reason = reason;
     found->record.finished = clock_.now();
+    // begun before the job has ended: who follows it waits for what is written
+    const auto log = logs_.job(found->record.pipeline, id);
     put = ledger_.put_job(*found);
     if (!put && put.error().code == Code::kConflict) continue;
     PFS_TRY(put);
-    if (auto log = logs_.job(found->record.pipeline, id)) (*log)->system({}, "the job was killed: " + reason);
+    if (log) (*log)->system({}, "the job was killed: " + reason);
     if (driver) {
       driver->leave(id);
       driver->wake();

@@ -32,6 +32,7 @@ Result<void> PipelineService::set_stopped(const RepoName& name, bool stopped) {
     if (stopped) halt(name);
     if (!stopped) PFS_TRY(causes_.cause_due({&name, 1}));
     drive(name);
+    if (const auto spec = spec_of(change.record); stopped && spec) release(spec->output());
     return {};
   }
   return std::move(done).error();
@@ -85,6 +86,7 @@ Result<void> PipelineService::remove(std::span<const RepoName> names, const Remo
     halt(record.name);
     PFS_TRY(DatumTable(store_.local(), clock_, record.name, record.salt).erase_all());
     logs_.remove(record.name);
+    if (const auto spec = spec_of(record)) release(spec->output());
   }
   job_ended();  // who waits for a job of them learns that it is gone; a job that does has failed with it
   return {};
@@ -110,8 +112,7 @@ Result<std::vector<store::RefStep>> PipelineService::removal_of(std::span<const 
                                             "repo (--keep-repo), or use --force",
                                             record.name.str(), branch.ref.str(), other->str())};
     }
-    // of several, those that read one another must not be in each other's way
-    steps.emplace_back(store::DeleteRepo{record.name, options.force || pipelines.size() > 1});
+    steps.emplace_back(store::DeleteRepo{record.name, options.force});
   }
   steps.emplace_back(store::AddRecords{
       [this, pipelines](store::RefTxn& txn) { return ledger_.add_erase_pipelines(pipelines, txn); }});

@@ -2,6 +2,8 @@
 
 #include <iterator>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -53,21 +55,62 @@ Result<PipelineSpec> read_spec(const json& object) {
   return spec;
 }
 
-/// JSON in which no object has two members of one name: of those the last would win, and nobody be told.
-Result<json> parse_once(std::string_view text) {
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  std::string twice;
-  const auto look = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && twice.empty() && !keys.back().insert(parsed.get<std::string>()).second) {
-      twice = parsed.get<std::string>();
+/// How far JSON has been read, as the path of a field.
+class ReadingPlace {
+ public:
+  /// Takes what the parser tells. Shape: false for a key that its object has had already.
+  bool take(json::parse_event_t event, const json& parsed) {
+    switch (event) {
+      case json::parse_event_t::object_start: open_.push_back({}); break;
+      case json::parse_event_t::array_start: open_.push_back({.is_list = true}); break;
+      case json::parse_event_t::key:
+        open_.back().key = parsed.get<std::string>();
+        return open_.back().keys.insert(open_.back().key).second;
+      case json::parse_event_t::object_end:
+      case json::parse_event_t::array_end:
+        open_.pop_back();
+        [[fallthrough]];
+      case json::parse_event_t::value:
+        if (!open_.empty()) ++open_.back().number;
+        break;
     }
     return true;
+  }
+
+  std::string path() const {
+    std::string text;
+    for (const Opened& one : open_) {
+      if (one.is_list) text += fmt::format("[{}]", one.number);
+      else text += (text.empty() ? "" : ".") + printable(one.key);
+    }
+    return text.empty() ? "the text" : text;
+  }
+
+ private:
+  struct Opened {
+    bool is_list = false;
+    std::size_t number = 0;  // of members before
+    std::string key = {};
+    std::set<std::string> keys = {};
   };
-  json object = json::parse(text.begin(), text.end(), look);
-  if (!twice.empty()) return invalid_field(printable(twice), "is there twice in one object");
-  return object;
+  std::vector<Opened> open_;
+};
+
+/// JSON in which no object has two members of one name: of those the last would win, and nobody be told.
+Result<json> parse_once(std::string_view text) {
+  ReadingPlace place;
+  std::string twice;
+  const auto look = [&](int, json::parse_event_t event, json& parsed) {
+    if (!place.take(event, parsed) && twice.empty()) twice = place.path();
+    return true;
+  };
+  try {
+    json object = json::parse(text.begin(), text.end(), look);
+    if (!twice.empty()) return invalid_field(twice, "is there twice in one object");
+    return object;
+  } catch (const json::out_of_range&) {
+    return invalid_field(place.path(), "a number that is too large");
+  }
 }
 
 }  // namespace
@@ -83,6 +126,13 @@ Result<PipelineSpec> parse_spec(std::string_view json_text) {
   } catch (const json::exception& e) {
     return Error{Code::kInvalid, fmt::format("pipeline spec: {}", e.what())};
   }
+}
+
+Result<void> check_new_spec(const PipelineSpec& spec) {
+  PFS_TRY(check_image(spec.transform.image));
+  PFS_TRY(check_secret_places(spec.transform));
+  PFS_TRY(check_variables(spec.input));
+  return check_metadata(spec.pods);
 }
 
 std::string to_json(const PipelineSpec& spec) {

@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/result.h"
 #include "trigger/internal/same_path.h"
+#include "trigger/internal/spec_image.h"
 #include "trigger/internal/spec_input.h"
 #include "trigger/internal/spec_pods.h"
 #include "trigger/internal/spec_transform.h"
@@ -43,6 +44,10 @@ struct PipelineSpec {
 /// Errors: kInvalid (not JSON; an unknown field; a wrong type; a value that cannot be), kUnsupported (a field that is
 /// known and does nothing here yet, unless it is null, false, 0 or ""). Both name the field.
 Result<PipelineSpec> parse_spec(std::string_view json_text);
+
+/// Refuses what no container could run with. Not a part of parse_spec(): a spec that is kept is read as it is.
+/// Errors: kInvalid (names the field).
+Result<void> check_new_spec(const PipelineSpec& spec);
 
 /// The spec as JSON, always the same text for the same spec.
 std::string to_json(const PipelineSpec& spec);

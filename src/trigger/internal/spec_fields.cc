@@ -1,6 +1,7 @@
 #include "trigger/internal/spec_fields.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -98,6 +99,15 @@ constexpr Field kHashtreeFields[] = {
     {"constant", Type::kInteger},
 };
 
+constexpr Field kRepoFields[] = {
+    {"name", Type::kString},
+};
+
+constexpr Field kCommitFields[] = {
+    {"repo", Type::kObject, Support::kYes, {}, kRepoFields},
+    {"id", Type::kString},
+};
+
 constexpr Field kSpecFields[] = {
     {"pipeline", Type::kObject, Support::kYes, {}, kPipelineFields},
     {"description", Type::kString},
@@ -126,7 +136,7 @@ constexpr Field kSpecFields[] = {
     {"sidecar_resource_limits", Type::kObject, Support::kNoEffect, "there is no sidecar", kResourcesFields},
     {"hashtree_spec", Type::kObject, Support::kNoEffect, "outputs are not sharded", kHashtreeFields},
     {"enable_stats", Type::kBool, Support::kNoEffect, "logs and counts of every datum are always kept"},
-    {"spec_commit", Type::kObject, Support::kNoEffect, "belongs to the request, not to the spec"},
+    {"spec_commit", Type::kObject, Support::kNoEffect, "belongs to the request, not to the spec", kCommitFields},
     {"update", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
     {"reprocess", Type::kBool, Support::kNoEffect, "belongs to the request, not to the spec"},
     {"s3_out", Type::kBool, Support::kNotYet},
@@ -152,10 +162,6 @@ std::string_view name_of(Type type) {
   return "something else";
 }
 
-bool all_of(const json& value, bool (json::*is)() const noexcept) {
-  return std::all_of(value.begin(), value.end(), [&](const json& item) { return (item.*is)(); });
-}
-
 /// How protobuf writes a number of 64 bits.
 bool is_digits(const json& value) {
   if (!value.is_string()) return false;
@@ -171,12 +177,42 @@ bool has_type(const json& value, Type type) {
     case Type::kNumber: return value.is_number();
     case Type::kNumberOrString: return value.is_number() || value.is_string();
     case Type::kObject: return value.is_object();
-    case Type::kStrings: return value.is_array() && all_of(value, &json::is_string);
-    case Type::kIntegers: return value.is_array() && all_of(value, &json::is_number_integer);
-    case Type::kObjects: return value.is_array() && all_of(value, &json::is_object);
-    case Type::kStringMap: return value.is_object() && all_of(value, &json::is_string);
+    case Type::kStrings:
+    case Type::kIntegers:
+    case Type::kObjects: return value.is_array();
+    case Type::kStringMap: return value.is_object();
   }
   return false;
+}
+
+/// Of the members of a list, or of an object that is like one.
+std::optional<Type> type_of_members(Type type) {
+  switch (type) {
+    case Type::kStrings:
+    case Type::kStringMap: return Type::kString;
+    case Type::kIntegers: return Type::kInteger;
+    case Type::kObjects: return Type::kObject;
+    case Type::kString:
+    case Type::kBool:
+    case Type::kInteger:
+    case Type::kNumber:
+    case Type::kNumberOrString:
+    case Type::kObject: break;
+  }
+  return std::nullopt;
+}
+
+Result<void> check_type(const json& value, Type type, const std::string& path) {
+  if (!has_type(value, type)) {
+    return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(type))};
+  }
+  const auto inner = type_of_members(type);
+  if (!inner) return {};
+  for (const auto& member : value.items()) {
+    PFS_TRY(check_type(member.value(), *inner, value.is_array() ? fmt::format("{}[{}]", path, member.key())
+                                                                : fmt::format("{}.{}", path, printable(member.key()))));
+  }
+  return {};
 }
 
 /// false, 0, "", [], {}: the value of a field that is not there.
@@ -206,9 +242,7 @@ Result<void> check_object(const json& object, std::span<const Field> fields, con
       return Error{Code::kInvalid, fmt::format("pipeline spec: {}: no such field", printable(path))};
     }
     if (value.is_null()) continue;
-    if (!has_type(value, field->type)) {
-      return Error{Code::kInvalid, fmt::format("pipeline spec: {}: expected {}", path, name_of(field->type))};
-    }
+    PFS_TRY(check_type(value, field->type, path));
     PFS_TRY(check_children(value, *field, path, notes));
     switch (field->support) {
       case Support::kYes: break;

@@ -181,15 +181,22 @@ Result<void> check_kind(const std::string& name, const std::string& field) {
 /// The one member that is set; empty when none is.
 Result<std::string> only_member(const json& object, const Place& place) {
   std::string found;
+  std::string empty_list;
   for (const auto& member : object.items()) {
     const json& value = member.value();
     if (value.is_null()) continue;
     PFS_TRY(check_kind(member.key(), fmt::format("{}.{}", place.path, printable(member.key()))));
-    if (value.is_array() && value.empty()) continue;  // how programs write that there is none
+    if (value.is_array() && value.empty()) {  // how programs write that there is none
+      if (member.key() != "pfs") empty_list = member.key();
+      continue;
+    }
     if (!found.empty()) {
       return invalid(place.path, fmt::format("{} and {} at once; an input is one of them", printable(found), printable(member.key())));
     }
     found = member.key();
+  }
+  if (found.empty() && !empty_list.empty()) {
+    return invalid(fmt::format("{}.{}", place.path, empty_list), "is empty; name at least one input");
   }
   return found;
 }
@@ -244,14 +251,27 @@ void add_leaves(const Input& input, std::vector<const PfsInput*>& to) {
   for (const Input& part : input.parts) add_leaves(part, to);
 }
 
-std::string repo_field_at(const Input& input, const RepoName& repo, const std::string& path) {
+/// A branch's input, and the field that it is: `input.cross[1].pfs`.
+struct Leaf {
+  const PfsInput* pfs;
+  std::string field;
+};
+
+void add_fields(const Input& input, const std::string& path, std::vector<Leaf>& to) {
   const std::string own = fmt::format("{}.{}", path, name_of(input.kind));
-  if (input.kind == Kind::kPfs) return input.pfs.repo == repo ? own + ".repo" : std::string();
-  for (std::size_t i = 0; i < input.parts.size(); ++i) {
-    std::string found = repo_field_at(input.parts[i], repo, fmt::format("{}[{}]", own, i));
-    if (!found.empty()) return found;
-  }
-  return {};
+  if (input.kind == Kind::kPfs) to.push_back({&input.pfs, own});
+  for (std::size_t i = 0; i < input.parts.size(); ++i) add_fields(input.parts[i], fmt::format("{}[{}]", own, i), to);
+}
+
+std::vector<Leaf> leaf_fields(const Input& input) {
+  std::vector<Leaf> found;
+  add_fields(input, "input", found);
+  return found;
+}
+
+/// Of what runs a command, or of what pfs tells it: see datum_environment().
+bool is_taken_variable(std::string_view name) {
+  return name == "PATH" || name == "HOME" || name == "PPS_PIPELINE_NAME" || name.starts_with("LD_") || name.starts_with("PACH_");
 }
 
 }  // namespace
@@ -296,7 +316,21 @@ std::vector<BranchRef> branches_of(const Input& input) {
   return branches;
 }
 
-std::string repo_field(const Input& input, const RepoName& repo) { return repo_field_at(input, repo, "input"); }
+std::string repo_field(const Input& input, const RepoName& repo) {
+  for (const Leaf& leaf : leaf_fields(input)) {
+    if (leaf.pfs->repo == repo) return leaf.field + ".repo";
+  }
+  return {};
+}
+
+Result<void> check_variables(const Input& input) {
+  for (const Leaf& leaf : leaf_fields(input)) {
+    if (!is_taken_variable(leaf.pfs->name.str())) continue;
+    return invalid(leaf.field + ".name", fmt::format("'{}' is a variable that commands need as it is, and an input's name becomes one; "
+                                                     "choose another name", leaf.pfs->name.str()));
+  }
+  return {};
+}
 
 std::string shorthand(const Input& input) {
   const auto joined = [&](std::string_view separator) {

@@ -49,6 +49,9 @@ std::vector<const PfsInput*> leaves(const Input& input);
 std::vector<BranchRef> branches_of(const Input& input);
 /// The field of the first leaf that reads a repo: `input.cross[1].pfs.repo`; empty where none does.
 std::string repo_field(const Input& input, const RepoName& repo);
+/// Refuses names that would stand, as variables, for others that commands need. Not a part of read_input(): a spec that is kept
+/// is read as it is. Errors: kInvalid (names the field).
+Result<void> check_variables(const Input& input);
 /// As tables show it: `images:/*`, `(a:/ ⨯ b:/*)`.
 std::string shorthand(const Input& input);
 

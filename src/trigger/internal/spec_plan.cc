@@ -79,7 +79,7 @@ Result<PlannedSpecs> read_specs(std::span<const SpecText> specs) {
     one.origin = text.origin;
     auto spec = parse_spec(text.json);
     if (!spec) return one.refused(std::move(spec).error());
-    if (auto placed = check_secret_places(spec->transform); !placed) return one.refused(std::move(placed).error());
+    if (auto checked = check_new_spec(*spec); !checked) return one.refused(std::move(checked).error());
     one.spec = std::move(*spec);
     one.plan.name = one.spec.name;
     one.plan.notes = one.spec.notes;

@@ -28,7 +28,7 @@ using PlannedSpecs = std::vector<PlannedSpec>;
 /// A line for each field that differs between two specs as JSON: `transform.image: "a" -> "b"`.
 std::vector<std::string> differences(const std::string& before, const std::string& after);
 
-/// Reads the specs. Errors: those of parse_spec() and check_secret_places(), with the origin; kInvalid (two of one name).
+/// Reads the specs. Errors: those of parse_spec() and check_new_spec(), with the origin; kInvalid (two of one name).
 Result<PlannedSpecs> read_specs(std::span<const SpecText> specs);
 
 /// A refusal where a pipeline would read, by way of others or not, what it writes itself. `pipelines`: those that are there.

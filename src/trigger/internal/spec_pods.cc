@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/names.h"
 #include "trigger/internal/quantity.h"
 #include "trigger/internal/spec_reading.h"
 
@@ -94,6 +95,14 @@ Result<PodNetwork> read_network(const json& spec) {
   return invalid_field("network", "expected none, default or host");
 }
 
+/// What changes nothing here is an amount or a number all the same.
+Result<void> check_unused(const json& spec) {
+  PFS_TRY(read_amount(member(spec, "cache_size"), "cache_size"));
+  PFS_TRY(read_resources(spec, "sidecar_resource_limits"));
+  PFS_TRY(read_count(member(member(spec, "hashtree_spec"), "constant"), "hashtree_spec.constant"));
+  return {};
+}
+
 /// A text that is itself JSON: kept as it is written, once it is known to be some.
 Result<std::string> read_patch(const json& spec, const char* name, bool (json::*is)() const noexcept,
                                const char* expected) {
@@ -135,7 +144,24 @@ Result<PodTerms> read_pod_terms(const json& spec) {
   PFS_TRY_ASSIGN(terms.chunk_datums, read_count(member(chunk, "number"), "chunk_spec.number"));
   PFS_TRY_ASSIGN(terms.chunk_bytes, read_count(member(chunk, "size_bytes"), "chunk_spec.size_bytes"));
   PFS_TRY_ASSIGN(terms.max_queue_size, read_count(member(spec, "max_queue_size"), "max_queue_size"));
+  PFS_TRY(check_unused(spec));
   return terms;
+}
+
+Result<void> check_metadata(const PodTerms& terms) {
+  const std::pair<const char*, const std::map<std::string, std::string>&> all[] = {
+      {"metadata.labels", terms.labels},
+      {"metadata.annotations", terms.annotations},
+      {"scheduling_spec.node_selector", terms.node_selector}};
+  for (const auto& [field, texts] : all) {
+    for (const auto& [name, value] : texts) {
+      if (name.empty()) return invalid_field(field, "a name is empty");
+      // engines are given both in one word, and take it apart at the first '='
+      if (name.find('=') != std::string::npos) return invalid_field(field, fmt::format("'{}': a name has no '='", printable(name)));
+      if (has_nul(name) || has_nul(value)) return invalid_field(field, fmt::format("'{}': a NUL byte in it", printable(name)));
+    }
+  }
+  return {};
 }
 
 void add_pod_terms(const PodTerms& terms, json& spec) {

@@ -56,6 +56,9 @@ struct PodTerms {
 
 /// `spec` is the whole specification, with types checked. Errors: kInvalid (names the field).
 Result<PodTerms> read_pod_terms(const nlohmann::json& spec);
+/// Refuses labels and annotations that no engine could give a container. Not a part of read_pod_terms(): a spec that is kept is
+/// read as it is. Errors: kInvalid (names the field).
+Result<void> check_metadata(const PodTerms& terms);
 /// Adds to `spec` what is not as it would be anyway, and the number of workers.
 void add_pod_terms(const PodTerms& terms, nlohmann::json& spec);
 

@@ -14,8 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kMaxExitCode = 255;
-constexpr std::size_t kShownIdDigits = 12;
+constexpr std::uint64_t kMaxExitCode = 255;
 
 Result<void> check_command(std::string_view field, const std::vector<std::string>& command) {
   for (const std::string& argument : command) {
@@ -76,18 +75,6 @@ Result<SecretUse> read_secret(const json& object, const std::string& field) {
   return secret;
 }
 
-/// Empty where there is none. Source: containers-registries.conf(5), [HOST[:PORT]/]PATH[:TAG].
-std::string_view tag_of(std::string_view image) {
-  const std::string_view last = image.substr(image.rfind('/') + 1);  // npos + 1 is 0
-  const auto colon = last.find(':');
-  return colon == std::string_view::npos ? std::string_view() : last.substr(colon + 1);
-}
-
-/// An image's id, or as much of it as lists show.
-bool is_image_id(std::string_view image) {
-  return image.size() >= kShownIdDigits && image.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 Result<void> check(const TransformSpec& transform) {
   if (transform.image.empty()) {
     return invalid_field("transform.image", "is required: the image in which the command runs");
@@ -102,9 +89,10 @@ Result<void> check(const TransformSpec& transform) {
     return invalid_field("transform.err_stdin", "is for transform.err_cmd, which is not there");
   }
   for (const auto& [name, value] : transform.env) {
-    if (!can_be_variable(name) || has_nul(value)) {
+    if (!can_be_variable(name)) {
       return invalid_field("transform.env", fmt::format("'{}' cannot be a variable", printable(name)));
     }
+    if (has_nul(value)) return invalid_field("transform.env." + printable(name), "a NUL byte in it");
   }
   if (!transform.working_dir.empty() && !is_absolute(transform.working_dir)) {
     return invalid_field("transform.working_dir", "expected an absolute path");
@@ -132,11 +120,13 @@ Result<TransformSpec> read_transform(const json& object) {
   transform.env = value_or_empty<std::map<std::string, std::string>>(member(object, "env"));
   transform.user = text_or(member(object, "user"), "");
   transform.working_dir = text_or(member(object, "working_dir"), "");
-  for (const std::int64_t code : value_or_empty<std::vector<std::int64_t>>(member(object, "accept_return_code"))) {
-    if (code < 0 || code > kMaxExitCode) {
-      return invalid_field("transform.accept_return_code", fmt::format("{} is no exit status; they go from 0 to 255", code));
+  for (const json& code : member(object, "accept_return_code")) {
+    const std::string field = fmt::format("transform.accept_return_code[{}]", transform.accept_return_code.size());
+    PFS_TRY_ASSIGN(const std::uint64_t number, read_count(code, field));
+    if (number > kMaxExitCode) {
+      return invalid_field(field, fmt::format("{} is no exit status; they go from 0 to {}", number, kMaxExitCode));
     }
-    transform.accept_return_code.push_back(static_cast<int>(code));
+    transform.accept_return_code.push_back(static_cast<int>(number));
   }
   transform.image_pull_secrets = value_or_empty<std::vector<std::string>>(member(object, "image_pull_secrets"));
   std::size_t number = 0;
@@ -165,14 +155,6 @@ Result<void> check_secret_places(const TransformSpec& transform) {
     }
   }
   return {};
-}
-
-std::optional<std::string> image_note(const std::string& image) {
-  if (image.find('@') != std::string::npos || is_image_id(image)) return std::nullopt;
-  const std::string_view tag = tag_of(image);
-  if (!tag.empty() && tag != "latest") return std::nullopt;
-  return fmt::format("transform.image: '{}' has {}: what runs may change without the spec changing; name a version, or a digest",
-                     printable(image), tag.empty() ? "no tag" : "the tag latest");
 }
 
 json to_json(const TransformSpec& transform) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,9 +38,6 @@ Result<TransformSpec> read_transform(const nlohmann::json& object);
 /// Refuses secrets where no container could start with them. Not a part of read_transform(): a spec that is kept is read as it
 /// is. Errors: kInvalid (names the field).
 Result<void> check_secret_places(const TransformSpec& transform);
-/// What its author should know about an image whose name may come to mean another one; nothing where it has a tag that says
-/// which, or a digest, or is an id.
-std::optional<std::string> image_note(const std::string& image);
 /// Only what is not as it would be anyway.
 nlohmann::json to_json(const TransformSpec& transform);
 

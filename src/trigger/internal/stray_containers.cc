@@ -84,6 +84,11 @@ std::vector<ContainerMonitor> container_monitors() {
   return found;
 }
 
+bool has_monitor(const std::string& container) {
+  const auto monitors = container_monitors();
+  return std::any_of(monitors.begin(), monitors.end(), [&](const ContainerMonitor& one) { return one.container == container; });
+}
+
 bool nobody_makes(const std::string& container) {
   const std::vector<std::string> wanted{"--name", container};
   return comes_true([&] {

@@ -107,7 +107,10 @@ Result<worker::CommandEnd> WorkerContainer::run(const worker::CommandRequest& re
   if (!link_) return Error{Code::kUnavailable, "there is no container"};
   auto end = link_->run(request, on_output, keep_going);
   begun_ = link_->begun();
-  if (end) return end;
+  if (end) {
+    used_ = used_ || end->how != worker::End::kNotStarted;
+    return end;
+  }
   Error error = std::move(end).error();
   // after any error the two sides do not agree on what runs: begin again with another container
   if (error.code == Code::kUnavailable) error = why_lost(error);
@@ -126,6 +129,7 @@ Error WorkerContainer::why_lost(const Error& error) const {
 
 void WorkerContainer::stop() {
   link_.reset();  // the worker ends by itself when it sees this
+  used_ = false;
   if (pod_) {
     if (auto stopped = house_.runner->stop(*pod_); !stopped) {
       spdlog::error("{}; the next start of pfsd tries again", stopped.error().message);

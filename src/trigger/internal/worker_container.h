@@ -70,6 +70,9 @@ class WorkerContainer {
   /// Whether the last run() has come as far as the command.
   bool begun() const { return begun_; }
 
+  /// A command has run in it, and may have left it such that no other starts there.
+  bool used() const { return used_; }
+
   void stop();
 
  private:
@@ -89,6 +92,7 @@ class WorkerContainer {
   std::vector<std::string> secret_environment_;
   std::optional<WorkerLink> link_;
   bool begun_ = false;
+  bool used_ = false;
   std::optional<PodId> pod_;
 };
 

@@ -20,7 +20,7 @@ namespace pfs::trigger {
 enum class AttemptHow {
   kDone,
   kAgain,        ///< it failed, and is tried once more
-  kNotBegun,     ///< its container was lost before, which is no try
+  kNotBegun,     ///< there was no container for its command, or for its err_cmd: it is tried again, and that was no try
   kFailed,       ///< for good
   kRecovered,    ///< for good, but its err_cmd ended well
   kCannotStart,  ///< and so cannot any other datum's command
