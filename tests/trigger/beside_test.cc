@@ -193,10 +193,41 @@ TEST_CASE("a commit that is opened by hand holds up also who reads the output of
     CHECK(pipes.job_count("last") == 2);
     CHECK(pipes.job_count("beside") == 2);
   }
-  if (pipes.fixture.store().catalog().branch(PipelineFixture::branch("last@master"))) {
-    CHECK(pipes.fixture.read("last@master", "a.f") == "2");
-    CHECK(pipes.fixture.read("beside@master", "c.f") == "2");
+  SECTION("who waits reads something else by now, of which no job comes") {
+    pipes.fixture.make_branch("empty@master");
+    must(pipes.fixture.pipelines().create(spec_reading("both", pfs_input("empty")), true, false));
+    CHECK(pipes.fixture.newest_job("last").state == JobState::kSuccess);
+    CHECK(pipes.fixture.newest_job("beside").state == JobState::kSuccess);
+    CHECK(pipes.has_jobs(1, 2, 2));
   }
+  CHECK(pipes.fixture.read("last@master", "a.f") == "2");
+  CHECK(pipes.fixture.read("beside@master", "c.f") == "2");
+}
+
+TEST_CASE("a job by hand waits for no commit further up, nor for one of a branch that it is told what to read of", "[trigger]") {
+  Held pipes;
+  auto& service = pipes.fixture.pipelines();
+  const auto last = PipelineFixture::repo("last");
+  const JobId job = must(service.run(last, {}));
+  CHECK(must(service.wait(job, PipelineFixture::patience())).state == JobState::kSuccess);
+  const auto both = PipelineFixture::repo("both");
+  CHECK(service.run(both, {}).error().code == Code::kInvalid);
+  must(service.run(both, {{PipelineFixture::branch("b@master"), must(CommitRef::parse("b@" + pipes.head("b@master").id.hex()))}}));
+  CHECK(pipes.fixture.newest_job("both").state == JobState::kSuccess);
+}
+
+TEST_CASE("readers of a pipeline that is deleted get no job of that", "[trigger]") {
+  Diamond diamond;
+  diamond.commit("a@master", "f", "1");
+  CHECK(diamond.fixture.newest_job("d").state == JobState::kSuccess);
+  const bool keep_repo = GENERATE(true, false);
+  const auto name = PipelineFixture::repo("b");
+  must(diamond.fixture.pipelines().remove({&name, 1}, {true, keep_repo}));
+  CHECK(diamond.job_count("d") == 1);
+  diamond.fixture.close();
+  diamond.fixture.open();
+  CHECK(diamond.job_count("d") == 1);
+  CHECK(diamond.fixture.read("d@master", "b.a.f") == "1");
 }
 
 TEST_CASE("what waits only further down is caused with the end of the commit, also where nothing comes of it above", "[trigger]") {

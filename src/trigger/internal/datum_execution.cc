@@ -193,7 +193,7 @@ Result<PoolWork::Attempt> DatumExecution::recover(WorkerContainer& container, co
   // one under which the container dies again and again may be the reason for that
   for (int tries = 0; lost && tries < kRecoverTries; ++tries) {
     PFS_TRY_ASSIGN(Outcome outcome, run(container, datum, command, keep_going));
-    if (!outcome.begun) {
+    if (!outcome.begun && !outcome.lost) {  // no container can be started for it
       log_.system(datum.id, fmt::format("datum {}: {} before err_cmd ran; the attempt is made again", datum.path, outcome.failure));
       return PoolWork::Attempt{AttemptHow::kNotBegun, std::move(outcome.failure)};
     }

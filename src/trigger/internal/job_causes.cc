@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -109,7 +110,7 @@ class Causing {
       }
       // before the branches: what is caused with one of them after that look is not what the transaction expects
       PFS_TRY_ASSIGN(const auto before, before_of(reader.record.name));
-      PFS_TRY_ASSIGN(auto inputs, future_of(branches));
+      PFS_TRY_ASSIGN(auto inputs, reader.record.name == pinned_ ? present_of(branches) : future_of(branches));
       if (!inputs) {
         // the transaction that finishes what is awaited may have looked at our branches before we moved them: it must look again
         put_as_it_was(reader.record, before);
@@ -146,6 +147,16 @@ class Causing {
     return inputs;
   }
 
+  /// The same for a job by hand: only the branches themselves count, and of those the ones that it is not told what to read of.
+  Result<std::optional<std::vector<JobInput>>> present_of(const std::vector<BranchRef>& branches) {
+    for (const BranchRef& ref : branches) {
+      PFS_TRY_ASSIGN(const auto branch, around_.branch(ref));
+      if (branch && branch->opened_by_hand && !pins_.contains(ref)) return std::optional<std::vector<JobInput>>();
+      held_[ref] = false;
+    }
+    return future_of(branches);
+  }
+
   /// What the branches will be; nullopt when no job can be made of that, or not yet.
   Result<std::optional<std::vector<JobInput>>> future_of(const std::vector<BranchRef>& branches) {
     std::vector<JobInput> inputs;
@@ -160,7 +171,7 @@ class Causing {
     return std::optional(std::move(inputs));
   }
 
-  /// nullopt: it waits for a commit that somebody has opened by hand.
+  /// nullopt: it waits for a commit that somebody has opened by hand, or is not there.
   Result<std::optional<JobInput>> future_of(const BranchRef& ref) {
     JobInput input;
     input.branch = ref;
@@ -178,7 +189,7 @@ class Causing {
       // a job that has ended between the two looks has moved HEAD
       PFS_TRY_ASSIGN(branch, around_.branch(ref));
     }
-    if (!branch) return std::optional(input);
+    if (!branch) return std::optional<JobInput>();  // deleted by force: nothing is made of what is not there
     input.commit = branch->head;
     return std::optional(input);
   }
@@ -374,7 +385,8 @@ Result<void> JobCauses::cause_all(std::span<const RepoName> pipelines, bool sett
     if (added == 0 && !(settle && !txn.put.empty())) return {};
     auto committed = refs_.commit(std::move(txn));
     if (committed) return {};
-    if (committed.error().code != Code::kConflict || attempt == kTries) return std::move(committed).error();
+    if (committed.error().code != Code::kConflict || attempt == kPatientTries) return std::move(committed).error();
+    std::this_thread::sleep_for(pause_before(attempt));
   }
 }
 

@@ -316,9 +316,11 @@ Result<void> Ledger::put_job(Versioned<JobRecord>& job) {
 }
 
 /// Of jobs that have ended, what they have left of their output is told by its commit, since no job says any more which it was.
-Result<void> Ledger::add_settled_caused(store::RefTxn& txn) const {
+/// `gone`: pipelines that go with them.
+Result<void> Ledger::add_settled_caused(const std::set<RepoName>& gone, store::RefTxn& txn) const {
   PFS_TRY_ASSIGN(const auto all, pipelines());
   for (const PipelineRecord& pipeline : all) {
+    if (gone.contains(pipeline.name)) continue;
     PFS_TRY_ASSIGN(const auto row, caused(pipeline.name));
     if (!row) continue;
     CausedRecord settled = row->record;
@@ -335,7 +337,7 @@ Result<void> Ledger::add_settled_caused(store::RefTxn& txn) const {
 
 Result<void> Ledger::erase_job(const Versioned<JobRecord>& job) {
   store::RefTxn txn = begin_transaction();
-  PFS_TRY(add_settled_caused(txn));
+  PFS_TRY(add_settled_caused({}, txn));
   expect(txn, job_key(job.record.id), job.version);
   txn.erase.push_back(job_key(job.record.id));
   txn.erase.push_back(jobs_key(job.record));

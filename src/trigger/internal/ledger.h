@@ -118,7 +118,7 @@ class Ledger {
   Result<bool> are_about(const std::vector<JobInput>& inputs, const std::set<CommitId>& commits) const;
   Result<void> add_caused_without(const RepoName& pipeline, const std::set<CommitId>& commits, const JobRecord* newest,
                                   store::RefTxn& txn) const;
-  Result<void> add_settled_caused(store::RefTxn& txn) const;
+  Result<void> add_settled_caused(const std::set<RepoName>& gone, store::RefTxn& txn) const;
 
   store::RefDb& refs_;
 };

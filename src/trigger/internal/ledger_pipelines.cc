@@ -125,6 +125,9 @@ Result<void> Ledger::add_put_pipelines(std::span<const Change> changes, store::R
 
 Result<void> Ledger::add_erase_pipelines(std::span<const Versioned<PipelineRecord>> pipelines, store::RefTxn& txn) const {
   Readers readers(refs_, txn);
+  std::set<RepoName> gone;
+  for (const auto& [record, version] : pipelines) gone.insert(record.name);
+  PFS_TRY(add_settled_caused(gone, txn));
   for (const auto& [record, version] : pipelines) {
     expect(txn, pipeline_key(record.name), version);
     txn.erase.push_back(pipeline_key(record.name));

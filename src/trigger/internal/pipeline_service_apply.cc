@@ -1,7 +1,5 @@
 // Specs become pipelines: what they come to is planned, then carried out in one transaction.
 
-#include <chrono>
-#include <random>
 #include <set>
 #include <thread>
 
@@ -19,14 +17,6 @@ namespace pfs::trigger {
 namespace {
 
 constexpr std::size_t kShownDatums = 5;
-
-/// How often specs are planned anew because others have changed pipelines meanwhile: one of all who do is through each time.
-constexpr int kPlans = 100;
-
-std::chrono::microseconds pause_before(int attempt) {
-  thread_local std::mt19937 engine{std::random_device{}()};
-  return std::chrono::microseconds(std::uniform_int_distribution<int>(100, 1000 * attempt)(engine));
-}
 
 bool is_overtaken(const Error& error) {
   return error.code == Code::kConflict || error.code == Code::kExists || error.code == Code::kNotFound;
@@ -77,7 +67,7 @@ Result<bool> is_there(const store::Catalog& catalog, const RepoName& repo) {
 
 Result<std::vector<SpecPlan>> PipelineService::apply(std::span<const SpecText> specs, const ApplyOptions& options) {
   Result<void> done = Error{Code::kConflict, "pipelines: others change them; try again"};
-  for (int attempt = 0; attempt < kPlans; ++attempt) {
+  for (int attempt = 0; attempt < kPatientTries; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(pause_before(attempt));
     PFS_TRY_ASSIGN(const auto planned_at, ledger_.last_change());
     PFS_TRY_ASSIGN(const PlannedSpecs planned, plan(specs, options));
@@ -244,8 +234,11 @@ Result<void> PipelineService::follow(const PlannedSpecs& planned) {
     if (!one.changes()) continue;
     if (const DriverPtr running = driver(one.spec.name)) running->renew(one.change.record.version);
     drive(one.spec.name);
-    drive_downstream(one.spec.output());
-    if (!one.change.old) continue;
+    if (!one.change.old) {
+      drive_downstream(one.spec.output());
+      continue;
+    }
+    release(one.spec.output());  // it may have waited for a commit that it reads no more
     // who reads the branch that it wrote before waits for no job of it any more
     const auto before = spec_of(one.change.old->record);
     if (before && before->output() != one.spec.output()) release(before->output());
