@@ -212,6 +212,9 @@ class LiveTrees {
   /// The directory as it is now as a finished tree. Its objects are stored, durable at the next LocalDb::sync();
   /// the live directory stays as it is.
   virtual Result<Subtree> snapshot(const NodePtr& directory) = 0;
+  /// While it is held, no collection takes what was stored, or found to be there, since: for whoever has a snapshot that no commit and
+  /// no row refers to yet.
+  virtual std::shared_ptr<void> hold_objects() = 0;
 };
 
 /// Told of changes to live trees that did not come through the mount, so that kernel caches can be invalidated.

@@ -64,12 +64,12 @@ class LocalDb {
 
   virtual Result<std::optional<std::string>> get(Family family, std::string_view key,
                                                  const Snapshot* at = nullptr) const = 0;
-  /// Rows of [from, to) in order; the callback returns false to stop.
+  /// Rows of [from, to) in order, without a `to` all from there on; the callback returns false to stop.
   virtual Result<void> scan(Family family, std::string_view from, std::string_view to,
                             const std::function<bool(std::string_view key, std::string_view value)>& visit,
                             const Snapshot* at = nullptr) const = 0;
 
-  /// Over the rows of [from, to) as they are now, or were at `at`. It stands at none until it is sent to one.
+  /// Over the rows of [from, to), as scan() has them, as they are now, or were at `at`. It stands at none until it is sent to one.
   virtual std::unique_ptr<Cursor> cursor(Family family, std::string_view from, std::string_view to,
                                          const Snapshot* at = nullptr) const = 0;
 

@@ -12,6 +12,7 @@
 #include <boost/filesystem.hpp>
 #include <fmt/format.h>
 
+#include "store/collect/collection.h"
 #include "store/format_file.h"
 #include "store/pack/dir_blob_store.h"
 #include "store/pack/objects.h"
@@ -98,6 +99,7 @@ class LocalStore final : public Store {
     PFS_TRY_ASSIGN(lock_, lock_store(options_.path));
     PFS_TRY_ASSIGN(admission_, Admission::open({options_.path, options_.ballast_bytes}));
     PFS_TRY(name_holder(lock_));
+    Collection::clear(options_.path);
     PFS_TRY(make_format());
     PFS_TRY_ASSIGN(database_, RocksDatabase::open(options_.path + "/db", [this] { admission_->give_up_ballast(); }));
     local_ = std::make_unique<RocksLocalDb>(*database_);
@@ -169,6 +171,22 @@ class LocalStore final : public Store {
   Result<RepackResult> repack(const RepackOptions& options) override {
     if (repacking_.exchange(true)) return Error{Code::kBusy, "repack: one is running"};
     auto result = Repack(*local_, *packs_, options, [this](PackNumber pack) { objects_->forget_pack(pack); }).run();
+    repacking_ = false;
+    return result;
+  }
+
+  Result<CollectResult> collect(const CollectOptions& options) override {
+    if (repacking_.exchange(true)) return Error{Code::kBusy, "collection: one is running, or a repack"};
+    const Collection::Parts parts{options_.path, database_.get(), local_.get(), packs_.get(), objects_.get(), trees_.get()};
+    auto result = Collection(parts, options).run();
+    if (result && !options.dry_run) {
+      RepackOptions repack;
+      repack.stop = options.stop;
+      repack.partial_only = true;
+      auto repacked = Repack(*local_, *packs_, repack, [this](PackNumber pack) { objects_->forget_pack(pack); }).run();
+      if (repacked) result->repacked = *repacked;
+      else result = std::move(repacked).error();
+    }
     repacking_ = false;
     return result;
   }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,7 @@ struct PackingOptions {
 
 struct RepackOptions {
   const std::atomic<bool>* stop = nullptr;  ///< set by another thread: it ends at the next frame, with what it has done
+  bool partial_only = false;  ///< packs alone that a collection has taken from
 };
 
 struct RepackResult {
@@ -46,6 +48,26 @@ struct RepackResult {
   std::uint64_t bytes_after = 0;   ///< of the frames that took their place
   std::uint64_t damaged = 0;       ///< packs that were left as they are, because something in them is damaged
   bool stopped = false;
+};
+
+struct ObjectTotals {
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;  ///< raw
+};
+
+struct CollectOptions {
+  bool dry_run = false;                      ///< finds out what would go, and takes nothing
+  const std::atomic<bool>* stop = nullptr;  ///< set by another thread: kCancelled, with what was taken by then
+  /// Looks through a view of the store (mark_view()), in a process of its own where memory is to be bounded.
+  std::function<Result<void>(const std::string& store_path, const std::string& view)> mark;
+};
+
+struct CollectResult {
+  ObjectTotals live;    ///< something leads to them
+  ObjectTotals dead;    ///< nothing did
+  ObjectTotals taken;   ///< of those
+  ObjectTotals in_use;  ///< of those, what somebody has come to use meanwhile, or may have: the next collection takes what is dead of it
+  RepackResult repacked;  ///< what it has gained
 };
 
 struct StoreOptions {
@@ -98,6 +120,10 @@ class Store {
   /// Readers and writers go on beside it; an interrupted or killed one loses nothing, and the next goes on.
   /// Errors: kBusy (one is running), kNoSpace, kIo.
   virtual Result<RepackResult> repack(const RepackOptions& options) = 0;
+  /// Takes the objects that nothing leads to any more, and makes room of what they took. Readers and writers go on beside it; one that
+  /// is killed has lost nothing, and the next goes on. Errors: kBusy (one is running, or a repack), kCorrupt (something that is
+  /// referred to is damaged: nothing is taken), kCancelled, kNoSpace, kIo.
+  virtual Result<CollectResult> collect(const CollectOptions& options) = 0;
 
   struct Space {
     std::uint64_t total_bytes = 0;

@@ -27,7 +27,7 @@ v1::FileInfo file_info(const RepoPath& path, const store::Entry& entry);
 /// committed is stored first: the cost follows that.
 class FileFinder {
  public:
-  explicit FileFinder(store::Store& store) : store_(store) {}
+  explicit FileFinder(store::Store& store) : store_(store), in_use_(store.trees().hold_objects()) {}
 
   /// What is below a directory, parents before children, in the order of names' bytes.
   Result<void> list_below(const store::NodePtr& directory, const RepoPath& path, bool checksum,
@@ -59,6 +59,7 @@ class FileFinder {
                           const SendDifference& send);
 
   store::Store& store_;
+  const std::shared_ptr<void> in_use_;  // what open branches are compared as
 };
 
 }  // namespace pfs::api

@@ -71,7 +71,8 @@ class StagedChange {
         caller_(caller),
         options_(options),
         append_mutex_(append_mutex),
-        staging_(std::move(staging)) {}
+        staging_(std::move(staging)),
+        in_use_(store.trees().hold_objects()) {}
 
   store::NodePtr staged_root() const { return store_->trees().root(staging_); }
   Result<store::NodePtr> staged_parent(const RepoPath& path);
@@ -93,6 +94,7 @@ class StagedChange {
   Options options_;
   Mutex* append_mutex_;  // null in a transaction
   store::TreePtr staging_;
+  std::shared_ptr<void> in_use_;  // what it becomes, until rows or a record refer to it
   store::TreePtr view_;  // null outside of one
   RepoPath parent_path_;  // of what was staged last
   store::NodePtr parent_;

@@ -28,6 +28,7 @@ Result<void> FooterCache::hit(PackNumber pack) {
   const auto is_it = [pack](const Footer& footer) { return footer.pack == pack; };
   {
     Lock lock(mutex_);
+    if (distrusted_.contains(pack)) return {};
     if (const auto known = std::find_if(footers_.begin(), footers_.end(), is_it); known != footers_.end()) {
       footers_.splice(footers_.begin(), footers_, known);
       return {};
@@ -45,6 +46,7 @@ Result<void> FooterCache::hit(PackNumber pack) {
   if (!*entries) return {};
   Footer footer{pack, std::make_shared<const std::vector<FooterEntry>>(std::move(**entries))};
   Lock lock(mutex_);
+  if (distrusted_.contains(pack)) return {};
   if (std::find_if(footers_.begin(), footers_.end(), is_it) != footers_.end()) return {};  // another thread was faster
   bytes_ += footer.bytes();
   footers_.push_front(std::move(footer));
@@ -57,6 +59,17 @@ Result<void> FooterCache::hit(PackNumber pack) {
 
 void FooterCache::forget(PackNumber pack) {
   Lock lock(mutex_);
+  distrusted_.erase(pack);
+  forget_locked(pack);
+}
+
+void FooterCache::distrust(PackNumber pack) {
+  Lock lock(mutex_);
+  distrusted_.insert(pack);
+  forget_locked(pack);
+}
+
+void FooterCache::forget_locked(PackNumber pack) {
   for (auto it = footers_.begin(); it != footers_.end(); ++it) {
     if (it->pack != pack) continue;
     bytes_ -= it->bytes();

@@ -3,6 +3,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "base/sync.h"
@@ -26,8 +27,12 @@ class FooterCache {
   Result<void> hit(PackNumber pack) PFS_EXCLUDES(mutex_);
   /// The pack's objects are not to be relied upon any more.
   void forget(PackNumber pack) PFS_EXCLUDES(mutex_);
+  /// The same for good: the index names less than the footer does.
+  void distrust(PackNumber pack) PFS_EXCLUDES(mutex_);
 
  private:
+  void forget_locked(PackNumber pack) PFS_REQUIRES(mutex_);
+
   struct Footer {
     PackNumber pack;
     std::shared_ptr<const std::vector<FooterEntry>> entries;  // sorted by digest and kind
@@ -37,6 +42,7 @@ class FooterCache {
   Mutex mutex_{LockRank::kLeaf};
   std::list<Footer> footers_ PFS_GUARDED_BY(mutex_);  // hit last first
   std::size_t bytes_ PFS_GUARDED_BY(mutex_) = 0;
+  std::unordered_set<PackNumber> distrusted_ PFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace pfs::store

@@ -51,7 +51,7 @@ Result<void> ObjectWriter::add(const ObjectId& id, std::string bytes, std::uint6
     Lock lock(mutex_);
     if (added_.contains(id.digest)) return {};
   }
-  PFS_TRY_ASSIGN(const bool there, objects_.contains(id));
+  PFS_TRY_ASSIGN(const bool there, objects_.claim(id));
   if (there) return {};
   {
     Lock lock(mutex_);
@@ -204,7 +204,7 @@ Result<void> ObjectWriter::make_frames(Batch& batch) {
     bytes = 0;
   };
   for (const auto& object : fresh) {
-    PFS_TRY_ASSIGN(const bool there, objects_.contains(object.id));
+    PFS_TRY_ASSIGN(const bool there, objects_.claim(object.id));
     if (there) {
       known.push_back(object.id.digest);
       continue;

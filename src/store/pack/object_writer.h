@@ -28,7 +28,7 @@ class ObjectWriter {
   /// Raw bytes on their way into packs; whoever brings more waits.
   static constexpr std::size_t kInFlight = std::size_t{32} << 20U;
 
-  explicit ObjectWriter(Objects& objects) : objects_(objects) {}
+  explicit ObjectWriter(Objects& objects) : objects_(objects), use_(objects.uses().begin()) {}
   /// Waits for what is under way; what was not flushed is nobody's.
   ~ObjectWriter();
   ObjectWriter(const ObjectWriter&) = delete;
@@ -69,6 +69,7 @@ class ObjectWriter {
   void wait_for_all() PFS_EXCLUDES(mutex_);
 
   Objects& objects_;
+  const ObjectUses::Use use_;
 
   // the caller's
   struct OfKind {

@@ -7,6 +7,7 @@ namespace pfs::store {
 namespace {
 
 constexpr std::uint8_t kRowVersion = 1;
+constexpr std::uint8_t kPartialRowVersion = 2;  // written of partial packs alone: they are few, and a version of pfs before knows none
 
 std::string encode_number(std::uint64_t number) { return Encoder().u8(kRowVersion).u64(number).str(); }
 
@@ -21,8 +22,8 @@ Result<std::uint64_t> decode_number(std::string_view value, std::string_view wha
 }  // namespace
 
 std::string PackRow::encode() const {
-  return Encoder().u8(kRowVersion).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size).raw(blob.bytes())
-      .u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
+  return Encoder().u8(partial ? kPartialRowVersion : kRowVersion).u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(state)).u64(size)
+      .raw(blob.bytes()).u64(static_cast<std::uint64_t>(when.nanoseconds)).str();
 }
 
 Result<PackRow> PackRow::decode(std::string_view value) {
@@ -35,7 +36,8 @@ Result<PackRow> PackRow::decode(std::string_view value) {
   const auto blob = in.raw(BlobName::kSize);
   row.when = Timestamp{static_cast<std::int64_t>(in.u64())};
   PFS_TRY(in.finish("pack row"));
-  if (version != kRowVersion || kind < 1 || kind > 2 || state < 1 || state > 4) return Error{Code::kCorrupt, "pack row: damaged record"};
+  row.partial = version == kPartialRowVersion;
+  if ((version != kRowVersion && !row.partial) || kind < 1 || kind > 2 || state < 1 || state > 4) return Error{Code::kCorrupt, "pack row: damaged record"};
   row.kind = static_cast<PackKind>(kind);
   row.state = static_cast<PackState>(state);
   row.blob = BlobName::from_bytes(blob);

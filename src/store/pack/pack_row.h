@@ -19,6 +19,7 @@ struct PackRow {
   std::uint64_t size = 0;  ///< bytes, once it is sealed
   BlobName blob;           ///< once it is sealed
   Timestamp when;          ///< of its state
+  bool partial = false;    ///< a collection has taken some of its objects from the index: its footer names more
 
   std::string encode() const;
   static Result<PackRow> decode(std::string_view value);

@@ -35,7 +35,8 @@ PackSet::~PackSet() = default;
 Result<std::unique_ptr<PackSet>> PackSet::open(const std::string& open_directory, LocalDb& local, BlobStore& blobs,
                                                const Clock& clock) {
   std::unique_ptr<PackSet> packs(new PackSet(open_directory, local, blobs, clock));
-  PFS_TRY(packs->load_rows());
+  PFS_TRY_ASSIGN(const auto condemned, packs->load_rows());
+  PFS_TRY(packs->end_removals(condemned));
   boost::system::error_code error;
   std::vector<std::string> names;
   for (boost::filesystem::directory_iterator it(open_directory, error), end; !error && it != end; it.increment(error)) {
@@ -48,7 +49,21 @@ Result<std::unique_ptr<PackSet>> PackSet::open(const std::string& open_directory
   return packs;
 }
 
-Result<void> PackSet::load_rows() {
+Result<std::unique_ptr<PackSet>> PackSet::open_read_only(const std::string& open_directory, LocalDb& local, BlobStore& blobs,
+                                                         const Clock& clock) {
+  std::unique_ptr<PackSet> packs(new PackSet(open_directory, local, blobs, clock));
+  PFS_TRY(packs->load_rows());
+  Lock lock(packs->mutex_);
+  for (const auto& [number, row] : packs->opened_) {
+    auto file = File::open(open_directory + "/" + file_name_of(number), O_RDONLY);
+    if (!file && file.error().code == Code::kNotFound) continue;  // its file came behind its row, or it had no frame
+    if (!file) return std::move(file).error();
+    packs->open_.emplace(number, std::make_shared<OpenPack>(number, row.kind, row.when, std::move(*file)));
+  }
+  return packs;
+}
+
+Result<std::vector<std::pair<PackNumber, BlobName>>> PackSet::load_rows() {
   Result<void> outcome;
   std::vector<std::pair<PackNumber, BlobName>> condemned;
   {
@@ -69,13 +84,17 @@ Result<void> PackSet::load_rows() {
       }
       next_number_ = std::max(next_number_, pack.value() + 1);
       if (row->state == PackState::kCondemned) condemned.emplace_back(pack, row->blob);
-      else if (row->state != PackState::kOpen) sealed_[pack] = Sealed{row->blob, row->kind, row->size, {}};
+      else if (row->state != PackState::kOpen) sealed_[pack] = Sealed{row->blob, row->kind, row->size, row->partial, {}};
       else opened_.emplace(pack, *row);
       return true;
     }));
   }
   PFS_TRY(std::move(outcome));
-  // nothing points to these any more: a removal was cut short
+  return condemned;
+}
+
+Result<void> PackSet::end_removals(const std::vector<std::pair<PackNumber, BlobName>>& condemned) {
+  // nothing points to these any more
   LocalBatch gone;
   for (const auto& [pack, blob] : condemned) {
     PFS_TRY(blobs_.remove(blob));
@@ -344,7 +363,7 @@ Result<void> PackSet::seal(const OpenPackPtr& pack) {
   PFS_FAULT_POINT("store.pack.seal");
   PFS_TRY(blobs_.put(name, pack->file_.path()));
   Lock lock(mutex_);
-  sealed_[pack->number_] = Sealed{name, pack->kind_, size, pack};
+  sealed_[pack->number_] = Sealed{name, pack->kind_, size, false, pack};
   open_.erase(pack->number_);
   return {};
 }

@@ -35,6 +35,10 @@ class PackSet {
   /// Scans the packs that were left open: a torn tail is cut off, index rows that are missing are put back.
   static Result<std::unique_ptr<PackSet>> open(const std::string& open_directory, LocalDb& local, BlobStore& blobs,
                                                const Clock& clock);
+  /// For reading what the rows name, by another process than the store's, from a checkpoint of its database: nothing is changed.
+  /// `open_directory` has the packs that were open then.
+  static Result<std::unique_ptr<PackSet>> open_read_only(const std::string& open_directory, LocalDb& local, BlobStore& blobs,
+                                                         const Clock& clock);
   ~PackSet();
 
   struct Appended {
@@ -89,6 +93,7 @@ class PackSet {
     PackNumber number;
     PackKind kind = PackKind::kData;
     std::uint64_t size = 0;  ///< bytes, footer included
+    bool partial = false;    ///< as PackRow's
   };
   /// In the order of their numbers, without those that somebody holds.
   std::vector<SealedPack> sealed_packs() const;
@@ -96,17 +101,24 @@ class PackSet {
   Result<SharedBytes> read_sealed(PackNumber number, std::uint64_t offset, std::size_t size) const;
   /// Takes sealed packs away: no index row points to them, and nobody holds them. Syncs the rows that say so first.
   Result<void> remove(const std::vector<PackNumber>& packs);
+  /// Objects of these sealed packs are going to be taken from the index, while others of them stay.
+  Result<void> mark_partial(const std::vector<PackNumber>& packs);
+  /// Those of which that was said, also before this start: their footers name more than the index does.
+  std::vector<PackNumber> partial_packs() const;
 
  private:
   struct Sealed {
     BlobName blob;
     PackKind kind = PackKind::kData;
     std::uint64_t size = 0;
+    bool partial = false;
     std::weak_ptr<OpenPack> holder;  // whoever appended to it may still have index rows to write
   };
   PackSet(std::string open_directory, LocalDb& local, BlobStore& blobs, const Clock& clock);
 
-  Result<void> load_rows();
+  /// Shape: the packs whose removal was cut short.
+  Result<std::vector<std::pair<PackNumber, BlobName>>> load_rows();
+  Result<void> end_removals(const std::vector<std::pair<PackNumber, BlobName>>& condemned);
   Result<void> recover(const std::string& file_name);
   Result<void> seal_left_over();
   Result<OpenPackPtr> create(PackKind kind, bool repacked = false);

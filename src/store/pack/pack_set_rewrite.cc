@@ -61,7 +61,7 @@ std::vector<PackSet::SealedPack> PackSet::sealed_packs() const {
   std::vector<SealedPack> packs;
   Lock lock(mutex_);
   for (const auto& [number, sealed] : sealed_) {
-    if (sealed.holder.expired()) packs.push_back({number, sealed.kind, sealed.size});
+    if (sealed.holder.expired()) packs.push_back({number, sealed.kind, sealed.size, sealed.partial});
   }
   return packs;
 }
@@ -85,6 +85,30 @@ void PackSet::put_next_number(LocalBatch& batch) const {
   batch.put(Family::kPack, pack_key(PackNumber(0)), encode_next_number(next_number_));
 }
 
+Result<void> PackSet::mark_partial(const std::vector<PackNumber>& packs) {
+  LocalBatch rows;
+  {
+    Lock lock(mutex_);
+    for (const auto number : packs) {
+      const auto sealed = sealed_.find(number);
+      if (sealed == sealed_.end() || sealed->second.partial) continue;
+      sealed->second.partial = true;
+      rows.put(Family::kPack, pack_key(number),
+               PackRow{sealed->second.kind, PackState::kSealed, sealed->second.size, sealed->second.blob, clock_.now(), true}.encode());
+    }
+  }
+  return rows.empty() ? Result<void>() : local_.write(rows);
+}
+
+std::vector<PackNumber> PackSet::partial_packs() const {
+  std::vector<PackNumber> packs;
+  Lock lock(mutex_);
+  for (const auto& [number, sealed] : sealed_) {
+    if (sealed.partial) packs.push_back(number);
+  }
+  return packs;
+}
+
 // Order: the rows that say so are durable, and with them all that was written before (where the objects are now); then
 // the files go, then the rows. A crash between leaves condemned packs, whose removal the next open ends.
 Result<void> PackSet::remove(const std::vector<PackNumber>& packs) {
@@ -97,7 +121,7 @@ Result<void> PackSet::remove(const std::vector<PackNumber>& packs) {
       const auto sealed = sealed_.find(number);
       if (sealed == sealed_.end()) continue;
       condemned.put(Family::kPack, pack_key(number),
-                    PackRow{sealed->second.kind, PackState::kCondemned, sealed->second.size, sealed->second.blob, clock_.now()}.encode());
+                    PackRow{sealed->second.kind, PackState::kCondemned, sealed->second.size, sealed->second.blob, clock_.now(), false}.encode());
       gone.erase(Family::kPack, pack_key(number));
       blobs.push_back(sealed->second.blob);
     }

@@ -70,7 +70,7 @@ Result<RepackResult> Repack::run() {
   for (const auto kind : {PackKind::kData, PackKind::kMeta}) {
     std::vector<PackSet::SealedPack> packs;
     for (const auto& pack : packs_.sealed_packs()) {
-      if (pack.kind == kind) packs.push_back(pack);
+      if (pack.kind == kind && (pack.partial || !options_.partial_only)) packs.push_back(pack);
     }
     const auto small = std::count_if(packs.begin(), packs.end(), [](const auto& pack) { return pack.size < kSmall; });
     Output output;
@@ -115,7 +115,7 @@ Result<std::vector<Repack::Source>> Repack::next_sources(const std::vector<PackS
 }
 
 Result<bool> Repack::gains(const Source& source, bool several_small) {
-  if (several_small && source.pack.size < kSmall) return true;
+  if (several_small && source.pack.size < kSmall && !options_.partial_only) return true;
   const auto& frames = source.reader.frames();
   const std::size_t step = std::max<std::size_t>(1, frames.size() / 64);
   std::size_t looked = 0;
@@ -130,7 +130,7 @@ Result<bool> Repack::gains(const Source& source, bool several_small) {
     }
   }
   if (static_cast<double>(named) < kNamedShare * static_cast<double>(looked)) return true;
-  if (source.reader.is_repacked()) return false;
+  if (source.reader.is_repacked() || options_.partial_only) return false;
   // what resembles each other is seen when it lies side by side only, and there is little of it
   return source.pack.kind == PackKind::kMeta ? Result<bool>(true) : trial_gains(source);
 }

@@ -25,6 +25,7 @@ std::string repo_commit_prefix(const RepoName& repo);
 Result<CommitId> commit_of_repo_commit_key(std::string_view key);
 inline constexpr std::string_view kRepoPrefix = "repo/";
 inline constexpr std::string_view kBranchPrefix = "branch/";
+inline constexpr std::string_view kCommitPrefix = "commit/";
 
 std::string encode(const Repo& repo);
 std::string encode(const Branch& branch);

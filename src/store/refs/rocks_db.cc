@@ -12,6 +12,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <spdlog/spdlog.h>
 
@@ -71,11 +72,11 @@ rocksdb::DBOptions database_options() {
   return options;
 }
 
-rocksdb::BlockBasedTableOptions table_options() {
+rocksdb::BlockBasedTableOptions table_options(std::size_t cache_bytes) {
   rocksdb::BlockBasedTableOptions table;
   // Strict: what the daemon may use of memory is a number that holds. Four shards, not sixteen, so that what one
   // scan pins never fills its shard.
-  table.block_cache = rocksdb::NewLRUCache(64 * kMiB, /*num_shard_bits=*/2, /*strict_capacity_limit=*/true);
+  table.block_cache = rocksdb::NewLRUCache(cache_bytes, /*num_shard_bits=*/2, /*strict_capacity_limit=*/true);
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
@@ -97,6 +98,15 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Table
   options.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(/*sliding_window_size=*/4096, /*deletion_trigger=*/2048));
   return options;
+}
+
+// The families, in the order in which take() has them.
+std::vector<rocksdb::ColumnFamilyDescriptor> all_families(std::size_t cache_bytes) {
+  const std::shared_ptr<rocksdb::TableFactory> tables(rocksdb::NewBlockBasedTableFactory(table_options(cache_bytes)));
+  const auto options = family_options(tables);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families{{rocksdb::kDefaultColumnFamilyName, options}};
+  for (const char* name : kFamilyNames) families.emplace_back(name, options);
+  return families;
 }
 
 Code code_of(const rocksdb::Status& status) {
@@ -130,10 +140,7 @@ Error error_from_rocks(const rocksdb::Status& status, std::string_view what) {
 }
 
 Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::string& path, std::function<void()> make_room) {
-  const std::shared_ptr<rocksdb::TableFactory> tables(rocksdb::NewBlockBasedTableFactory(table_options()));
-  const auto options = family_options(tables);
-  std::vector<rocksdb::ColumnFamilyDescriptor> wanted{{rocksdb::kDefaultColumnFamilyName, options}};
-  for (const char* name : kFamilyNames) wanted.emplace_back(name, options);
+  const auto wanted = all_families(64 * kMiB);
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -146,13 +153,40 @@ Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::string& pa
   }
   if (!status.ok()) return error_from_rocks(status, "database " + path);
 
+  auto database = take(path, db, handles);
+  database->make_room_ = std::move(make_room);
+  return database;
+}
+
+std::unique_ptr<RocksDatabase> RocksDatabase::take(const std::string& path, rocksdb::DB* db,
+                                                   const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
   std::unique_ptr<RocksDatabase> database(new RocksDatabase);
   database->path_ = path;
-  database->make_room_ = std::move(make_room);
   database->db_.reset(db);
   database->default_family_ = handles.front();
   std::copy(handles.begin() + 1, handles.end(), database->families_.begin());
   return database;
+}
+
+Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open_read_only(const std::string& path) {
+  auto options = database_options();
+  options.create_if_missing = false;
+  options.create_missing_column_families = false;
+  options.max_open_files = 128;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(options, path, all_families(8 * kMiB), &handles, &db);
+  if (!status.ok()) return error_from_rocks(status, "database " + path);
+  return take(path, db, handles);
+}
+
+Result<void> RocksDatabase::checkpoint(const std::string& path) {
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(path, /*log_size_for_flush=*/0);
+  if (!status.ok()) return error_from_rocks(status, "checkpoint " + path);
+  return {};
 }
 
 RocksDatabase::~RocksDatabase() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/shared_sync.h"
@@ -39,6 +40,11 @@ class RocksDatabase {
   /// that. Then the database is resumed and what failed is tried once more; so it goes on by itself, too, once somebody
   /// else has made room.
   static Result<std::unique_ptr<RocksDatabase>> open(const std::string& path, std::function<void()> make_room = {});
+  /// A checkpoint, for reading alone: whatever is written is an error. Of little memory.
+  static Result<std::unique_ptr<RocksDatabase>> open_read_only(const std::string& path);
+  /// What the database is now, in a directory that must not be there: files that it shares are linked. What its log held is in tables
+  /// there. Errors: kNoSpace, kIo.
+  Result<void> checkpoint(const std::string& path);
   RocksDatabase(const RocksDatabase&) = delete;
   RocksDatabase& operator=(const RocksDatabase&) = delete;
   ~RocksDatabase();
@@ -59,6 +65,7 @@ class RocksDatabase {
 
  private:
   RocksDatabase() = default;
+  static std::unique_ptr<RocksDatabase> take(const std::string& path, rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
 
   std::string path_;
   std::function<void()> make_room_;

@@ -52,7 +52,7 @@ class RocksCursor final : public LocalDb::Cursor {
               std::string_view to)
       : from_(from), to_(to), begin_(slice(from_)), end_(slice(to_)) {
     options.iterate_lower_bound = &begin_;
-    options.iterate_upper_bound = &end_;
+    if (!to_.empty()) options.iterate_upper_bound = &end_;
     row_.reset(db.NewIterator(options, family));
   }
   RocksCursor(const RocksCursor&) = delete;

@@ -422,6 +422,8 @@ Result<TreePtr> DeltaTrees::scratch_over(const FinishedTree& base) {
   root->info = std::make_shared<TreeInfo>();
   root->base = base.root;
   root->info->links = base.links;
+  parts_.objects->uses().refer({ObjectKind::kNode, base.root.root});
+  parts_.objects->uses().refer({ObjectKind::kNode, base.links});
   {
     Lock lock(mutex_);
     next_scratch_ = next_scratch_ >= (std::uint64_t{1} << 31U) ? 1 : next_scratch_;

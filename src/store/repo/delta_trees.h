@@ -113,6 +113,7 @@ class DeltaTrees final : public LiveTrees {
   void opened_for_write(const NodePtr& file, pid_t pid) override;
   void released_for_write(const NodePtr& file) override;
   Result<Subtree> snapshot(const NodePtr& directory) override;
+  std::shared_ptr<void> hold_objects() override { return parts_.objects->uses().begin(); }
 
   // ---- for the catalog
 
@@ -133,6 +134,9 @@ class DeltaTrees final : public LiveTrees {
   std::set<BranchRef> joined(const BranchRef& ref);
   /// Under what the branch is being finished right now.
   std::optional<BranchRow::Frozen> frozen(const BranchRef& ref);
+  /// Calls `visit` for the objects that only memory leads to, or may: of commits that somebody looks at, whether they were deleted
+  /// since or not, and of what has lost its place and is open still. What lies below them is not named.
+  void held_objects(const std::function<void(const ObjectId&)>& visit);
   /// The branches with rows, frozen ones after a crash included.
   std::vector<BranchRef> changed_branches();
 
@@ -382,6 +386,14 @@ class DeltaTrees final : public LiveTrees {
   Result<void> find_open_links(const NodePtr& root) PFS_REQUIRES(mutex_);
   Result<void> fold_links(TreeInfo& info, const FoldContext& context, LocalBatch& batch, Dropped& dropped) PFS_REQUIRES(mutex_);
 
+  // delta_trees_held.cc
+  void note_detached(LiveNode& node) PFS_REQUIRES(mutex_);
+  void visit_held(const LiveNode& node, const std::function<void(const ObjectId&)>& visit) PFS_REQUIRES(mutex_);
+  /// Somebody refers to what another node had: no collection that is on its way takes it.
+  void refer_to(const Entry& entry) const;
+  void refer_to(const FileState& file) const;
+  void refer_to(const Content& content) const;
+
   // delta_trees_file.cc
   Result<void> prepare_write(const NodePtr& file) PFS_EXCLUDES(mutex_);
   Result<void> prepare_write_locked(const NodePtr& file) PFS_REQUIRES(mutex_);
@@ -524,6 +536,9 @@ class DeltaTrees final : public LiveTrees {
   std::unordered_map<CommitId, std::weak_ptr<LiveNode>> commits_ PFS_GUARDED_BY(mutex_);
   LoadedNodes<DirId> directories_ PFS_GUARDED_BY(mutex_);
   LoadedNodes<FileId> files_ PFS_GUARDED_BY(mutex_);
+  // what its branch leads to no more, and somebody may have open; those that nobody has are forgotten now and then
+  std::vector<std::weak_ptr<LiveNode>> detached_ PFS_GUARDED_BY(mutex_);
+  std::size_t look_at_detached_ PFS_GUARDED_BY(mutex_) = 1024;
 
   // open links as the rows had them at the start, with their link ids: until their branches are loaded
   std::unordered_map<FileId, std::uint64_t> linked_files_ PFS_GUARDED_BY(mutex_);

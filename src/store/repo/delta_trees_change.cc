@@ -118,6 +118,7 @@ void DeltaTrees::note_change(LiveNode& node) {
 }
 
 void DeltaTrees::lose_name(LiveNode& node, NodeState state) {
+  note_detached(node);
   if (node.is_directory()) {
     node.link = state;
     return;

@@ -229,6 +229,9 @@ Result<std::uint64_t> DeltaTrees::copy_range(const NodePtr& source, std::uint64_
     return Error{Code::kInvalid, fmt::format("{}: the ranges overlap", path(source))};
   }
   if (clean) pieces = {{source_offset, length, Slice{content, source_offset}}};
+  for (const auto& piece : pieces) {
+    if (const auto* slice = std::get_if<Slice>(&piece.source)) refer_to(slice->content);
+  }
   for (;;) {
     bool being_finished = false;
     Epoch looked_in;

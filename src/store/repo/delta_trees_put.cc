@@ -16,6 +16,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entry(const NodePtr& directory, std
   wait_while_held(*directory);
   PFS_TRY(check_changeable(*directory));
   if (entry.is_directory()) PFS_TRY(check_level(*directory, name));
+  refer_to(entry);
   std::vector<NodePtr> losers;
   PFS_TRY_ASSIGN(auto departure, open_departure(directory, name, true));
   PFS_TRY(put_one({directory, std::string(name), entry}, departure, losers));
@@ -144,6 +145,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries_locked(std::span<const Entr
   for (const auto& put : puts) {
     PFS_TRY(check_changeable(*put.directory));
     if (put.entry && put.entry->is_directory()) PFS_TRY(check_level(*put.directory, put.name));
+    if (put.entry) refer_to(*put.entry);
   }
   for (const auto& changed : directories) PFS_TRY(check_changeable(*changed.directory));
   std::vector<NodePtr> losers;
@@ -209,6 +211,7 @@ Result<std::vector<NodePtr>> DeltaTrees::put_entries_locked(std::span<const Entr
 
 Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& directory, std::string_view name) {
   PFS_TRY(check_entry_name(name));
+  const auto use = parts_.objects->uses().begin();
   PFS_TRY_ASSIGN(auto entry, finished_entry(source));
   if (!entry && source->is_directory()) {
     // its uncommitted changes become a tree first: the cost follows them
@@ -245,6 +248,7 @@ Result<NodePtr> DeltaTrees::copy_entry(const NodePtr& source, const NodePtr& dir
     copy = source->state;
   }
   PFS_TRY_ASSIGN(const auto number, new_id(*root_of(*directory).info));
+  refer_to(copy);
   copy.attributes.ctime = directory->attributes.ctime;
   copy.link_id = 0;
   copy.finished = false;

@@ -28,6 +28,7 @@ Result<DeltaTrees::Replaced> DeltaTrees::detach_root(const NodePtr& root) {
     const auto child = weak.lock();
     replaced.names.push_back(name);
     if (!child) continue;
+    note_detached(*child);
     if (child->is_directory()) {
       child->link = NodeState::kOrphaned;
     } else {
@@ -108,6 +109,7 @@ Result<void> DeltaTrees::drop_with_directory(FileId file, std::vector<Leftover>&
   cut_ahead_->forget(file);
   if (const NodePtr loaded = files_.find(file)) {
     unnamed_.emplace(file, false);
+    note_detached(*loaded);
     Lock lock(loaded->mutex);
     if (loaded->link == NodeState::kLinked) loaded->link = NodeState::kOrphaned;
     loaded->stale_row = false;

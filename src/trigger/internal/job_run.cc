@@ -63,6 +63,7 @@ JobRun::JobRun(const JobSurroundings& around, const PipelineRecord& pipeline, Pi
       planner_(around.store, around.ledger, table_, pipeline_, spec_) {}
 
 Result<void> JobRun::run() {
+  const auto in_use = around_.store.trees().hold_objects();  // outputs, until rows or a commit refer to them
   PFS_TRY(begin());
   auto done = work();
   if (!done && done.error().code == Code::kCancelled && timed_out()) {
