@@ -9,7 +9,7 @@ build="build-essential cmake ninja-build pkg-config
   libfuse3-dev librocksdb-dev libzstd-dev libboost-filesystem-dev libspdlog-dev libfmt-dev libcli11-dev
   libcurl4-openssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libssl-dev libxxhash-dev nlohmann-json3-dev libpcre2-dev libyaml-dev"
-run="fuse3 podman runc libcurl4 busybox-static libpng-dev libjpeg62-turbo-dev ca-certificates"
+run="fuse3 podman runc uidmap slirp4netns libcurl4 busybox-static libpng-dev libjpeg62-turbo-dev ca-certificates"
 test="bash zsh fish catch2 clang clang-format clang-tidy libclang-rt-14-dev lld python3 attr rsync sqlite3 git procps psmisc openssl"
 
 case "${1:-}" in

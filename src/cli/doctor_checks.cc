@@ -18,6 +18,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,24 +42,6 @@ constexpr std::string_view kFormat = "pfs-store 1";
 
 bool is_root() { return geteuid() == 0; }
 
-std::optional<std::string> program(const std::string& name) {
-  const char* path = std::getenv("PATH");
-  std::istringstream directories(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
-  for (std::string directory; std::getline(directories, directory, ':');) {
-    auto candidate = fmt::format("{}/{}", directory, name);
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return std::nullopt;
-}
-
-/// A file of the kernel's, whose size is 0 whatever is in it.
-std::string text_of_proc(const std::string& path) {
-  const std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 Finding fuse_device() {
   const UniqueFd fd(open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (fd) return {Verdict::kOk, "/dev/fuse", "can be opened", ""};
@@ -69,7 +52,7 @@ Finding fuse_device() {
 }
 
 Finding fusermount() {
-  const auto found = program("fusermount3");
+  const auto found = find_program("fusermount3");
   if (is_root()) {
     const auto status = text_of_proc("/proc/self/status");
     const auto at = status.find("CapEff:");
@@ -102,13 +85,13 @@ Finding allow_other() {
   }
   if (is_root()) return {Verdict::kOk, "/etc/fuse.conf", "root's mount is for all users", ""};
   return {Verdict::kWarning, "/etc/fuse.conf",
-          "user_allow_other is not set: others, root too, and containers that run as others cannot enter your mount",
+          "user_allow_other is not set: others, root too, and containers whose program is not root cannot enter your mount",
           "echo user_allow_other >>/etc/fuse.conf"};
 }
 
 Finding container_engine(bool daemon_has_one) {
-  const auto podman = program("podman");
-  if (podman && (program("runc") || program("crun")))
+  const auto podman = find_program("podman");
+  if (podman && (find_program("runc") || find_program("crun")))
     return {Verdict::kOk, "containers", *podman, ""};
   // pfsd may have another PATH, another engine, or another machine
   if (daemon_has_one)
@@ -117,12 +100,12 @@ Finding container_engine(bool daemon_has_one) {
     return {Verdict::kError, "containers", "podman has neither runc nor crun",
             "apt-get install runc"};
   }
-  if (program("docker")) {
+  if (find_program("docker")) {
     return {Verdict::kWarning, "containers", "podman is not installed, docker is",
             "pfsd --container-engine docker"};
   }
   return {Verdict::kError, "containers", "podman is not installed, so no pipeline can run",
-          "apt-get install podman runc"};
+          is_root() ? "apt-get install podman runc" : "apt-get install podman runc uidmap slirp4netns"};
 }
 
 Finding port() {
@@ -238,6 +221,23 @@ Finding room_for_files(const std::string& path) {
 
 }  // namespace
 
+std::optional<std::string> find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    auto candidate = fmt::format("{}/{}", directory, name);
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return std::nullopt;
+}
+
+std::string text_of_proc(const std::string& path) {
+  const std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 Finding judge_space(const std::string& object, std::uint64_t free_bytes,
                     std::uint64_t total_bytes) {
   const auto found =
@@ -250,8 +250,10 @@ Finding judge_space(const std::string& object, std::uint64_t free_bytes,
 }
 
 std::vector<Finding> check_machine(bool daemon_runs_containers) {
-  return {fuse_device(), fusermount(), allow_other(), container_engine(daemon_runs_containers),
-          port(),        clock(),      open_files(),  processes()};
+  std::vector<Finding> findings{fuse_device(), fusermount(), allow_other(), container_engine(daemon_runs_containers)};
+  for (auto& finding : check_rootless(daemon_runs_containers)) findings.push_back(std::move(finding));
+  for (auto& finding : {port(), clock(), open_files(), processes()}) findings.push_back(finding);
+  return findings;
 }
 
 std::vector<Finding> check_store(const std::string& path) {

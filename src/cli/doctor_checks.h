@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,24 @@ struct Finding {
   std::string command;
 };
 
-/// Of this machine and this process's user: FUSE, mounting for others, podman, the port, the clock, limits.
+/// Of this machine and this process's user: FUSE, mounting for others, podman and what it needs for users, the port, the clock, limits.
 /// `daemon_runs_containers`: it has an engine that works, so that one is not missed here.
 std::vector<Finding> check_machine(bool daemon_runs_containers);
+
+/// What podman needs beside itself to run containers of this process's user, one by one; nothing where that is root, or
+/// where there is no podman.
+std::vector<Finding> check_rootless(bool daemon_runs_containers);
+
+/// Whether `text`, what is in /etc/subuid or /etc/subgid (`path`), has ids for a user's containers. Source: subuid(5).
+/// `when_missing`: what it comes to that it has none.
+Finding judge_subordinate_ids(const std::string& path, const std::string& text, const std::string& user,
+                              std::uint32_t uid, Finding::Verdict when_missing);
+
+/// Where PATH has it.
+std::optional<std::string> find_program(const std::string& name);
+
+/// A file of the kernel's, whose size is 0 whatever is in it.
+std::string text_of_proc(const std::string& path);
 
 /// Of a store's directory, without opening it: format, who has it, permissions, room for bytes and
 /// for files. Shape: one finding where there is no store.

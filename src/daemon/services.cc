@@ -28,7 +28,7 @@ std::string beside_ourselves(const std::string& program) {
 class JobsAndApi final : public Services {
  public:
   explicit JobsAndApi(const ServicesOptions& options)
-      : options_(options), view_host_(*options.vfs, options.mount_path) {}
+      : options_(options), view_host_(*options.vfs, options.mount_path, others_may_enter_) {}
 
   ~JobsAndApi() override {
     stop();
@@ -52,10 +52,10 @@ class JobsAndApi final : public Services {
   }
 
   Result<void> start() override {
-    if (!fs::others_may_enter()) {
+    if (!others_may_enter_) {
       spdlog::warn(
-          "containers of other users cannot enter this mount: add the line user_allow_other to "
-          "/etc/fuse.conf");
+          "containers whose program does not run as root, and those of other users, cannot enter this mount: add the line "
+          "user_allow_other to /etc/fuse.conf");
     }
     PFS_TRY(pipelines_->start());
     api::ServerOptions server;
@@ -77,6 +77,7 @@ class JobsAndApi final : public Services {
 
  private:
   const ServicesOptions options_;
+  const bool others_may_enter_ = fs::others_may_enter();  ///< as the mount has just been made
   MountViewHost view_host_;
   std::unique_ptr<trigger::Secrets> secrets_;
   std::unique_ptr<trigger::Pipelines> pipelines_;

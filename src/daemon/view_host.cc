@@ -1,6 +1,10 @@
 #include "daemon/view_host.h"
 
+#include <unistd.h>
+
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace pfs::daemon {
 
@@ -32,6 +36,15 @@ class MountView final : public trigger::View {
 
 Result<std::unique_ptr<trigger::View>> MountViewHost::add_view(std::uint32_t uid,
                                                                std::uint32_t gid) {
+  // the kernel's rule for a mount of one user: neither id may be another's. Source: fuse_allow_current_process() in fs/fuse/dir.c
+  if (!others_may_enter_ && (uid != geteuid() || gid != getegid())) {
+    return Error{Code::kUnavailable,
+                 fmt::format("is {}:{} on this machine, and the mount is for {}:{} alone: have root say `echo user_allow_other >> "
+                             "/etc/fuse.conf` and start pfsd anew{}",
+                             uid, gid, geteuid(), getegid(),
+                             // a container's root that is the machine's own is no better
+                             uid == 0 ? "" : ", or say \"user\": \"root\" in transform")};
+  }
   auto root = vfs_.add_view(fs::Ownership{uid, gid});
   std::string path = prefix_ + root->name();
   return std::make_unique<MountView>(vfs_, std::move(root), std::move(path));

@@ -64,6 +64,11 @@ Result<store::NodePtr> Vfs::make_stored(const Directory& directory, std::string_
                                         store::MakeRequest request) {
   PFS_TRY_ASSIGN(auto stat, trees_.stat(directory.stored.node));
   inherit_group(stat.attributes, request);
+  if (uid_ != 0 && directory.stored.context->ownership) {
+    // one of our subordinate ids, perhaps, which is nobody outside of its container: what a job has put out is to be ours
+    request.uid = uid_;
+    request.gid = gid_;
+  }
   auto node = trees_.make(directory.stored.node, name, request);
   if (!node) {
     directory.stored.context->refused(node.error());

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/names.h"
+#include "trigger/internal/id_map.h"
 #include "trigger/internal/leftover_sweep.h"
 #include "trigger/internal/process.h"
 #include "trigger/internal/start_records.h"
@@ -107,6 +108,22 @@ bool says_no_user(const ProcessResult& ended) {
   return says_any(ended, {"unable to find user", "unable to find group", "no matching entries", "invalid user", "uids and gids must be"});
 }
 
+/// The user namespace of a rootless podman is as large as these files say.
+Error beyond_range(const std::string& user) {
+  return Error{Code::kUnavailable,
+               fmt::format("{}: /etc/subuid and /etc/subgid do not give user {} so many ids; have root say `usermod --add-subuids "
+                           "FIRST-LAST --add-subgids FIRST-LAST NAME`, then `podman system migrate`, which ends this user's containers",
+                           user, ::geteuid())};
+}
+
+/// A rootless podman keeps a mount namespace, from before our mount perhaps: what is mounted later it sees where `/` is shared,
+/// as systemd makes it.
+std::string advice_on(const ProcessResult& ended) {
+  if (!says_any(ended, {"statfs "}) || !says_any(ended, {"no such file or directory", "transport endpoint is not connected"})) return {};
+  return "; podman of this user does not see what has been mounted since it began: have root say `mount --make-rshared /`, then "
+         "`podman system migrate`, which ends this user's containers";
+}
+
 /// Whether a registry may answer otherwise when it is asked again.
 bool may_pass(const ProcessResult& pulled, const std::string& image) {
   if (pulled.exit_code > 128) return true;                // killed
@@ -117,6 +134,8 @@ bool may_pass(const ProcessResult& pulled, const std::string& image) {
 }
 
 }  // namespace
+
+bool PodmanRunner::is_root_user() { return ::geteuid() == 0; }
 
 PodmanRunner::PodmanRunner(Options options)
     : options_(std::move(options)), records_(std::make_unique<StartRecords>(options_.scratch_path + "/starts")) {}
@@ -143,9 +162,14 @@ std::vector<PodmanRunner::Setting> PodmanRunner::settings_to_try() const {
   std::vector<Setting> settings;
   if (options_.engine.kind() == ContainerEngine::Kind::kDocker) return {{"as configured", {}, {}}};
   const std::vector<std::string> limits = allowed_limits();
+  // whatever containers.conf says: outside() knows of no other, and with many of them a container's root is not us
+  std::vector<std::string> mapping;
+  if (is_rootless()) mapping = {"--userns", "host"};
+  std::vector<std::string> limited = mapping;
+  append(limited, limits);
   const auto add = [&](const std::string& description, const std::vector<std::string>& global) {
-    settings.push_back({description, global, {}});
-    settings.push_back({description + ", with our own limits", global, limits});
+    settings.push_back({description, global, mapping});
+    settings.push_back({description + ", with our own limits", global, limited});
   };
   add("as configured", {});
   for (const char* runtime : {"runc", "crun"}) {
@@ -226,9 +250,11 @@ Result<PodmanRunner::Setting> PodmanRunner::setting() {
       first->code == Code::kNotFound
           ? fmt::format("{0} is not installed (not in pfsd's PATH), and pipelines need it: apt-get install {1}",
                         options_.engine.program(),
-                        options_.engine.kind() == ContainerEngine::Kind::kPodman ? "podman runc" : "docker.io")
-          : fmt::format("{0} cannot start a container: {1}; try `{0} run` by hand", options_.engine.program(),
-                        first->message);
+                        options_.engine.kind() == ContainerEngine::Kind::kDocker ? "docker.io"
+                        : is_rootless() ? "podman runc uidmap slirp4netns" : "podman runc")
+          : fmt::format("{0} cannot start a container: {1}; {2}", options_.engine.program(), first->message,
+                        is_rootless() ? "as pfsd's user, `pfs doctor` says what this machine lacks"
+                                      : fmt::format("try `{} run` by hand", options_.engine.program()));
   Lock lock(mutex_);
   report_ = message;
   return Error{Code::kUnavailable, message};
@@ -294,12 +320,36 @@ Result<PodUser> PodmanRunner::user_of(const ImageRequest& request, const KeepGoi
   PFS_TRY_ASSIGN(const ProcessResult told,
                  run_once(how, {"--mount", worker_mount(options_.worker_path), "--user", name, "--entrypoint",
                                 kWorkerInContainer, image, "--whoami"}, keep_going));
+  if (is_rootless() && says_any(told, {"unable to setup user"})) {
+    return beyond_range(fmt::format("image {}: user '{}'", image, printable(name)));
+  }
   PodUser found;
   if (!told.succeeded() || std::sscanf(told.output.c_str(), "%u %u", &found.uid, &found.gid) != 2) {
     return Error{says_no_user(told) ? Code::kInvalid : Code::kUnavailable,
                  fmt::format("image {}: user '{}': {}", image, name, told.last_error_line())};
   }
   return found;
+}
+
+Result<IdMap> PodmanRunner::id_map(const Setting& setting, const char* file) const {
+  PFS_TRY_ASSIGN(const ProcessResult told,
+                 run_process(command(setting.global, {"unshare", "cat", fmt::format("/proc/self/{}", file)})));
+  if (!told.succeeded()) return Error{Code::kUnavailable, fmt::format("podman unshare: {}", told.last_error_line())};
+  if (auto map = IdMap::parse(told.output)) return *std::move(map);
+  return Error{Code::kUnavailable, fmt::format("podman unshare: {}: '{}' is none", file, printable(told.output))};
+}
+
+Result<PodUser> PodmanRunner::outside(const PodUser& user) {
+  if (!is_rootless()) return user;
+  if (user.uid == 0 && user.gid == 0) return PodUser{::geteuid(), ::getegid()};
+  PFS_TRY_ASSIGN(const Setting how, setting());
+  // asked each time: it changes with /etc/subuid, when nothing of this user's podman runs
+  PFS_TRY_ASSIGN(const IdMap users, id_map(how, "uid_map"));
+  PFS_TRY_ASSIGN(const IdMap groups, id_map(how, "gid_map"));
+  const auto uid = users.outside(user.uid);
+  const auto gid = groups.outside(user.gid);
+  if (uid && gid) return PodUser{*uid, *gid};
+  return beyond_range(fmt::format("user {}:{} of the container", user.uid, user.gid));
 }
 
 Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& keep_going) {
@@ -318,7 +368,8 @@ Result<PodId> PodmanRunner::start(const PodRequest& request, const KeepGoing& ke
   if (!removed) spdlog::error("{}; the next start of pfsd tries again", removed.error().message);
   if (!started) return std::move(started).error();  // it was killed: docker's daemon may make it yet, and it stays expected
   if (removed) settle(ours.name);
-  return Error{Code::kUnavailable, fmt::format("container {}: {}", ours.name, started->last_error_line())};
+  return Error{Code::kUnavailable,
+               fmt::format("container {}: {}{}", ours.name, started->last_error_line(), is_rootless() ? advice_on(*started) : "")};
 }
 
 Result<PodStatus> PodmanRunner::status(const PodId& pod) {

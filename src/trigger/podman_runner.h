@@ -12,6 +12,7 @@
 
 namespace pfs::trigger {
 
+class IdMap;
 class LeftoverSweep;
 class StartRecords;
 struct ProcessResult;
@@ -26,13 +27,16 @@ class PodmanRunner final : public Runner {
     std::string worker_path;   ///< a static program that knows --version and --whoami
     std::string scratch_path;  ///< a directory of our own, for the probe and the records of starts
     ContainerEngine engine;
+    bool is_root = is_root_user();  ///< else podman runs containers in a user namespace of the user's
   };
+  static bool is_root_user();
   explicit PodmanRunner(Options options);
   ~PodmanRunner() override;
 
   Result<void> probe() override;
   std::string report() const override;
   Result<PodUser> user_of(const ImageRequest& request, const KeepGoing& keep_going) override;
+  Result<PodUser> outside(const PodUser& user) override;
   Result<PodId> start(const PodRequest& request, const KeepGoing& keep_going) override;
   Result<PodStatus> status(const PodId& pod) override;
   Result<std::vector<std::string>> command_within(const PodId& pod, const std::vector<std::string>& environment,
@@ -49,6 +53,10 @@ class PodmanRunner final : public Runner {
     std::vector<std::string> run;     ///< after `run`
   };
   std::vector<Setting> settings_to_try() const;
+  /// Containers have a user namespace, the one that `podman unshare` enters.
+  bool is_rootless() const { return !options_.is_root && options_.engine.kind() == ContainerEngine::Kind::kPodman; }
+  /// `file`: below /proc/self.
+  Result<IdMap> id_map(const Setting& setting, const char* file) const;
 
   Result<Setting> setting() PFS_EXCLUDES(mutex_);
   Result<void> try_setting(const Setting& setting);

@@ -72,6 +72,11 @@ class Runner {
   /// Errors: kNotFound (no such image, and it cannot be fetched), kInvalid (no such user in it), kUnavailable, kCancelled.
   virtual Result<PodUser> user_of(const ImageRequest& request, const KeepGoing& keep_going) = 0;
 
+  /// Whom a pod's user is outside of the pod: with these ids its processes come to the mount. The same as within, where pods
+  /// have no ids of their own.
+  /// Errors: kUnavailable (a pod has no such user here, says what to do).
+  virtual Result<PodUser> outside(const PodUser& user) { return user; }
+
   /// Returns once the pod runs. Errors: kUnsupported (a field of the spec, by name), kInvalid (a value in it),
   /// kUnavailable (the runner's reason), kCancelled.
   virtual Result<PodId> start(const PodRequest& request, const KeepGoing& keep_going) = 0;

@@ -36,8 +36,8 @@ class View {
 class ViewHost {
  public:
   virtual ~ViewHost() = default;
-  /// A new, empty view whose files appear to belong to `uid` and `gid`.
-  /// Errors: kUnavailable (nothing is mounted).
+  /// A new, empty view whose files appear to belong to `uid` and `gid`, as this process knows them.
+  /// Errors: kUnavailable (nothing is mounted; these may not enter the mount).
   virtual Result<std::unique_ptr<View>> add_view(std::uint32_t uid, std::uint32_t gid) = 0;
 };
 

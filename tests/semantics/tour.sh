@@ -2,6 +2,7 @@
 # Types the README's tour, word by word, on a pfsd of its own: tour.sh DIRECTORY_OF_BINARIES SOURCE_DIRECTORY [HOW].
 # HOW: whole    both parts, as whoever runs the test, and a daemon that is killed at the end (the default)
 #      user     the first part as an ordinary user who has just got an account, with fusermount3; takes root
+#      user_pipelines  all of it as such a user, with containers of podman without root; takes root, podman and uidmap
 #      busybox  the first part in a container that has nothing but BusyBox, with the mount at /pfs; takes podman
 # /pfs is replaced by a mount of the test's own, and the binaries are those given; nothing else.
 set -eu
@@ -9,43 +10,43 @@ bin=$1
 source=$2
 how=${3:-whole}
 
-# A machine as a newcomer has it, in a mount namespace: everybody may open /dev/fuse, and there is a user `visitor`. What the
-# test changes of /etc is a copy.
-if [ "$how" = user ]; then
+# In namespaces of its own root makes a user, who then types the tour.
+case $how in
+user | user_pipelines)
+  . "$(dirname "$0")/visitor.sh"
   [ "$(id -u)" -eq 0 ] || { echo "skipped: an ordinary user is made by root"; exit 77; }
+  [ "$how" = user ] || visitors_have_containers || exit 77
   place=$(mktemp -d "${TMPDIR:-/tmp}/pfs-tour-XXXXXX")
   trap 'rm -rf "$place"' EXIT
   chmod 755 "$place"
-  # shellcheck disable=SC2016 # for the inner shell
-  unshare -m sh -eu -c '
-    place=$1 bin=$2 source=$3 tour=$4
-    cp -a /etc "$place/etc" # useradd replaces files, and so wants a directory of its own
-    mount --bind "$place/etc" /etc
-    echo "# nobody shares a mount" > /etc/fuse.conf
-    mknod "$place/fuse" c 10 229 || exit 77
-    chmod 666 "$place/fuse"
-    mount --bind "$place/fuse" /dev/fuse
-    useradd --create-home --home-dir "$place/home" --no-log-init visitor
-    status=0
-    setpriv --reuid visitor --regid visitor --init-groups env -i HOME="$place/home" USER=visitor \
-      PATH=/usr/local/bin:/usr/bin:/bin "$tour" "$bin" "$source" visitor || status=$?
-    umount -l "$place/home/pfs" 2> /dev/null || true
-    exit $status
-  ' - "$place" "$bin" "$source" "$0"
+  in_namespaces "$0" "$bin" "$source" "as_$how" "$place"
   exit 0
-fi
+  ;;
+as_user | as_user_pipelines)
+  . "$(dirname "$0")/visitor.sh"
+  make_visitor "$4"
+  mount --make-rshared / # as systemd has it: else podman does not see a mount that is made anew
+  # fetched once
+  cp -r "${XDG_CACHE_HOME:-$HOME/.cache}/pfs/pictures" "$4/home/pictures" 2> /dev/null && chown -R visitor "$4/home/pictures"
+  status=0
+  visitor env PFS_PICTURES="$4/home/pictures" "$0" "$bin" "$source" "visitor${how#as_user}" || status=$?
+  exit $status
+  ;;
+esac
 
 [ -w /dev/fuse ] || { echo "skipped: no /dev/fuse for this user"; exit 77; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/pfs-tour-XXXXXX")
 mount=$work/mnt
 store=$work/store
 socket=$work/pfsd.sock
-if [ "$how" = visitor ]; then # where `make run` has them for an ordinary user
+case $how in
+visitor*) # where `make run` has them for an ordinary user
   mount=$HOME/pfs
   store=$HOME/.local/share/pfs
   socket=$HOME/.cache/pfs/pfsd.sock
   mkdir -p "$store" "$(dirname "$socket")"
-fi
+  ;;
+esac
 mkdir "$mount"
 export PATH="$bin:$PATH" PFS_ADDRESS="unix:$socket" PFS_MOUNT="$mount"
 
@@ -85,9 +86,11 @@ check_first_part() {
 }
 
 case $how in
-  whole)
+  whole | visitor_pipelines)
     tour 2 | sed "s#/pfs/#$mount/#g" > "$work/tour.sh"
     sh -eux "$work/tour.sh"
+    # what a container of the user's has put out is the user's
+    [ "$how" = whole ] || [ "$(stat -c %U "$mount/edges@master"/*.png | uniq)" = visitor ]
     ;;
   visitor)
     tour 1 | sed "s#/pfs/#$mount/#g" > "$work/tour.sh"
@@ -116,9 +119,9 @@ case $how in
     podman rmi -f "$image" > /dev/null
     check_first_part
     ;;
-  *) echo "usage: $0 DIRECTORY_OF_BINARIES SOURCE_DIRECTORY [whole|user|busybox]" >&2; exit 2 ;;
+  *) echo "usage: $0 DIRECTORY_OF_BINARIES SOURCE_DIRECTORY [whole|user|user_pipelines|busybox]" >&2; exit 2 ;;
 esac
-[ "$how" = whole ] || { echo "tour: everything as the README says"; exit 0; }
+case $how in visitor | busybox) echo "tour: everything as the README says"; exit 0 ;; esac
 
 # killed in the middle, and started again: nothing is lost, and the pipeline goes on
 before=$(ls "$mount/edges@master" "$mount/images@master" "$mount/data@staging")

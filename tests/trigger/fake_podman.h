@@ -37,8 +37,8 @@ class FakePodman {
   bool holds_a_run() const { return boost::filesystem::exists(directory_ + "/held"); }
   void let_go() const { boost::filesystem::remove(directory_ + "/held"); }
 
-  /// What it does when it is asked for an image (`image`) or a container (`container`), to pull an image (`pull`) or who a user is
-  /// (`whoami`): lines of sh.
+  /// What it does when it is asked for an image (`image`) or a container (`container`), to pull an image (`pull`), who a user is
+  /// (`whoami`) or to run something in its user namespace (`unshare`): lines of sh.
   void answer(const std::string& what, const std::string& script) const { std::ofstream(directory_ + "/" + what) << script << "\n"; }
 
   /// Names and labels, a line for each, of what is there.
@@ -97,7 +97,9 @@ case $1 in
   container)
     test ! -e "$here/container" || { . "$here/container"; exit 0; }
     echo "Error: no such container" >&2; exit 125 ;;
-  unshare) shift; exec "$@" ;;
+  unshare)
+    test ! -e "$here/unshare" || { . "$here/unshare"; exit; }
+    shift; exec "$@" ;;
   image | pull) test ! -e "$here/$1" || . "$here/$1" ;;
   *) exit 1 ;;
 esac

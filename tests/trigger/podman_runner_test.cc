@@ -1,8 +1,13 @@
 // What is made of what an engine says, by a program in podman's place.
+#include <unistd.h>
+
+#include <fstream>
+
 #include <catch2/catch.hpp>
 
 #include "support/temporary_directory.h"
 #include "trigger/fake_podman.h"
+#include "trigger/internal/id_map.h"
 #include "trigger/internal/trouble.h"
 #include "trigger/podman_runner.h"
 
@@ -48,6 +53,86 @@ TEST_CASE("only the engine's own words say that an image or a user is not there"
   const auto found = runner.user_of({"image:1", "nobody", {}}, [] { return true; });
   REQUIRE(found);
   CHECK(found->gid == 65533);
+}
+
+TEST_CASE("whom a container's user is outside is asked of podman where it runs without root", "[trigger]") {
+  TemporaryDirectory directory;
+  const FakePodman podman(directory.path());
+  podman.answer("unshare", "case $3 in *uid_map) echo '0 1001 1'; echo '1 100000 65536' ;; *) echo '0 1002 1'; echo '1 200000 10' ;; esac");
+  PodmanRunner::Options options{"/worker", directory.path(), *ContainerEngine::parse(podman.program())};
+
+  SECTION("with root they are the same, and nothing is asked") {
+    options.is_root = true;
+    const auto same = PodmanRunner(options).outside({1000, 10});
+    REQUIRE(same);
+    CHECK(same->uid == 1000);
+    CHECK(same->gid == 10);
+  }
+  SECTION("without, its root is us, and others are ids of the user's range") {
+    options.is_root = false;
+    PodmanRunner runner(options);
+    const auto ours = runner.outside({0, 0});
+    REQUIRE(ours);
+    CHECK(ours->uid == ::geteuid());
+    CHECK(ours->gid == ::getegid());
+    const auto theirs = runner.outside({1000, 10});
+    REQUIRE(theirs);
+    CHECK(theirs->uid == 100999);
+    CHECK(theirs->gid == 200009);
+    const auto mixed = runner.outside({1000, 0});
+    REQUIRE(mixed);
+    CHECK(mixed->gid == 1002);
+    CHECK(runner.outside({1000, 11}).error().code == Code::kUnavailable);
+    CHECK(runner.outside({65537, 0}).error().code == Code::kUnavailable);
+    podman.answer("unshare", "echo 'no such thing'");
+    CHECK(runner.outside({1, 1}).error().code == Code::kUnavailable);
+    // one whose group only the image knows: the runtime tries
+    podman.answer("whoami", "echo 'Error: OCI runtime error: unable to start container process: unable to setup user: invalid argument' >&2; exit 126");
+    CHECK_THAT(runner.user_of({"image:1", "4000000", {}}, [] { return true; }).error().message, Catch::Contains("/etc/subuid"));
+    podman.answer("unshare", "exit 1");
+    CHECK(runner.outside({1, 1}).error().code == Code::kUnavailable);
+  }
+  SECTION("docker's daemon is root's, whoever asks it") {
+    boost::filesystem::rename(podman.program(), directory.path() + "/docker");
+    options.engine = *ContainerEngine::parse(directory.path() + "/docker");
+    options.is_root = false;
+    const auto same = PodmanRunner(options).outside({1000, 10});
+    REQUIRE(same);
+    CHECK(same->uid == 1000);
+  }
+}
+
+TEST_CASE("containers without root have the user namespace that is asked for their users", "[trigger]") {
+  TemporaryDirectory directory;
+  // says its words, and fails: that is an error with them
+  std::ofstream(directory.path() + "/podman") << "#!/bin/sh\ncase \"$*\" in *--detach*) echo \"$*\" >&2; exit 1 ;; *--rootfs*) exit 0 ;; esac\nexit 1\n";
+  boost::filesystem::permissions(directory.path() + "/podman", boost::filesystem::owner_all);
+  PodmanRunner::Options options{"/worker", directory.path(), *ContainerEngine::parse(directory.path() + "/podman")};
+  const auto words_of_run = [&] {
+    const PodRequest request{"pod", {}, {}, R"({"containers": [{"name": "user", "image": "image:1", "command": ["/worker"]}]})", PodNetwork::kNone};
+    const auto started = PodmanRunner(options).start(request, [] { return true; });
+    REQUIRE_FALSE(started);
+    return started.error().message;
+  };
+  options.is_root = false;
+  CHECK_THAT(words_of_run(), Catch::Contains(" --userns host "));  // and not one of containers.conf
+  options.is_root = true;
+  CHECK_THAT(words_of_run(), !Catch::Contains("--userns"));
+}
+
+TEST_CASE("ids outside of a user namespace are those of the kernel's map", "[trigger]") {
+  const auto map = IdMap::parse("         0       1001          1\n         1     100000      65536\n 4294967294 7 1\n");
+  REQUIRE(map);
+  CHECK(map->outside(0) == 1001);
+  CHECK(map->outside(1) == 100000);
+  CHECK(map->outside(65536) == 165535);
+  CHECK_FALSE(map->outside(65537));
+  CHECK(map->outside(4294967294U) == 7);
+  CHECK_FALSE(map->outside(4294967295U));
+  CHECK_FALSE(IdMap::parse(""));
+  CHECK_FALSE(IdMap::parse("0 0\n"));
+  CHECK_FALSE(IdMap::parse("0 0 1 1\n"));
+  CHECK_FALSE(IdMap::parse("cannot say"));
 }
 
 TEST_CASE("reasons that differ in names and numbers only are one", "[trigger]") {

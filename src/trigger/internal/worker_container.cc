@@ -59,7 +59,7 @@ Result<void> WorkerContainer::ensure(const PipelineSpec& spec, const KeepGoing& 
 
 Result<void> WorkerContainer::start(const PipelineSpec& spec, const KeepGoing& keep_going) {
   PFS_TRY_ASSIGN(const PodUser user, user_of(spec, keep_going));
-  PFS_TRY_ASSIGN(view_, house_.views->add_view(user.uid, user.gid));
+  PFS_TRY_ASSIGN(view_, view_for(user));
 
   const std::string suffix = new_commit_id().hex().substr(0, 12);
   secrets_directory_ = house_.links_path + "/" + suffix + ".secrets";
@@ -93,6 +93,13 @@ Result<PodUser> WorkerContainer::user_of(const PipelineSpec& spec, const KeepGoi
   remove_tree(directory);
   if (user || credentials->trouble.empty()) return user;
   return Error{user.error().code, user.error().message + "; image_pull_secrets: " + credentials->trouble};
+}
+
+Result<std::unique_ptr<View>> WorkerContainer::view_for(const PodUser& user) const {
+  PFS_TRY_ASSIGN(const PodUser owner, house_.runner->outside(user));
+  auto view = house_.views->add_view(owner.uid, owner.gid);
+  if (view) return view;
+  return Error{view.error().code, fmt::format("user {}:{} of the container: {}", user.uid, user.gid, view.error().message)};
 }
 
 void WorkerContainer::show(store::TreePtr tree) {

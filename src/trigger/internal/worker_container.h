@@ -78,6 +78,7 @@ class WorkerContainer {
  private:
   Result<void> start(const PipelineSpec& spec, const KeepGoing& keep_going);
   Result<PodUser> user_of(const PipelineSpec& spec, const KeepGoing& keep_going) const;
+  Result<std::unique_ptr<View>> view_for(const PodUser& user) const;
   std::string container_parts(const PipelineSpec& spec) const;
   Error why_lost(const Error& error) const;
 
