@@ -93,6 +93,9 @@ std::optional<PodUser> user_without_image(std::string_view user) {
   return PodUser{*uid, *gid};
 }
 
+/// Of a name without a registry, where registries.conf has none to look in.
+constexpr std::string_view kNowhereToLook = "did not resolve to an alias and no unqualified-search registries";
+
 bool says_any(const ProcessResult& ended, std::initializer_list<std::string_view> phrases) {
   return std::any_of(phrases.begin(), phrases.end(),
                      [&](std::string_view phrase) { return ended.errors.find(phrase) != std::string::npos; });
@@ -270,8 +273,19 @@ std::string PodmanRunner::report() const {
   return report_;
 }
 
+// Docker takes a name without a registry for one of its own; podman as Debian sets it up knows nowhere to look.
 Result<void> PodmanRunner::pull(const Setting& setting, const ImageRequest& request,
                                 const KeepGoing& keep_going) const {
+  spdlog::info("image {}: is being pulled", request.image);
+  if (request.on_pull) request.on_pull();
+  auto pulled = pull_as(request.image, setting, request, keep_going);
+  if (pulled || pulled.error().message.find(kNowhereToLook) == std::string::npos) return pulled;
+  const bool is_official = request.image.find('/') == std::string::npos;
+  return pull_as((is_official ? "docker.io/library/" : "docker.io/") + request.image, setting, request, keep_going);
+}
+
+Result<void> PodmanRunner::pull_as(const std::string& image, const Setting& setting, const ImageRequest& request,
+                                   const KeepGoing& keep_going) const {
   std::vector<ContainerEngine::Credentials> credentials;
   for (const std::string& file : request.auth_files) credentials.push_back(options_.engine.credentials(file));
   credentials.emplace_back();  // and with those that the machine has
@@ -280,17 +294,17 @@ Result<void> PodmanRunner::pull(const Setting& setting, const ImageRequest& requ
   for (const auto& [global, verb] : credentials) {
     std::vector<std::string> all_global = setting.global;
     append(all_global, global);
-    std::vector<std::string> pull = options_.engine.pull(request.image);
+    std::vector<std::string> pull = options_.engine.pull(image);
     pull.insert(pull.begin() + 1, verb.begin(), verb.end());
     PFS_TRY_ASSIGN(const ProcessResult pulled,
                    run_process(command(all_global, pull), {.timeout = kPullTimeout, .keep_going = keep_going}));
     if (pulled.succeeded()) return {};
     if (why.empty()) why = pulled.last_error_line();
-    passes = passes || may_pass(pulled, request.image);
+    passes = passes || may_pass(pulled, image);
   }
-  if (passes) return Error{Code::kUnavailable, fmt::format("image {}: cannot be pulled now: {}", request.image, why)};
+  if (passes) return Error{Code::kUnavailable, fmt::format("image {}: cannot be pulled now: {}", image, why)};
   return Error{Code::kNotFound, fmt::format("image {}: not on this machine, and cannot be pulled: {}; build it or check "
-                                            "its name", request.image, why)};
+                                            "its name", image, why)};
 }
 
 Result<std::string> PodmanRunner::image_user(const Setting& setting, const ImageRequest& request,

@@ -64,6 +64,7 @@ class PodmanRunner final : public Runner {
                                    const std::vector<std::string>& rest) const;
   Result<std::string> image_user(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
   Result<void> pull(const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
+  Result<void> pull_as(const std::string& image, const Setting& setting, const ImageRequest& request, const KeepGoing& keep_going) const;
   Result<void> remove(const Setting& setting, const std::string& container) const;
   /// One of which podman may not know what there is: it was killed while it made it.
   Result<void> remove_half_made(const Setting& setting, const std::string& container) const;

@@ -46,6 +46,7 @@ struct ImageRequest {
   std::string image;
   std::string user;                     ///< a name or number; empty: the image's own
   std::vector<std::string> auth_files;  ///< credentials for its registry, in the form of containers-auth.json(5)
+  std::function<void()> on_pull = {};   ///< called before it is fetched from a registry, which may take long
 };
 
 /// The user and group that a container's first process has.

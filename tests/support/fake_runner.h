@@ -54,7 +54,14 @@ class FakeRunner final : public trigger::Runner {
   std::string report() const override { return "threads of a test"; }
 
   Result<trigger::PodUser> user_of(const trigger::ImageRequest& request, const trigger::KeepGoing&) override {
-    const auto& [image, user, auth_files] = request;
+    std::function<void(const trigger::ImageRequest&)> look;
+    {
+      Lock lock(mutex_);
+      look = at_image_;
+    }
+    if (look) look(request);
+    const auto& image = request.image;
+    const auto& user = request.user;
     if (!images_.contains(image)) return Error{Code::kNotFound, "image " + image + ": not there"};
     if (user.empty() || user == "root") return trigger::PodUser{};
     if (user == "nobody") return trigger::PodUser{65534, 65534};
@@ -140,6 +147,11 @@ class FakeRunner final : public trigger::Runner {
     Lock lock(mutex_);
     at_probe_ = std::move(call);
   }
+  /// Called whenever it is asked for an image.
+  void at_image(std::function<void(const trigger::ImageRequest&)> call) PFS_EXCLUDES(mutex_) {
+    Lock lock(mutex_);
+    at_image_ = std::move(call);
+  }
   /// The next so many do not start.
   void refuse(int times) PFS_EXCLUDES(mutex_) {
     Lock lock(mutex_);
@@ -219,6 +231,7 @@ class FakeRunner final : public trigger::Runner {
   std::map<std::string, std::shared_ptr<Pod>> pods_ PFS_GUARDED_BY(mutex_);
   int started_ PFS_GUARDED_BY(mutex_) = 0;
   std::function<void()> at_probe_ PFS_GUARDED_BY(mutex_);
+  std::function<void(const trigger::ImageRequest&)> at_image_ PFS_GUARDED_BY(mutex_);
   int refused_ PFS_GUARDED_BY(mutex_) = 0;
   int unstoppable_ PFS_GUARDED_BY(mutex_) = 0;
 };

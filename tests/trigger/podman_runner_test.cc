@@ -55,6 +55,24 @@ TEST_CASE("only the engine's own words say that an image or a user is not there"
   CHECK(found->gid == 65533);
 }
 
+TEST_CASE("an image without a registry is looked for where docker would, when the engine knows nowhere to look", "[trigger]") {
+  TemporaryDirectory directory;
+  const FakePodman podman(directory.path());
+  PodmanRunner runner({"/worker", directory.path(), *ContainerEngine::parse(podman.program())});
+  const std::string there = directory.path() + "/there";
+  podman.answer("image", "test -e " + there + " || { echo 'Error: team/image:1: image not known' >&2; exit 125; }");
+  podman.answer("pull", "case \"$*\" in *docker.io/team/image:1) touch " + there + ";; "
+                        "*) echo 'Error: short-name \"team/image:1\" did not resolve to an alias and no unqualified-search registries "
+                        "are defined in \"/etc/containers/registries.conf\"' >&2; exit 125;; esac");
+  int pulls = 0;
+  const auto found = runner.user_of({"team/image:1", "", {}, [&] { ++pulls; }}, [] { return true; });
+  REQUIRE(found);
+  CHECK(found->uid == 0);
+  CHECK(pulls == 1);
+  const auto official = runner.user_of({"nothing:1", "", {}}, [] { return true; });
+  CHECK(official.has_value());  // it is there by now
+}
+
 TEST_CASE("whom a container's user is outside is asked of podman where it runs without root", "[trigger]") {
   TemporaryDirectory directory;
   const FakePodman podman(directory.path());

@@ -1,6 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <future>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <thread>
 
 #include "trigger/pipes.h"
@@ -351,4 +354,31 @@ TEST_CASE("a job does not read what the one that it waited for has put into anot
     CHECK(job.state == JobState::kFailure);
   }
   CHECK_FALSE(must(pipes.fixture.store().catalog().branch(PipelineFixture::branch("b@master"))).head);
+}
+
+TEST_CASE("a job and its pipeline say that they wait for an image that is being pulled", "[trigger]") {
+  Pipes pipes;
+  std::promise<void> asked;
+  std::promise<void> pulled;
+  pipes.fixture.make_branch("a@master");
+  pipes.commit("a@master", "f", "1");
+  pipes.fixture.runner().at_image([&, done = pulled.get_future().share(), first = std::make_shared<std::once_flag>()](const ImageRequest& request) {
+    if (request.on_pull) request.on_pull();
+    std::call_once(*first, [&] { asked.set_value(); });
+    done.wait();
+  });
+  pipes.make("b", pfs_input("a"));
+  asked.get_future().wait();
+  const std::string wanted = "image image: is being pulled";
+  auto& service = pipes.fixture.pipelines();
+  const auto job = must(service.jobs(PipelineFixture::repo("b"), 1)).front().id;
+  for (const auto patient = PipelineFixture::patience(); patient() && must(service.job(job)).reason != "waiting: " + wanted;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(must(service.job(job)).reason == "waiting: " + wanted);
+  CHECK(must(service.get(PipelineFixture::repo("b"))).reason == wanted);
+  pulled.set_value();
+  CHECK(pipes.fixture.newest_job("b").state == JobState::kSuccess);
+  CHECK(pipes.fixture.newest_job("b").reason.empty());
+  pipes.fixture.runner().at_image({});
 }

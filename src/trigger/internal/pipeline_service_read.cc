@@ -49,6 +49,7 @@ Result<PipelineInfo> PipelineService::info(const PipelineRecord& record) const {
     PipelineDriver::Health health = found->health();
     info.state = health.state;
     info.reason = std::move(health.reason);
+    if (info.reason.empty()) info.reason = found->workers().preparing();
     const auto workers = found->workers().workers();
     info.workers_available = static_cast<std::uint64_t>(
         std::count_if(workers.begin(), workers.end(), [](const WorkerInfo& worker) { return worker.runs; }));

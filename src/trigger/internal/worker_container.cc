@@ -89,7 +89,11 @@ Result<PodUser> WorkerContainer::user_of(const PipelineSpec& spec, const KeepGoi
     remove_tree(directory);
     return std::move(credentials).error();
   }
-  auto user = house_.runner->user_of({spec.transform.image, spec.transform.user, credentials->files}, keep_going);
+  const auto on_pull = [&] {
+    if (show_preparing_) show_preparing_(fmt::format("image {}: is being pulled", spec.transform.image));
+  };
+  auto user = house_.runner->user_of({spec.transform.image, spec.transform.user, credentials->files, on_pull}, keep_going);
+  if (show_preparing_) show_preparing_({});
   remove_tree(directory);
   if (user || credentials->trouble.empty()) return user;
   return Error{user.error().code, user.error().message + "; image_pull_secrets: " + credentials->trouble};

@@ -29,7 +29,11 @@ struct WorkerHouse {
 /// Used by one thread.
 class WorkerContainer {
  public:
-  explicit WorkerContainer(const WorkerHouse& house) : house_(house) {}
+  /// Told of what a start that takes long is at; of nothing when it is over.
+  using ShowPreparing = std::function<void(const std::string& what)>;
+
+  explicit WorkerContainer(const WorkerHouse& house, ShowPreparing show_preparing = {})
+      : house_(house), show_preparing_(std::move(show_preparing)) {}
   WorkerContainer(const WorkerContainer&) = delete;
   WorkerContainer& operator=(const WorkerContainer&) = delete;
   ~WorkerContainer() { stop(); }
@@ -83,6 +87,7 @@ class WorkerContainer {
   Error why_lost(const Error& error) const;
 
   const WorkerHouse& house_;
+  const ShowPreparing show_preparing_;
   std::string trouble_;
   std::string made_for_;  ///< the parts of the spec that the container was made with
   SecretVersions made_with_;

@@ -27,7 +27,10 @@ Error cancelled() { return Error{Code::kCancelled, "asked to stop"}; }
 void WorkerPool::make_room(std::size_t workers) {
   std::vector<std::unique_ptr<WorkerContainer>> superfluous;  // stopped after the lock
   Lock lock(mutex_);
-  while (containers_.size() < workers) containers_.push_back(std::make_unique<WorkerContainer>(house_));
+  while (containers_.size() < workers) {
+    const auto show = [this, worker = containers_.size()](const std::string& what) { show_preparing(worker, what); };
+    containers_.push_back(std::make_unique<WorkerContainer>(house_, show));
+  }
   while (containers_.size() > workers) {
     superfluous.push_back(std::move(containers_.back()));
     containers_.pop_back();
@@ -44,6 +47,20 @@ Result<void> WorkerPool::ensure(std::size_t worker, const PipelineSpec& spec, co
   const bool left = !ready && ready.error().code == Code::kCancelled;
   place.trouble = left ? "" : containers_[worker]->trouble();
   return ready;
+}
+
+void WorkerPool::show_preparing(std::size_t worker, const std::string& what) {
+  Lock lock(mutex_);
+  if (worker < places_.size()) places_[worker].preparing = what;
+  changed_.notify_all();
+}
+
+std::string WorkerPool::preparing() const {
+  Lock lock(mutex_);
+  for (const Place& place : places_) {
+    if (!place.preparing.empty()) return place.preparing;
+  }
+  return {};
 }
 
 Result<void> WorkerPool::with_threads(std::size_t workers, const std::function<void(std::size_t worker)>& body,
@@ -233,7 +250,7 @@ void WorkerPool::tell(PoolWork& work, const KeepGoing& keep_going) {
       all = left_ == 0;
       const bool some_run = std::any_of(places_.begin(), places_.end(), [](const Place& place) { return place.runs; });
       for (const Place& place : places_) {
-        if (!some_run && now_waiting_for.empty()) now_waiting_for = place.trouble;
+        if (!some_run && now_waiting_for.empty()) now_waiting_for = place.preparing.empty() ? place.trouble : place.preparing;
       }
     }
     if (gist_of(now_waiting_for) != gist_of(waiting_for)) work.waiting(waiting_for = now_waiting_for);

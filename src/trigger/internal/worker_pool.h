@@ -79,6 +79,8 @@ class WorkerPool {
   bool warm() const PFS_EXCLUDES(mutex_);
   /// Why no container could be started the last time; empty when one could.
   std::string trouble() const PFS_EXCLUDES(mutex_);
+  /// What the start of a container is at that takes long; empty when none is.
+  std::string preparing() const PFS_EXCLUDES(mutex_);
   /// What each worker does.
   std::vector<WorkerInfo> workers() const PFS_EXCLUDES(mutex_);
 
@@ -103,6 +105,7 @@ class WorkerPool {
     Timestamp since;
     bool restart = false;
     std::string trouble;
+    std::string preparing;
   };
 
   /// Starts threads for `workers` workers, each with its number, and waits for them. Fewer where the system gives no more.
@@ -110,6 +113,7 @@ class WorkerPool {
   Result<void> with_threads(std::size_t workers, const std::function<void(std::size_t worker)>& body,
                             const std::function<void()>& meanwhile);
   void make_room(std::size_t workers) PFS_EXCLUDES(mutex_);
+  void show_preparing(std::size_t worker, const std::string& what) PFS_EXCLUDES(mutex_);
   /// The container of a worker runs, and its place says so.
   Result<void> ensure(std::size_t worker, const PipelineSpec& spec, const KeepGoing& keep_going) PFS_EXCLUDES(mutex_);
 
