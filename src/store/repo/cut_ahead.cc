@@ -266,11 +266,14 @@ void CutAhead::step(const FilePtr& file) {
 }
 
 Result<void> CutAhead::store(const FilePtr& file, std::string_view bytes, const std::vector<std::uint32_t>& lengths) {
-  std::shared_ptr<Session> session;
-  {
+  auto session = [this] {
     Lock lock(mutex_);
-    if (!session_) session_ = std::make_shared<Session>(objects_);
-    session = session_;
+    return session_;
+  }();
+  if (!session) {
+    session = std::make_shared<Session>(objects_);  // with nothing held; nobody else makes one
+    Lock lock(mutex_);
+    session_ = session;
   }
   std::size_t begin = 0;
   for (std::size_t next = 0; next < lengths.size();) {
