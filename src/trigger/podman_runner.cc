@@ -281,7 +281,12 @@ Result<void> PodmanRunner::pull(const Setting& setting, const ImageRequest& requ
   auto pulled = pull_as(request.image, setting, request, keep_going);
   if (pulled || pulled.error().message.find(kNowhereToLook) == std::string::npos) return pulled;
   const bool is_official = request.image.find('/') == std::string::npos;
-  return pull_as((is_official ? "docker.io/library/" : "docker.io/") + request.image, setting, request, keep_going);
+  const std::string name = (is_official ? "docker.io/library/" : "docker.io/") + request.image;
+  pulled = pull_as(name, setting, request, keep_going);
+  if (pulled || pulled.error().code == Code::kCancelled) return pulled;
+  // also where nobody answers there: a name without a registry is most often one of this machine's, mistyped
+  return Error{Code::kNotFound, fmt::format("image {}: not on this machine, and cannot be pulled: {}; build it or check its name",
+                                            request.image, pulled.error().message)};
 }
 
 Result<void> PodmanRunner::pull_as(const std::string& image, const Setting& setting, const ImageRequest& request,

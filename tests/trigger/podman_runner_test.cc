@@ -69,8 +69,14 @@ TEST_CASE("an image without a registry is looked for where docker would, when th
   REQUIRE(found);
   CHECK(found->uid == 0);
   CHECK(pulls == 1);
-  const auto official = runner.user_of({"nothing:1", "", {}}, [] { return true; });
-  CHECK(official.has_value());  // it is there by now
+  podman.answer("image", "echo 'Error: other:1: image not known' >&2; exit 125");
+  podman.answer("pull", "case \"$*\" in *docker.io/library/other:1) echo 'dial tcp: connect: connection refused' >&2; exit 125;; "
+                        "*) echo 'Error: short-name \"other:1\" did not resolve to an alias and no unqualified-search registries "
+                        "are defined' >&2; exit 125;; esac");
+  const auto missing = runner.user_of({"other:1", "", {}}, [] { return true; });
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == Code::kNotFound);
+  CHECK(missing.error().message.find("image other:1: not on this machine, and cannot be pulled") == 0);
 }
 
 TEST_CASE("whom a container's user is outside is asked of podman where it runs without root", "[trigger]") {
