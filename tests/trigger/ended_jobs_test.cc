@@ -19,7 +19,7 @@ using States = std::vector<DatumState>;
 /// The disk has no room for what the pipeline `work` puts out, for as long as `full`.
 class FullDisk final : public store::PublishHook {
  public:
-  explicit FullDisk(store::PublishHook& next) : next_(next) {}
+  void put_before(store::PublishHook& next) { next_ = &next; }
 
   Result<void> on_moves(std::span<const store::HeadMove> moves, const store::BranchAfter& branch, store::RefTxn& txn) override {
     for (const auto& move : moves) {
@@ -27,22 +27,22 @@ class FullDisk final : public store::PublishHook {
       ++refused;
       return Error{Code::kNoSpace, "full"};
     }
-    return next_.on_moves(moves, branch, txn);
+    return next_->on_moves(moves, branch, txn);
   }
-  void after_moves(std::span<const store::HeadMove> moves) override { next_.after_moves(moves); }
-  void after_discard(const BranchRef& branch) override { next_.after_discard(branch); }
+  void after_moves(std::span<const store::HeadMove> moves) override { next_->after_moves(moves); }
+  void after_discard(const BranchRef& branch) override { next_->after_discard(branch); }
   Result<void> on_delete(const BranchRef& branch, store::DeletionOf what, store::RefTxn& txn) override {
-    return next_.on_delete(branch, what, txn);
+    return next_->on_delete(branch, what, txn);
   }
   Result<void> on_commits_deleted(std::span<const CommitId> commits, store::RefTxn& txn) override {
-    return next_.on_commits_deleted(commits, txn);
+    return next_->on_commits_deleted(commits, txn);
   }
 
   std::atomic<bool> full{true};
   std::atomic<int> refused{0};
 
  private:
-  store::PublishHook& next_;
+  store::PublishHook* next_ = nullptr;
 };
 
 /// Over a, b and c, of which b hangs for as long as `hangs`.
@@ -150,12 +150,13 @@ TEST_CASE("the time of job_timeout goes on while there is no pfsd", "[trigger]")
 }
 
 TEST_CASE("a job whose output cannot be published has not ended, and ends with it when it can", "[trigger]") {
+  FullDisk disk;  // outlives the pipelines' threads, which call it
   JobFixture jobs([&jobs](const ProgramCall& call, const std::string& name) {
     jobs.put_out(call, name, name);
     return CommandEnd{};
   });
   jobs.create();
-  FullDisk disk(jobs.fixture.pipelines());
+  disk.put_before(jobs.fixture.pipelines());
   jobs.fixture.store().set_publish_hook(&disk);
   jobs.commit({"a"});
   REQUIRE(JobFixture::until([&] { return disk.refused > 1; }));  // it was tried, left and tried again

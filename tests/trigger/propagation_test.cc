@@ -357,9 +357,9 @@ TEST_CASE("a job does not read what the one that it waited for has put into anot
 }
 
 TEST_CASE("a job and its pipeline say that they wait for an image that is being pulled", "[trigger]") {
-  Pipes pipes;
   std::promise<void> asked;
   std::promise<void> pulled;
+  Pipes pipes;
   pipes.fixture.make_branch("a@master");
   pipes.commit("a@master", "f", "1");
   pipes.fixture.runner().at_image([&, done = pulled.get_future().share(), first = std::make_shared<std::once_flag>()](const ImageRequest& request) {
