@@ -1,7 +1,9 @@
 #include "base/duration.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -20,6 +22,13 @@ struct Unit {
 constexpr std::array<Unit, 5> kUnits{{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
 constexpr std::uint64_t kLongest = std::uint64_t{3653} * 86'400'000;  // ten years
 
+struct GoUnit {
+  std::string_view name;
+  double nanoseconds;
+};
+constexpr std::array<GoUnit, 8> kGoUnits{
+    {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+
 }  // namespace
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
@@ -36,6 +45,29 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     return std::chrono::milliseconds(number * unit.milliseconds);
   }
   return refused();
+}
+
+Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text) {
+  const auto refused = [&] {
+    return Error{Code::kInvalid,
+                 fmt::format("'{}': is no length of time; write it like 500ms, 30s, 10m or 1h30m", printable(text))};
+  };
+  if (text == "0") return std::chrono::nanoseconds(0);
+  if (text.empty()) return refused();
+  double total = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
+    if (error != std::errc{} || rest.front() == '-' || !std::isfinite(number)) return refused();
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    const std::string_view name = rest.substr(0, rest.find_first_of("0123456789."));
+    const auto* const unit = std::find_if(kGoUnits.begin(), kGoUnits.end(), [&](const GoUnit& known) { return known.name == name; });
+    if (unit == kGoUnits.end()) return refused();
+    total += number * unit->nanoseconds;
+    rest.remove_prefix(name.size());
+  }
+  if (total > static_cast<double>(kLongest) * 1e6) return refused();
+  return std::chrono::nanoseconds(std::llround(total));
 }
 
 std::string format_short_duration(std::chrono::milliseconds duration) {

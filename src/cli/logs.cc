@@ -1,8 +1,4 @@
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
-#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +18,7 @@
 namespace pfs::cli {
 namespace {
 
-/// How long ago, as an argument: as parse_duration() takes it, or as Go writes it (`1h30m`, `1.5h`).
+/// How long ago, as an argument: as parse_duration() takes it, or as Go writes it (`1h30m`, `1.5h`), behind days or not.
 /// Source: time.ParseDuration of Go, which Pachyderm's --since is read by.
 struct Duration {
   std::chrono::nanoseconds value;
@@ -30,37 +26,15 @@ struct Duration {
   static Result<Duration> parse(std::string_view text);
 };
 
-constexpr std::array<std::pair<std::string_view, double>, 9> kUnits{{{"ns", 1},
-                                                                     {"us", 1e3},
-                                                                     {"µs", 1e3},
-                                                                     {"μs", 1e3},
-                                                                     {"ms", 1e6},
-                                                                     {"s", 1e9},
-                                                                     {"m", 60e9},
-                                                                     {"h", 3600e9},
-                                                                     {"d", 86'400e9}}};
-constexpr double kLongest = 3653.0 * 86'400e9;  // ten years
-
 Result<Duration> Duration::parse(std::string_view text) {
   auto plain = parse_duration(text);
   if (plain) return Duration{*plain};
-  if (text.empty()) return std::move(plain).error();
-  double total = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    double number = 0;
-    const auto [end, error] =
-        std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
-    if (error != std::errc{} || !std::isfinite(number) || number < 0) return std::move(plain).error();
-    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    const auto name = rest.substr(0, rest.find_first_of("0123456789."));
-    const auto unit = std::find_if(kUnits.begin(), kUnits.end(),
-                                   [&](const auto& known) { return known.first == name; });
-    if (unit == kUnits.end()) return std::move(plain).error();
-    total += number * unit->second;
-    rest.remove_prefix(name.size());
-  }
-  if (total > kLongest) return std::move(plain).error();
-  return Duration{std::chrono::nanoseconds(std::llround(total))};
+  // days, which Go has not, may stand in front
+  const auto behind_days = text.find('d') + 1;  // 0: there are none
+  const auto days = behind_days == 0 ? Result(std::chrono::milliseconds(0)) : parse_duration(text.substr(0, behind_days));
+  const auto rest = parse_go_duration(text.substr(behind_days));
+  if (!days || !rest) return std::move(plain).error();
+  return Duration{*days + *rest};
 }
 
 struct Arguments {

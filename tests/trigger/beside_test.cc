@@ -230,16 +230,26 @@ TEST_CASE("readers of a pipeline that is deleted get no job of that", "[trigger]
   CHECK(diamond.fixture.read("d@master", "b.a.f") == "1");
 }
 
-TEST_CASE("what waits only further down is caused with the end of the commit, also where nothing comes of it above", "[trigger]") {
-  Pipes pipes;
-  for (const char* input : {"b", "c"}) {
-    pipes.fixture.make_branch(std::string(input) + "@master");
-    pipes.commit(std::string(input) + "@master", "f", "1");
+namespace {
+
+/// b -> above; c, above -> below; a commit of b is open by hand.
+struct HeldBelow : Pipes {
+  HeldBelow() {
+    for (const char* input : {"b", "c"}) {
+      fixture.make_branch(std::string(input) + "@master");
+      commit(std::string(input) + "@master", "f", "1");
+    }
+    make("above", pfs_input("b"));
+    make("below", {{"cross", {pfs_input("c", "/"), pfs_input("above", "/")}}});
+    CHECK(fixture.newest_job("below").state == JobState::kSuccess);
+    must(fixture.store().catalog().start_commit(PipelineFixture::branch("b@master"), ""));
   }
-  pipes.make("above", pfs_input("b"));
-  pipes.make("below", {{"cross", {pfs_input("c", "/"), pfs_input("above", "/")}}});
-  CHECK(pipes.fixture.newest_job("below").state == JobState::kSuccess);
-  must(pipes.fixture.store().catalog().start_commit(PipelineFixture::branch("b@master"), ""));
+};
+
+}  // namespace
+
+TEST_CASE("what waits only further down is caused with the end of the commit, also where nothing comes of it above", "[trigger]") {
+  HeldBelow pipes;
   pipes.commit("c@master", "f", "2");
   CHECK(pipes.job_count("below") == 1);
   SECTION("finished") { pipes.fixture.finish("b@master"); }
@@ -252,15 +262,7 @@ TEST_CASE("what waits only further down is caused with the end of the commit, al
 
 TEST_CASE("a commit that ends while another is about to wait for it causes the job", "[trigger]") {
   OvertakingHook hook;
-  Pipes pipes;
-  for (const char* input : {"b", "c"}) {
-    pipes.fixture.make_branch(std::string(input) + "@master");
-    pipes.commit(std::string(input) + "@master", "f", "1");
-  }
-  pipes.make("above", pfs_input("b"));
-  pipes.make("below", {{"cross", {pfs_input("c", "/"), pfs_input("above", "/")}}});
-  CHECK(pipes.fixture.newest_job("below").state == JobState::kSuccess);
-  must(pipes.fixture.store().catalog().start_commit(PipelineFixture::branch("b@master"), ""));
+  HeldBelow pipes;
   pipes.fixture.write("c@master", "f", "2");
   const bool drop = GENERATE(false, true);
   hook.put_before(pipes.fixture.pipelines(), PipelineFixture::branch("b@master"), [&] {

@@ -35,16 +35,7 @@ constexpr std::array<Unit, 16> kQuantityUnits{{{"", 1},
                                                {"Ti", 0x1p40},
                                                {"Pi", 0x1p50},
                                                {"Ei", 0x1p60}}};
-constexpr std::array<Unit, 8> kTimeUnits{{{"ns", 1},
-                                          {"us", 1e3},
-                                          {"µs", 1e3},
-                                          {"μs", 1e3},
-                                          {"ms", 1e6},
-                                          {"s", 1e9},
-                                          {"m", 60e9},
-                                          {"h", 3600e9}}};
 constexpr double kLargest = 9e18;
-constexpr double kLongest = 3653.0 * 86'400e9;  // ten years
 
 /// Takes a decimal number off the front of `text`.
 std::optional<double> take_number(std::string_view& text, std::chars_format format) {
@@ -91,26 +82,6 @@ std::string format_quantity(std::uint64_t bytes) {
   const std::string binary = whole_in(bytes, 1024, "KMGTPE", "i");
   const std::string decimal = whole_in(bytes, 1000, "kMGTPE", "");
   return binary.size() < decimal.size() ? binary : decimal;
-}
-
-Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text) {
-  const auto refused = [&] {
-    return Error{Code::kInvalid,
-                 fmt::format("'{}': is no length of time; write it like 500ms, 30s, 10m or 1h30m", printable(text))};
-  };
-  if (text == "0") return std::chrono::nanoseconds(0);
-  if (text.empty()) return refused();
-  double total = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto number = take_number(rest, std::chars_format::fixed);
-    const std::string_view unit = rest.substr(0, rest.find_first_of("0123456789."));
-    const auto factor = factor_of(unit, kTimeUnits);
-    if (!number || !factor) return refused();
-    total += *number * *factor;
-    rest.remove_prefix(unit.size());
-  }
-  if (total > kLongest) return refused();
-  return std::chrono::nanoseconds(std::llround(total));
 }
 
 std::string format_go_duration(std::chrono::nanoseconds time) {

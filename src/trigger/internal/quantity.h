@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/duration.h"
 #include "base/result.h"
 
 namespace pfs::trigger {
@@ -15,10 +16,6 @@ Result<double> parse_quantity(std::string_view text);
 
 /// So many bytes in the shortest such form: `64M`, `1Gi`, `1001`.
 std::string format_quantity(std::uint64_t bytes);
-
-/// A length of time as Go writes it: `1h2m3s`, `1.5h`, `100ms`, `0`. Errors: kInvalid (no such form, negative, over ten
-/// years). Source: time.ParseDuration of Go.
-Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text);
 
 /// `1h30m`, `1.5s`, `0s`: always the same text for the same time.
 std::string format_go_duration(std::chrono::nanoseconds time);
